@@ -72,6 +72,7 @@ pt2_t *op_einsum(struct pt2_lower *L, pt2_dtype dtype, int n, const struct op_te
 struct op_conv {
     pt2_ex stride[PT2_MAX_RANK], padding[PT2_MAX_RANK], dilation[PT2_MAX_RANK];
     bool transposed;
+    bool uneven; /* more padding at the end than at the start */
     int64_t groups;
 };
 /* bias may be NULL; `shape` is the result's, batched or not as x is. */

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Convolutions in gather form: each output element sums x * weight over input channels and kernel positions, where x is 0
+ * outside the input. The transposed form gathers too: from the inputs whose stride meets the output element. */
+#include "ops/reduce.h"
+
+/* What one convolution's index arithmetic shares. Output VARs: n, channel, spatial…; axes: channel in group, kernel…. */
+struct geometry {
+    int spatial;                /* number of spatial dimensions */
+    bool batched;
+    int rank;                   /* of x and of the result */
+    pt2_ex *out;                /* output VARs */
+    pt2_ex axes[PT2_MAX_RANK];  /* extents of the reduced axes */
+    pt2_ex *axis;               /* their VARs */
+    pt2_ex x[PT2_MAX_RANK], w[PT2_MAX_RANK];
+    pt2_ex inside;              /* NULL: always */
+};
+
+static void check(struct pt2_lower *L, pt2_t *x, pt2_t *w, const struct op_conv *c)
+{
+    if (w->rank < 3 || (x->rank != w->rank && x->rank != w->rank - 1))
+        op_fail(L, PT2_ERR_FORMAT, "convolution of %d dimensions with a weight of %d", x->rank, w->rank);
+    if (c->groups < 1)
+        op_fail(L, PT2_ERR_FORMAT, "convolution with %lld groups", (long long)c->groups);
+    for (int d = 0; d < w->rank - 2; d++)
+        if (c->stride[d]->hi < 1 || c->dilation[d]->hi < 1)
+            op_fail(L, PT2_ERR_FORMAT, "convolution with a stride or dilation below 1");
+}
+
+static void also_inside(struct pt2_lower *L, struct geometry *g, pt2_ex cond)
+{
+    g->inside = g->inside ? pt2_and(L->E, g->inside, cond) : cond;
+}
+
+/* Channels of x and weight of output channel `co`; groups split both. */
+static void channels(struct pt2_lower *L, struct geometry *g, pt2_t *w, const struct op_conv *c, pt2_ex co, pt2_ex cout)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex ci = g->axis[0], groups = pt2_idx(E, c->groups);
+    pt2_ex *xc = &g->x[g->batched];
+    if (c->groups == 1) {
+        *xc = ci;
+        g->w[0] = c->transposed ? ci : co;
+        g->w[1] = c->transposed ? co : ci;
+        return;
+    }
+    pt2_ex per = c->transposed ? w->shape[1] : pt2_floordiv(E, cout, groups);
+    *xc = pt2_add(E, pt2_mul(E, pt2_floordiv(E, co, per), g->axes[0]), ci);
+    g->w[0] = c->transposed ? *xc : co;
+    g->w[1] = c->transposed ? pt2_floormod(E, co, per) : ci;
+}
+
+/* Input position of output position `o` and kernel position `k` of spatial dimension d. */
+static void position(struct pt2_lower *L, struct geometry *g, const struct op_conv *c, int d, pt2_ex size)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex o = g->out[g->batched + 1 + d], k = pt2_mul(E, g->axis[1 + d], c->dilation[d]), at;
+    if (c->transposed) {
+        pt2_ex t = pt2_sub(E, pt2_add(E, o, c->padding[d]), k);
+        at = pt2_floordiv(E, t, c->stride[d]);
+        if (!pt2_is_int(c->stride[d], 1))
+            also_inside(L, g, pt2_eq(E, pt2_floormod(E, t, c->stride[d]), pt2_idx(E, 0)));
+    } else {
+        at = pt2_sub(E, pt2_add(E, pt2_mul(E, o, c->stride[d]), k), c->padding[d]);
+    }
+    /* without padding the size of the result keeps the window inside */
+    if (c->transposed || c->uneven || !pt2_is_int(c->padding[d], 0)) {
+        also_inside(L, g, pt2_le(E, pt2_idx(E, 0), at));
+        also_inside(L, g, pt2_lt(E, at, size));
+    }
+    g->x[g->batched + 1 + d] = at;
+    g->w[2 + d] = g->axis[1 + d];
+}
+
+static void layout(struct pt2_lower *L, struct geometry *g, pt2_t *x, pt2_t *w, const struct op_conv *c,
+                   const pt2_ex *shape)
+{
+    g->spatial = w->rank - 2;
+    g->batched = x->rank == w->rank;
+    g->rank = x->rank;
+    g->inside = NULL;
+    g->out = op_vars(L, g->rank, shape);
+    pt2_ex cin = w->shape[c->transposed ? 0 : 1];
+    g->axes[0] = c->transposed ? pt2_floordiv(L->E, cin, pt2_idx(L->E, c->groups)) : cin;
+    for (int d = 0; d < g->spatial; d++)
+        g->axes[1 + d] = w->shape[2 + d];
+    g->axis = op_axes(L, g->rank, 1 + g->spatial, g->axes);
+    if (g->batched)
+        g->x[0] = g->out[0];
+    channels(L, g, w, c, g->out[g->batched], shape[g->batched]);
+    for (int d = 0; d < g->spatial; d++)
+        position(L, g, c, d, x->shape[g->batched + 1 + d]);
+}
+
+static pt2_t *reduce_sum(struct pt2_lower *L, const struct geometry *g, const pt2_ex *shape, pt2_dtype dtype, pt2_ex body)
+{
+    return op_reduce(L, PT2_RED_SUM, dtype, g->rank, shape, 1 + g->spatial, g->axes, body);
+}
+
+static pt2_t *convolve_complex(struct pt2_lower *L, const struct geometry *g, pt2_t *x, pt2_t *w, pt2_t *bias,
+                               pt2_dtype dtype, const pt2_ex *shape)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_dtype real = pt2_dtype_real(op_acc_dtype(dtype));
+    struct pt2_complex a = op_cx_to(L, op_at_c(L, x, g->x), dtype), b = op_cx_to(L, op_at_c(L, w, g->w), dtype);
+    if (g->inside) {
+        a.re = pt2_select(E, g->inside, a.re, pt2_int(E, a.re->dtype, 0));
+        a.im = pt2_select(E, g->inside, a.im, pt2_int(E, a.im->dtype, 0));
+    }
+    struct pt2_complex p = op_cx_mul(E, a, b);
+    pt2_t *re = reduce_sum(L, g, shape, real, p.re), *im = reduce_sum(L, g, shape, real, p.im);
+    struct pt2_complex r = { op_at(L, re, g->out), op_at(L, im, g->out) };
+    if (bias)
+        r = op_cx_add(E, r, op_cx_to(L, op_at_c(L, bias, &g->out[g->batched]), dtype));
+    return op_map_c(L, dtype, g->rank, shape, r);
+}
+
+pt2_t *op_convolution(struct pt2_lower *L, pt2_t *x, pt2_t *weight, pt2_t *bias, const struct op_conv *c, pt2_dtype dtype,
+                      const pt2_ex *shape)
+{
+    struct geometry g;
+    check(L, x, weight, c);
+    if (bias && bias->rank != 1)
+        op_fail(L, PT2_ERR_FORMAT, "convolution with a bias of %d dimensions", bias->rank);
+    layout(L, &g, x, weight, c, shape);
+    if (pt2_dtype_is_complex(dtype))
+        return convolve_complex(L, &g, x, weight, bias, dtype, shape);
+    pt2_dtype acc = op_acc_dtype(dtype);
+    x = op_convert(L, x, dtype);
+    pt2_ex a = g.inside ? op_at_or(L, x, g.x, g.inside, pt2_int(L->E, acc, 0)) : op_at(L, x, g.x);
+    pt2_ex b = op_at(L, op_convert(L, weight, dtype), g.w);
+    pt2_t *t = reduce_sum(L, &g, shape, bias ? acc : dtype, pt2_mul(L->E, a, b));
+    if (!bias)
+        return t;
+    pt2_ex add = op_to(L, op_at(L, bias, &g.out[g.batched]), acc);
+    return op_map(L, dtype, g.rank, shape, pt2_add(L->E, op_at(L, t, g.out), add));
+}
+
+/* ---- arguments ---- */
+
+/* A per-dimension list: missing takes `def`, one number stands for all. */
+static void spatial_list(struct pt2_lower *L, const char *name, int spatial, int64_t def, pt2_ex *out)
+{
+    int n = op_sizes(L, name, out);
+    if (n <= 0) {
+        out[0] = pt2_idx(L->E, def);
+        n = 1;
+    }
+    if (n != 1 && n != spatial)
+        op_fail(L, PT2_ERR_FORMAT, "%s has %d entries for %d dimensions", name, n, spatial);
+    for (int d = n; d < spatial; d++)
+        out[d] = out[0];
+}
+
+/* padding='same' pads dilation * (kernel - 1) in all, the odd one at the end; 'valid' nothing. */
+static void string_padding(struct pt2_lower *L, pt2_t *w, const char *mode, struct op_conv *c)
+{
+    bool same = !strcmp(mode, "same");
+    if (!same && strcmp(mode, "valid"))
+        op_fail(L, PT2_ERR_FORMAT, "padding '%s'", mode);
+    c->uneven = same;
+    for (int d = 0; d < w->rank - 2; d++) {
+        pt2_ex total = pt2_mul(L->E, c->dilation[d], pt2_addi(L->E, w->shape[2 + d], -1));
+        c->padding[d] = same ? pt2_floordiv(L->E, total, pt2_idx(L->E, 2)) : pt2_idx(L->E, 0);
+    }
+}
+
+enum { TRANSPOSED = 1, DEPTHWISE = 2, SELF = 4, STRING = 8 };
+
+static void lower_conv(struct pt2_lower *L)
+{
+    int64_t flags = L->row->data;
+    pt2_t *x = op_tensor(L, flags & SELF ? "self" : "input"), *w = op_tensor(L, "weight");
+    struct op_conv c = { .transposed = flags & TRANSPOSED || op_bool(L, "transposed", false) };
+    int spatial = w->rank - 2;
+    if (spatial < 1)
+        op_fail(L, PT2_ERR_FORMAT, "convolution with a weight of %d dimensions", w->rank);
+    c.groups = op_int(L, "groups", 1);
+    if (flags & DEPTHWISE) {
+        if (!pt2_is_const(w->shape[0]))
+            op_fail(L, PT2_ERR_UNSUPPORTED, "a depthwise convolution with a symbolic number of channels");
+        pt2_ex cin = x->shape[x->rank - spatial - 1];
+        c.groups = pt2_is_const(cin) ? cin->i : w->shape[0]->i;
+    }
+    spatial_list(L, "stride", spatial, 1, c.stride);
+    spatial_list(L, "dilation", spatial, 1, c.dilation);
+    if (flags & STRING)
+        string_padding(L, w, op_string(L, "padding", "valid"), &c);
+    else
+        spatial_list(L, "padding", spatial, 0, c.padding);
+    if (op_out_rank(L, 0) != x->rank)
+        op_fail(L, PT2_ERR_FORMAT, "the result has another rank than the input");
+    op_return(L, op_convolution(L, x, w, op_tensor_opt(L, "bias"), &c, op_out_dtype(L, 0), op_out_shape(L, 0)));
+}
+
+/* conv_tbc: time, batch, channel; weight is kernel, in, out. A conv1d of permuted views. */
+static void lower_conv_tbc(struct pt2_lower *L)
+{
+    pt2_t *x = op_tensor(L, "self"), *w = op_tensor(L, "weight");
+    if (x->rank != 3 || w->rank != 3 || op_out_rank(L, 0) != 3)
+        op_fail(L, PT2_ERR_FORMAT, "conv_tbc of %d and %d dimensions", x->rank, w->rank);
+    struct op_conv c = { .groups = 1 };
+    c.stride[0] = c.dilation[0] = pt2_idx(L->E, 1);
+    c.padding[0] = op_size(L, "pad", 0);
+    pt2_ex *out = op_out_shape(L, 0), shape[] = { out[1], out[2], out[0] };
+    pt2_t *r = op_convolution(L, op_permute(L, x, (const int[]){ 1, 2, 0 }), op_permute(L, w, (const int[]){ 2, 1, 0 }),
+                              op_tensor(L, "bias"), &c, op_out_dtype(L, 0), shape);
+    op_return(L, op_permute(L, r, (const int[]){ 2, 0, 1 }));
+}
+
+const struct pt2_op_row pt2_ops_conv[] = {
+    { "aten.conv1d.padding", lower_conv, STRING },
+    { "aten.conv2d.padding", lower_conv, STRING },
+    { "aten.conv3d.padding", lower_conv, STRING },
+    { "aten._convolution_mode", lower_conv, STRING },
+    { "aten.conv1d", lower_conv, 0 },
+    { "aten.conv2d", lower_conv, 0 },
+    { "aten.conv3d", lower_conv, 0 },
+    { "aten.conv_transpose1d", lower_conv, TRANSPOSED },
+    { "aten.conv_transpose2d", lower_conv, TRANSPOSED },
+    { "aten.conv_transpose3d", lower_conv, TRANSPOSED },
+    { "aten.convolution", lower_conv, 0 },
+    { "aten.convolution_overrideable", lower_conv, 0 },
+    { "aten._convolution", lower_conv, 0 },
+    { "aten.mkldnn_convolution", lower_conv, SELF },
+    { "aten._conv_depthwise2d", lower_conv, SELF | DEPTHWISE },
+    { "aten.conv_depthwise3d", lower_conv, SELF | DEPTHWISE },
+    { "aten.thnn_conv2d", lower_conv, SELF },
+    { "aten._slow_conv2d_forward", lower_conv, SELF },
+    { "aten.slow_conv3d", lower_conv, SELF },
+    { "aten.slow_conv3d_forward", lower_conv, SELF },
+    { "aten.slow_conv_dilated2d", lower_conv, SELF },
+    { "aten.slow_conv_dilated3d", lower_conv, SELF },
+    { "aten.slow_conv_transpose2d", lower_conv, SELF | TRANSPOSED },
+    { "aten.slow_conv_transpose3d", lower_conv, SELF | TRANSPOSED },
+    { "aten.conv_tbc", lower_conv_tbc, 0 },
+    { 0 },
+};
