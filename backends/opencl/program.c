@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT
+ * From kernels to programs.
+ *
+ * A program's source is prelude, shared functions, and for each kernel a signature and its text. Several kernels share one
+ * source, because a driver spends most of the time on what is the same for all. Sources are built on a few threads; a binary is
+ * taken from the cache if it is there and the driver accepts it.
+ *
+ * Signature: for buffer k a base `a<k>` and an offset `o<k>` in units of OCL_ALIGN bytes, from which the text's `b<k>` is made
+ * (sub-buffers would bring alignment rules that differ between drivers); then the parameters, `p<k>`, or one buffer with all. */
+#include "opencl.h"
+
+#include "kernel/kernel.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+extern const char pt2_shader_prelude_cl[], pt2_shader_math_h[], pt2_shader_math64_h[];
+
+enum {
+    MAX_THREADS = 8,
+    KERNELS_PER_MODULE = 16,
+    LOG_CHARS = 600,
+    FORMAT_VERSION = 1, /* of the cache: changes when the same source gives another binary */
+};
+
+/* One source to build. */
+struct unit {
+    const struct pt2_kernel *const *kernels; /* borrowed */
+    int first, count;                        /* kernels[first] … */
+    struct ocl_module *module;               /* the result */
+    pt2_status status;
+    char message[1024]; /* when it failed */
+};
+
+struct build {
+    struct ocl_device *dev;
+    const char *cache_dir;
+    struct unit *units;
+    int num_units;
+    atomic_int next;
+};
+
+/* ---- source ---- */
+
+static const char *storage_type(pt2_dtype t)
+{
+    switch (t) {
+    case PT2_I8: return "char";
+    case PT2_U16: case PT2_F16: case PT2_BF16: return "ushort";
+    case PT2_I16: return "short";
+    case PT2_U32: return "uint";
+    case PT2_I32: return "int";
+    case PT2_U64: return "ulong";
+    case PT2_I64: return "long";
+    case PT2_F32: return "float";
+    case PT2_F64: return "double";
+    default: return "uchar";
+    }
+}
+
+static bool params_in_buffer(const struct ocl_device *dev, const struct pt2_kernel *k)
+{
+    size_t bufs = (size_t)k->num_bufs * (sizeof(cl_mem) + sizeof(cl_uint));
+    return bufs + (size_t)k->num_params * sizeof(cl_int) > dev->max_arg_bytes;
+}
+
+static void add_name(struct pt2_str *s, const struct pt2_kernel *k, int number)
+{
+    pt2_str_addf(s, "k%d_%s", number, k->name);
+}
+
+static void add_kernel(struct pt2_str *s, const struct ocl_device *dev, const struct pt2_kernel *k, int number)
+{
+    bool in_buffer = params_in_buffer(dev, k);
+    const char *comma = "";
+    pt2_str_addf(s, "\n#undef LOCAL_SIZE\n#define LOCAL_SIZE %d\n#undef P\n#define P(k) %s\n", k->local_size,
+                 in_buffer ? "pt_params[k]" : "p##k");
+    pt2_str_addf(s, "__kernel __attribute__((reqd_work_group_size(%d, 1, 1))) void ", k->local_size);
+    add_name(s, k, number);
+    pt2_str_add(s, "(");
+    for (int i = 0; i < k->num_bufs; i++, comma = ", ")
+        pt2_str_addf(s, "%s%s__global %s *a%d, uint o%d", comma, k->bufs[i].write ? "" : "const ",
+                     storage_type(k->bufs[i].dtype), i, i);
+    if (in_buffer)
+        pt2_str_addf(s, "%s__global const int *pt_params", comma);
+    for (int i = 0; i < k->num_params && !in_buffer; i++, comma = ", ")
+        pt2_str_addf(s, "%sint p%d", comma, i);
+    pt2_str_add(s, ")\n{\n");
+    for (int i = 0; i < k->num_bufs; i++)
+        pt2_str_addf(s, "    %s__global %s *b%d = a%d + (ulong)o%d * %d;\n", k->bufs[i].write ? "" : "const ",
+                     storage_type(k->bufs[i].dtype), i, i, i, OCL_ALIGN / (int)pt2_dtype_size(k->bufs[i].dtype));
+    pt2_str_add(s, k->text);
+    pt2_str_add(s, "\n}\n");
+}
+
+static void add_source(struct pt2_str *s, const struct ocl_device *dev, const struct unit *u)
+{
+    pt2_str_add(s, pt2_shader_prelude_cl);
+    pt2_str_add(s, pt2_shader_math_h);
+    if (dev->base.desc.caps.float64)
+        pt2_str_add(s, pt2_shader_math64_h);
+    for (int i = 0; i < u->count; i++)
+        add_kernel(s, dev, u->kernels[u->first + i], i);
+}
+
+/* ---- build ---- */
+
+static uint64_t key_of(const struct ocl_device *dev, const struct pt2_str *source)
+{
+    struct pt2_str rest = { 0 };
+    pt2_str_addf(&rest, "%d|%s|%s|%s", FORMAT_VERSION, dev->options, dev->base.desc.name, dev->base.desc.driver);
+    uint64_t key = pt2_hash(source->data, source->len, pt2_hash(rest.data, rest.len, 0));
+    pt2_str_free(&rest);
+    return key;
+}
+
+static pt2_status build_failed(struct ocl_device *dev, const struct unit *u, cl_program program, cl_int error)
+{
+    size_t size = 0;
+    char *log = NULL;
+    if (!ocl.clGetProgramBuildInfo(program, dev->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size))
+        log = calloc(1, size + 1);
+    if (log && ocl.clGetProgramBuildInfo(program, dev->id, CL_PROGRAM_BUILD_LOG, size, log, NULL))
+        log[0] = 0;
+    pt2_status status = ocl_fail(dev, error, "clBuildProgram");
+    status = pt2_fail(status, "kernel %s%s: the driver of %s refused it (%s): %.*s", u->kernels[u->first]->name,
+                      u->count > 1 ? " or another one of its program" : "", dev->base.desc.name, ocl_error_name(error),
+                      LOG_CHARS, log ? log : "no message");
+    free(log);
+    return status;
+}
+
+static pt2_status build_source(struct ocl_device *dev, const struct unit *u, const struct pt2_str *source,
+                               cl_program *out_program)
+{
+    const char *text = source->data;
+    cl_int error;
+    cl_program program = ocl.clCreateProgramWithSource(dev->context, 1, &text, &source->len, &error);
+    if (!program)
+        return ocl_fail(dev, error, "clCreateProgramWithSource");
+    error = ocl.clBuildProgram(program, 1, &dev->id, dev->options, NULL, NULL);
+    if (error) {
+        pt2_status status = build_failed(dev, u, program, error);
+        ocl.clReleaseProgram(program);
+        return status;
+    }
+    *out_program = program;
+    return PT2_OK;
+}
+
+/* NULL when there is no binary or the driver does not take it any more. */
+static cl_program build_cached(struct ocl_device *dev, const char *cache_dir, uint64_t key)
+{
+    size_t size = 0;
+    cl_int error, state;
+    unsigned char *data = ocl_cache_load(cache_dir, key, &size);
+    if (!data)
+        return NULL;
+    const unsigned char *binary = data;
+    cl_program program = ocl.clCreateProgramWithBinary(dev->context, 1, &dev->id, &size, &binary, &state, &error);
+    free(data);
+    if (program && ocl.clBuildProgram(program, 1, &dev->id, dev->options, NULL, NULL)) {
+        ocl.clReleaseProgram(program);
+        program = NULL;
+    }
+    return program;
+}
+
+static void store_binary(cl_program program, const char *cache_dir, uint64_t key)
+{
+    size_t size = 0;
+    if (ocl.clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL) || !size)
+        return;
+    unsigned char *data = malloc(size);
+    if (data && !ocl.clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof data, &data, NULL))
+        ocl_cache_store(cache_dir, key, data, size);
+    free(data);
+}
+
+static pt2_status build_program(struct build *b, const struct unit *u, cl_program *out_program)
+{
+    struct pt2_str source = { 0 };
+    add_source(&source, b->dev, u);
+    uint64_t key = key_of(b->dev, &source);
+    pt2_status status = PT2_OK;
+    *out_program = b->cache_dir ? build_cached(b->dev, b->cache_dir, key) : NULL;
+    if (!*out_program) {
+        status = build_source(b->dev, u, &source, out_program);
+        if (status == PT2_OK && b->cache_dir)
+            store_binary(*out_program, b->cache_dir, key);
+    }
+    pt2_str_free(&source);
+    return status;
+}
+
+static pt2_status build_unit(struct build *b, struct unit *u)
+{
+    u->module = calloc(1, sizeof *u->module);
+    if (!u->module)
+        return pt2_fail(PT2_ERR_NOMEM, "OpenCL: no memory for a program");
+    u->module->users = u->count;
+    return build_program(b, u, &u->module->program);
+}
+
+static void *work(void *arg)
+{
+    struct build *b = arg;
+    int i;
+    while ((i = atomic_fetch_add(&b->next, 1)) < b->num_units) {
+        struct unit *u = &b->units[i];
+        u->status = build_unit(b, u);
+        if (u->status != PT2_OK) /* the record is this thread's */
+            snprintf(u->message, sizeof u->message, "%s", pt2_error_message());
+    }
+    return NULL;
+}
+
+static void build_all(struct build *b)
+{
+    pthread_t threads[MAX_THREADS];
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int num_threads = 0;
+    while (num_threads < MAX_THREADS && num_threads + 1 < cores && num_threads + 1 < b->num_units &&
+           !pthread_create(&threads[num_threads], NULL, work, b))
+        num_threads++;
+    work(b);
+    while (num_threads > 0)
+        pthread_join(threads[--num_threads], NULL);
+}
+
+/* ---- programs ---- */
+
+static void release_module(struct ocl_module *module)
+{
+    if (module->program)
+        ocl.clReleaseProgram(module->program);
+    free(module);
+}
+
+void ocl_program_destroy(struct pt2_device *device, struct pt2_program_obj *program)
+{
+    struct ocl_device *dev = (struct ocl_device *)device;
+    if (!program)
+        return;
+    pthread_mutex_lock(&dev->lock);
+    bool last = --program->module->users == 0;
+    pthread_mutex_unlock(&dev->lock);
+    if (last)
+        release_module(program->module);
+    free(program->name);
+    free(program);
+}
+
+static pt2_status create_program(const struct ocl_device *dev, const struct unit *u, int number,
+                                 struct pt2_program_obj **out_program)
+{
+    const struct pt2_kernel *k = u->kernels[u->first + number];
+    struct pt2_str name = { 0 };
+    struct pt2_program_obj *p = calloc(1, sizeof *p);
+    if (!p)
+        return pt2_fail(PT2_ERR_NOMEM, "OpenCL: no memory for a program");
+    add_name(&name, k, number);
+    *p = (struct pt2_program_obj){ u->module, name.data, k->num_bufs, k->num_params, k->local_size,
+                                   k->points_per_group, params_in_buffer(dev, k) };
+    *out_program = p;
+    return PT2_OK;
+}
+
+/* Frees what a failed compilation has made. */
+static void discard(struct build *b, struct pt2_program_obj **programs, int count)
+{
+    for (int i = 0; i < b->num_units; i++)
+        if (b->units[i].module)
+            release_module(b->units[i].module);
+    for (int i = 0; i < count; i++) {
+        if (programs[i])
+            free(programs[i]->name);
+        free(programs[i]);
+        programs[i] = NULL;
+    }
+}
+
+/* Makes the programs; when that fails, those that were made are in the array and the rest of it is NULL. */
+static pt2_status create_programs(struct build *b, struct pt2_program_obj **programs)
+{
+    for (int i = 0; i < b->num_units; i++) {
+        if (b->units[i].status == PT2_OK)
+            continue;
+        pt2_error_set(b->units[i].message);
+        return b->units[i].status;
+    }
+    for (int i = 0; i < b->num_units; i++)
+        for (int k = 0; k < b->units[i].count; k++)
+            PT2_TRY(create_program(b->dev, &b->units[i], k, &programs[b->units[i].first + k]));
+    return PT2_OK;
+}
+
+static void divide(struct build *b, const struct pt2_kernel *const *kernels, int count)
+{
+    for (int i = 0; i < b->num_units; i++) {
+        int first = i * KERNELS_PER_MODULE;
+        int n = count - first < KERNELS_PER_MODULE ? count - first : KERNELS_PER_MODULE;
+        b->units[i] = (struct unit){ .kernels = kernels, .first = first, .count = n };
+    }
+}
+
+pt2_status ocl_compile(struct pt2_device *device, const struct pt2_kernel *const *kernels, int count,
+                       const char *cache_dir, struct pt2_program_obj **out_programs)
+{
+    struct build b = { .dev = (struct ocl_device *)device, .cache_dir = cache_dir };
+    PT2_TRY(ocl_alive(b.dev));
+    atomic_init(&b.next, 0);
+    b.num_units = (count + KERNELS_PER_MODULE - 1) / KERNELS_PER_MODULE;
+    b.units = calloc((size_t)b.num_units, sizeof *b.units);
+    if (!b.units)
+        return pt2_fail(PT2_ERR_NOMEM, "OpenCL: no memory to compile %d kernels", count);
+    for (int i = 0; i < count; i++)
+        out_programs[i] = NULL;
+    divide(&b, kernels, count);
+    build_all(&b);
+    pt2_status status = create_programs(&b, out_programs);
+    if (status != PT2_OK)
+        discard(&b, out_programs, count);
+    free(b.units);
+    return status;
+}
