@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every kernel of a model on the chosen device against the reference backend, on the same inputs: each kernel gets what
+ * the reference computed so far, so that one wrong kernel does not make its successors look wrong.
+ */
+#ifndef PT2_RUNTIME_CHECK_H
+#define PT2_RUNTIME_CHECK_H
+
+#include "base/status.h"
+
+struct pt2_check_params {
+    const pt2_tensor *inputs; /* one per input leaf, PT2_NONE: the sample input; NULL: all sample inputs */
+    double tolerance;         /* largest difference, as a fraction of the kernel's largest output; 0: by dtype */
+};
+
+struct pt2_check_report {
+    int kernels;           /* launches compared */
+    int different;         /* those whose results differ */
+    int skipped;           /* those that ran on the reference backend themselves */
+    double worst;          /* largest difference of all kernels, as a fraction of the largest output */
+    char device[256];
+    /* The first kernel that differs; empty when none does. */
+    char kernel[128];      /* its name */
+    char node[128];        /* the archive's node whose value is wrong */
+    char op[128];          /* its operator */
+    char python_line[512]; /* where it comes from, "" when the archive does not say */
+    char value_type[128];  /* "float32 [2, 3]" */
+    int64_t index;         /* first wrong element, row-major */
+    double got, want;      /* its values; complex: of the real number at 2*index or 2*index+1 */
+    double max_abs, max_rel;
+    double tolerance;      /* that was exceeded */
+};
+
+/* Opens the model and compares. PT2_OK also when kernels differ. Errors: as pt2_model_open and pt2_session_run. */
+PT2_MUST_USE pt2_status pt2_model_check(const char *path, const pt2_model_params *params,
+                                        const struct pt2_check_params *check, struct pt2_check_report *out_report);
+
+#endif

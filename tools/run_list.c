@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ * pt2gpu run --list: many models in one process, each on its sample inputs. A failure is a line, not the end. */
+#include "base/npz.h"
+#include "tools/inputs.h"
+#include "tools/tool.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static pt2_status run_and_write(const char *model_path, const char *out_path, const pt2_model_params *params)
+{
+    pt2_model *model = NULL;
+    pt2_session *session = NULL;
+    struct pt2_npz results = { 0 };
+    pt2_status status;
+    PT2_GOTO(out, pt2_model_open(model_path, params, &model));
+    PT2_GOTO(out, pt2_session_create(model, &session));
+    PT2_GOTO(out, pt2_session_run(session));
+    PT2_GOTO(out, outputs_collect(model, session, true, &results));
+    PT2_GOTO(out, pt2_npz_write(&results, out_path));
+out:
+    pt2_npz_free(&results);
+    pt2_session_destroy(&session);
+    pt2_model_destroy(&model);
+    return status;
+}
+
+/* MODEL.pt2<TAB>OUT.npz */
+static void run_line(char *line, const pt2_model_params *params)
+{
+    char message[1024];
+    line[strcspn(line, "\r\n")] = 0;
+    if (!*line)
+        return;
+    char *tab = strchr(line, '\t');
+    pt2_status status;
+    if (tab) {
+        *tab = 0;
+        status = run_and_write(line, tab + 1, params);
+    } else {
+        status = pt2_fail(PT2_ERR_ARG, "the line has no tab");
+    }
+    if (status == PT2_OK) {
+        printf("ok\t%s\n", line);
+    } else {
+        one_line(message, sizeof message, pt2_error_message());
+        printf("error\t%d\t%s\t%s\n", exit_status_of(status), line, message);
+    }
+    fflush(stdout);
+}
+
+enum exit_status run_list(const char *path, const pt2_model_params *params)
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+    char *line = NULL;
+    size_t cap = 0;
+    if (!file)
+        return tool_fail(pt2_fail(PT2_ERR_IO, "%s: %s", path, strerror(errno)));
+    while (getline(&line, &cap, file) >= 0)
+        run_line(line, params);
+    free(line);
+    if (file != stdin)
+        fclose(file);
+    return STATUS_DONE;
+}

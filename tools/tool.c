@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ * What the subcommands share. */
+#include "tools/tool.h"
+#include "base/status.h"
+
+#include <cjson/cJSON.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum exit_status exit_status_of(pt2_status status)
+{
+    switch (status) {
+    case PT2_OK:
+        return STATUS_DONE;
+    case PT2_ERR_IO:
+    case PT2_ERR_FORMAT:
+    case PT2_ERR_INPUT:
+        return STATUS_DATA;
+    case PT2_ERR_ARG:
+        return STATUS_USAGE;
+    case PT2_ERR_UNSUPPORTED:
+        return STATUS_UNSUPPORTED;
+    default:
+        return STATUS_DEVICE;
+    }
+}
+
+void one_line(char *dst, size_t cap, const char *text)
+{
+    snprintf(dst, cap, "%s", text);
+    for (char *p = dst; *p; p++)
+        if ((unsigned char)*p < ' ')
+            *p = ' ';
+}
+
+enum exit_status tool_fail(pt2_status status)
+{
+    char line[1024];
+    const char *text = pt2_error_message();
+    one_line(line, sizeof line, *text ? text : pt2_status_name(status));
+    progress(NULL);
+    fflush(stdout);
+    fprintf(stderr, "pt2gpu: %s\n", line);
+    return exit_status_of(status);
+}
+
+void progress(const char *fmt, ...)
+{
+    static bool shown;
+    if (!isatty(STDERR_FILENO) || (!fmt && !shown))
+        return;
+    fputs("\r\033[K", stderr);
+    shown = fmt != NULL;
+    if (fmt) {
+        va_list ap;
+        va_start(ap, fmt);
+        vfprintf(stderr, fmt, ap);
+        va_end(ap);
+    }
+    fflush(stderr);
+}
+
+double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+/* --device with --backend=auto counts through all devices, as `pt2gpu devices` lists them. */
+static pt2_status nth_device(int n, char *text, size_t cap)
+{
+    pt2_device_info info;
+    if (n >= pt2_device_count())
+        return pt2_fail(PT2_ERR_NODEVICE, "there is no device %d: pt2gpu devices lists them", n);
+    PT2_TRY(pt2_device_get_info(n, &info));
+    snprintf(text, cap, "%s:%d", info.backend, info.number);
+    return PT2_OK;
+}
+
+pt2_status target_params(struct target *target, pt2_model_params *out_params)
+{
+    const char *backend = target->backend;
+    if (target->device >= 0) {
+        const char *comma = backend ? strchr(backend, ',') : NULL;
+        int first = comma ? (int)(comma - backend) : backend ? (int)strlen(backend) : 0;
+        if (backend && memchr(backend, ':', (size_t)first))
+            return pt2_fail(PT2_ERR_ARG, "--backend=%s names a device already: --device does not go with it", backend);
+        if (!backend || strcmp(backend, "auto") == 0)
+            PT2_TRY(nth_device(target->device, target->text, sizeof target->text));
+        else
+            snprintf(target->text, sizeof target->text, "%.*s:%d%s", first, backend, target->device,
+                     comma ? comma : "");
+        backend = target->text;
+    }
+    *out_params = (pt2_model_params){ .backend = backend, .program = target->program, .no_cache = target->no_cache,
+                                      .no_fusion = target->no_fusion, .place = target->place };
+    return PT2_OK;
+}
+
+static void add_device(struct plan_facts *facts, const cJSON *device)
+{
+    const char *id = cJSON_GetStringValue(cJSON_GetObjectItem(device, "device"));
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItem(device, "name"));
+    size_t len = strlen(facts->device);
+    snprintf(facts->device + len, sizeof facts->device - len, "%s%s%s%s", len ? ", " : "", id ? id : "",
+             id && name ? " " : "", name ? name : "");
+}
+
+struct plan_facts plan_facts(const pt2_model *model)
+{
+    struct plan_facts facts = { .device = "", .launches = -1 };
+    char *text = NULL;
+    if (pt2_model_plan_text(model, 1, &text) != PT2_OK)
+        return facts;
+    cJSON *plan = cJSON_Parse(text), *device;
+    cJSON_ArrayForEach(device, cJSON_GetObjectItem(plan, "devices"))
+        add_device(&facts, device);
+    const cJSON *launches = cJSON_GetObjectItem(plan, "launches");
+    if (cJSON_IsNumber(launches))
+        facts.launches = launches->valuedouble;
+    else if (cJSON_IsArray(launches))
+        facts.launches = cJSON_GetArraySize(launches);
+    cJSON_Delete(plan);
+    pt2_free(text);
+    return facts;
+}
+
+void print_json(cJSON *json)
+{
+    char *text = cJSON_PrintUnformatted(json);
+    puts(text ? text : "null");
+    cJSON_free(text);
+    cJSON_Delete(json);
+}

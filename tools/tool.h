@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the subcommands share: exit statuses, messages, the choice of a device, clocks.
+ */
+#ifndef PT2_TOOLS_TOOL_H
+#define PT2_TOOLS_TOOL_H
+
+#include "pt2gpu.h"
+#include "tools/options.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct cJSON;
+
+enum exit_status {
+    STATUS_DONE = 0,
+    STATUS_DATA = 1,        /* the file or its data is bad */
+    STATUS_USAGE = 2,
+    STATUS_UNSUPPORTED = 3, /* an operator or feature; the message names it */
+    STATUS_DIFFERENT = 4,   /* a comparison found a difference */
+    STATUS_DEVICE = 5,      /* a device or driver failed, or memory ran out */
+};
+
+enum exit_status exit_status_of(pt2_status status);
+/* Prints "pt2gpu: <pt2_error_message()>" on one line of standard error; returns the exit status. */
+enum exit_status tool_fail(pt2_status status);
+/* Copies a message into one line: control characters become spaces. */
+void one_line(char *dst, size_t cap, const char *text);
+
+/* Replaces the progress line on standard error, if that is a terminal; NULL removes it. */
+void progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+double now_ms(void); /* monotonic */
+
+/* The options that say where and how a model runs. */
+struct target {
+    const char *backend, *program, *place;
+    int device;
+    bool no_cache, no_fusion;
+    char text[256]; /* what the parameters point to */
+};
+
+#define TARGET_INIT { .device = -1 }
+#define TARGET_OPTIONS(t)                                                                                            \
+    { "backend", OPTION_TEXT, &(t)->backend, "NAME[,NAME...]",                                                       \
+      "auto, vulkan, opencl, reference; several: in order of preference" },                                          \
+    { "device", OPTION_NUMBER, &(t)->device, "N",                                                                    \
+      "number of the device within the backend (auto: in the list of devices)" },                                    \
+    { "program", OPTION_TEXT, &(t)->program, "NAME", "which program of an archive that holds several" },             \
+    { "no-cache", OPTION_FLAG, &(t)->no_cache, NULL, "neither read nor write compiled kernels on disk" },            \
+    { "no-fusion", OPTION_FLAG, &(t)->no_fusion, NULL, "one kernel per graph node (debugging)" },                    \
+    { "place", OPTION_TEXT, &(t)->place, "alternate", "spread kernels over the listed devices (debugging)" }
+
+/* Fills the parameters from the options. Errors: ARG (usage), NODEVICE. */
+PT2_MUST_USE pt2_status target_params(struct target *target, pt2_model_params *out_params);
+
+/* What a plan says about the whole model. */
+struct plan_facts {
+    char device[256]; /* "vulkan:0 llvmpipe (LLVM 15.0.6, 256 bits)", several joined by ", "; "" when unknown */
+    double launches;  /* per run; -1 when unknown */
+};
+
+struct plan_facts plan_facts(const pt2_model *model);
+
+/* Prints an object on standard output, on one line, and frees it. */
+void print_json(struct cJSON *json);
+
+extern const struct command command_run, command_info, command_plan, command_check, command_bench, command_devices;
+
+/* run --list FILE */
+enum exit_status run_list(const char *path, const pt2_model_params *params);
+
+#endif
