@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: MIT
  *
- * The kernel dialect (README.md) in OpenCL C 1.2. Built-in functions are used where OpenCL promises about 4 ulp or better; the
- * others come from math.h. Memory formats narrower than 32 bits go through the bits, as core/base/dtype.c does. */
+ * The kernel dialect (README.md) in OpenCL C 1.2. Built-in functions are used where OpenCL promises about 4 ulp or better; what
+ * else is needed comes from math.h and math64.h, which follow this text. */
 
 #pragma OPENCL FP_CONTRACT OFF
+#define PT_OPENCL 1
+#define PT_INT64 1
 #ifdef cl_khr_fp64
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
-#define PT_F64
+#define PT_FLOAT64 1
+#define PT_FLOAT64_MATH 1
+#else
+#define PT_FLOAT64 0
+#define PT_FLOAT64_MATH 0
 #endif
-#define PT_OPENCL
+
+/* What math.h is written in. */
+#define PT_PRECISE
+#define PT_INLINE static
+#define pt_mulhi_u32(a, b) mul_hi((uint)(a), (uint)(b))
+#define pt_clz_u32(x) ((int)clz((uint)(x)))
 
 typedef long pt_i64;
 typedef ulong pt_u64;
@@ -81,11 +92,11 @@ static ulong pt_cvt_f32_u64(float x) { return x < 9223372036854775808.0f ? (ulon
 #define pt_ld_f64(b, i) ((b)[i])
 #define pt_ld_f16(b, i) vload_half(i, (const __global half *)(b))
 #define pt_ld_bf16(b, i) as_float((uint)(b)[i] << 16)
-#define pt_ld_f8e4m3fn(b, i) pt_from_f8e4m3fn((b)[i])
-#define pt_ld_f8e5m2(b, i) pt_from_f8e5m2((b)[i])
-#define pt_ld_f8e4m3fnuz(b, i) pt_from_f8e4m3fnuz((b)[i])
-#define pt_ld_f8e5m2fnuz(b, i) pt_from_f8e5m2fnuz((b)[i])
-#define pt_ld_f8e8m0fnu(b, i) pt_from_f8e8m0fnu((b)[i])
+#define pt_ld_f8e4m3fn(b, i) pt_dec_f8e4m3fn((b)[i])
+#define pt_ld_f8e5m2(b, i) pt_dec_f8e5m2((b)[i])
+#define pt_ld_f8e4m3fnuz(b, i) pt_dec_f8fnuz((b)[i], 3, 8)
+#define pt_ld_f8e5m2fnuz(b, i) pt_dec_f8fnuz((b)[i], 2, 16)
+#define pt_ld_f8e8m0fnu(b, i) pt_dec_f8e8m0fnu((b)[i])
 
 #define pt_st_bool(b, i, v) ((b)[i] = (v) ? 1 : 0)
 #define pt_st_u8(b, i, v) ((b)[i] = (uchar)(v))
@@ -99,12 +110,12 @@ static ulong pt_cvt_f32_u64(float x) { return x < 9223372036854775808.0f ? (ulon
 #define pt_st_f32(b, i, v) ((b)[i] = (v))
 #define pt_st_f64(b, i, v) ((b)[i] = (v))
 #define pt_st_f16(b, i, v) pt_put_f16((b) + (i), v)
-#define pt_st_bf16(b, i, v) ((b)[i] = pt_to_bf16(v))
-#define pt_st_f8e4m3fn(b, i, v) ((b)[i] = pt_to_f8e4m3fn(v))
-#define pt_st_f8e5m2(b, i, v) ((b)[i] = pt_to_f8e5m2(v))
-#define pt_st_f8e4m3fnuz(b, i, v) ((b)[i] = pt_to_f8e4m3fnuz(v))
-#define pt_st_f8e5m2fnuz(b, i, v) ((b)[i] = pt_to_f8e5m2fnuz(v))
-#define pt_st_f8e8m0fnu(b, i, v) ((b)[i] = pt_to_f8e8m0fnu(v))
+#define pt_st_bf16(b, i, v) ((b)[i] = (ushort)pt_enc_bf16(v))
+#define pt_st_f8e4m3fn(b, i, v) ((b)[i] = (uchar)pt_enc_f8e4m3fn(v))
+#define pt_st_f8e5m2(b, i, v) ((b)[i] = (uchar)pt_enc_f8e5m2(v))
+#define pt_st_f8e4m3fnuz(b, i, v) ((b)[i] = (uchar)pt_enc_f8fnuz(v, 3, 8, 0x43800000))
+#define pt_st_f8e5m2fnuz(b, i, v) ((b)[i] = (uchar)pt_enc_f8fnuz(v, 2, 16, 0x47800000))
+#define pt_st_f8e8m0fnu(b, i, v) ((b)[i] = (uchar)pt_enc_f8e8m0fnu(v))
 
 static void pt_put_f16(__global ushort *p, float v)
 {
@@ -113,210 +124,6 @@ static void pt_put_f16(__global ushort *p, float v)
         *p = (ushort)(((u >> 16) & 0x8000u) | 0x7e00u);
     else
         vstore_half_rte(v, 0, (__global half *)p);
-}
-
-static ushort pt_to_bf16(float v)
-{
-    uint u = as_uint(v);
-    return (u & 0x7fffffffu) > 0x7f800000u ? (ushort)0x7fc0 : (ushort)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
-}
-
-/* |f| in units of the smallest subnormal of a format with m bits of mantissa: its bits. See core/base/dtype.c. */
-static uint pt_round_small(uint a, int m, int bias)
-{
-    int e = (int)(a >> 23) - 127 + bias, shift = 23 - m;
-    uint v = ((uint)e << 23) | (a & 0x7fffffu);
-    if (e < 1) {
-        v = (a & 0x7fffffu) | 0x800000u;
-        shift += 1 - e;
-        if (a < 0x800000u || shift > 24)
-            return 0u;
-    }
-    return (v + (1u << (shift - 1)) - 1u + ((v >> shift) & 1u)) >> shift;
-}
-
-static uchar pt_to_f8e4m3fn(float v)
-{
-    uint u = as_uint(v), a = u & 0x7fffffffu;
-    uint r = a >= 0x43f00000u ? 0x7fu : min(pt_round_small(a, 3, 7), 0x7fu);
-    return (uchar)(((u >> 24) & 0x80u) | r);
-}
-
-static uchar pt_to_f8e5m2(float v)
-{
-    uint u = as_uint(v), a = u & 0x7fffffffu;
-    uint r = a > 0x7f800000u ? 0x7fu : a >= 0x47800000u ? 0x7cu : min(pt_round_small(a, 2, 15), 0x7cu);
-    return (uchar)(((u >> 24) & 0x80u) | r);
-}
-
-static uchar pt_to_fnuz(uint u, int m, int bias, uint limit)
-{
-    uint a = u & 0x7fffffffu;
-    uint r = a >= limit ? 0x80u : pt_round_small(a, m, bias);
-    return (uchar)(r > 0x7fu ? 0x80u : r ? ((u >> 24) & 0x80u) | r : 0u);
-}
-
-static uchar pt_to_f8e4m3fnuz(float v) { return pt_to_fnuz(as_uint(v), 3, 8, 0x43800000u); }
-static uchar pt_to_f8e5m2fnuz(float v) { return pt_to_fnuz(as_uint(v), 2, 16, 0x47800000u); }
-
-static uchar pt_to_f8e8m0fnu(float v)
-{
-    uint a = as_uint(v) & 0x7fffffffu, e = a >> 23, low = a & 0x3fffffu;
-    if (a >= 0x7f800000u)
-        return (uchar)0xff;
-    return (uchar)(e + ((a & 0x400000u) && (e > 0u || low) && (low || (e & 1u)) ? 1u : 0u));
-}
-
-static float pt_from_small(uint a, int m, int bias, float unit)
-{
-    uint e = a >> m, mant = a & ((1u << m) - 1u);
-    return e ? as_float(((uint)((int)e - bias + 127) << 23) | (mant << (23 - m))) : (float)mant * unit;
-}
-
-static float pt_from_f8e4m3fn(uint b)
-{
-    uint a = b & 0x7fu;
-    float f = a == 0x7fu ? NAN : pt_from_small(a, 3, 7, 0x1p-9f);
-    return b & 0x80u ? -f : f;
-}
-
-static float pt_from_f8e5m2(uint b)
-{
-    uint a = b & 0x7fu;
-    float f = a > 0x7cu ? NAN : a == 0x7cu ? INFINITY : pt_from_small(a, 2, 15, 0x1p-16f);
-    return b & 0x80u ? -f : f;
-}
-
-static float pt_from_f8e4m3fnuz(uint b)
-{
-    float f = b == 0x80u ? NAN : pt_from_small(b & 0x7fu, 3, 8, 0x1p-10f);
-    return b & 0x80u ? -f : f;
-}
-
-static float pt_from_f8e5m2fnuz(uint b)
-{
-    float f = b == 0x80u ? NAN : pt_from_small(b & 0x7fu, 2, 16, 0x1p-17f);
-    return b & 0x80u ? -f : f;
-}
-
-static float pt_from_f8e8m0fnu(uint b)
-{
-    return b == 0xffu ? NAN : as_float(b ? b << 23 : 0x400000u);
-}
-
-/* ---- integers: W the wider spelling of the operations that must wrap ---- */
-
-#define PT_INT_COMMON(T, S, U)                                                                                        \
-    static T pt_min_##S(T a, T b) { return a < b ? a : b; }                                                           \
-    static T pt_max_##S(T a, T b) { return a > b ? a : b; }                                                           \
-    static T pt_truncdiv_##S(T a, T b) { return b == 0 ? 0 : PT_MINUS_ONE_##S(b) ? (T)(0 - (U)a) : a / b; }           \
-    static T pt_rem_##S(T a, T b) { return b == 0 || PT_MINUS_ONE_##S(b) ? 0 : a % b; }                               \
-    static U pt_pow_bits_##S(U a, U n)                                                                                \
-    {                                                                                                                 \
-        U r = 1;                                                                                                      \
-        for (; n; n >>= 1, a *= a)                                                                                    \
-            r = n & 1 ? r * a : r;                                                                                    \
-        return r;                                                                                                     \
-    }                                                                                                                 \
-    static U pt_gcd_bits_##S(U a, U b)                                                                                \
-    {                                                                                                                 \
-        while (b) {                                                                                                   \
-            U t = a % b;                                                                                              \
-            a = b;                                                                                                    \
-            b = t;                                                                                                    \
-        }                                                                                                             \
-        return a;                                                                                                     \
-    }
-
-#define PT_INT_SIGNED(T, S, U, BITS)                                                                                  \
-    PT_INT_COMMON(T, S, U)                                                                                            \
-    static T pt_abs_##S(T a) { return a < 0 ? (T)(0 - (U)a) : a; }                                                    \
-    static T pt_floordiv_##S(T a, T b)                                                                                \
-    {                                                                                                                 \
-        T q = pt_truncdiv_##S(a, b);                                                                                  \
-        return pt_rem_##S(a, b) != 0 && (a < 0) != (b < 0) ? q - 1 : q;                                               \
-    }                                                                                                                 \
-    static T pt_floormod_##S(T a, T b)                                                                                \
-    {                                                                                                                 \
-        T r = pt_rem_##S(a, b);                                                                                       \
-        return r != 0 && (r < 0) != (b < 0) ? r + b : r;                                                              \
-    }                                                                                                                 \
-    static T pt_pow_##S(T a, T n)                                                                                     \
-    {                                                                                                                 \
-        if (n < 0)                                                                                                    \
-            return a == 1 ? 1 : a == -1 ? (n & 1 ? -1 : 1) : 0;                                                       \
-        return (T)pt_pow_bits_##S((U)a, (U)n);                                                                        \
-    }                                                                                                                 \
-    static T pt_gcd_##S(T a, T b) { return (T)pt_gcd_bits_##S((U)pt_abs_##S(a), (U)pt_abs_##S(b)); }                  \
-    static T pt_shl_##S(T a, T n) { return (U)n >= BITS ? 0 : (T)((U)a << n); }                                       \
-    static T pt_shr_##S(T a, T n) { return (U)n >= BITS ? (a < 0 ? -1 : 0) : a >> n; }
-
-#define PT_INT_UNSIGNED(T, S, BITS)                                                                                   \
-    PT_INT_COMMON(T, S, T)                                                                                            \
-    static T pt_abs_##S(T a) { return a; }                                                                            \
-    static T pt_floordiv_##S(T a, T b) { return pt_truncdiv_##S(a, b); }                                              \
-    static T pt_floormod_##S(T a, T b) { return pt_rem_##S(a, b); }                                                   \
-    static T pt_pow_##S(T a, T n) { return pt_pow_bits_##S(a, n); }                                                   \
-    static T pt_gcd_##S(T a, T b) { return pt_gcd_bits_##S(a, b); }                                                   \
-    static T pt_shl_##S(T a, T n) { return n >= BITS ? 0 : a << n; }                                                  \
-    static T pt_shr_##S(T a, T n) { return n >= BITS ? 0 : a >> n; }
-
-/* What traps on CPUs besides a division by zero. */
-#define PT_MINUS_ONE_i32(b) ((b) == -1)
-#define PT_MINUS_ONE_i64(b) ((b) == -1)
-#define PT_MINUS_ONE_u32(b) false
-#define PT_MINUS_ONE_u64(b) false
-
-PT_INT_SIGNED(int, i32, uint, 32)
-PT_INT_UNSIGNED(uint, u32, 32)
-PT_INT_SIGNED(long, i64, ulong, 64)
-PT_INT_UNSIGNED(ulong, u64, 64)
-
-#define pt_neg_i64(a) ((long)(0 - (ulong)(a)))
-#define pt_add_i64(a, b) ((long)((ulong)(a) + (ulong)(b)))
-#define pt_sub_i64(a, b) ((long)((ulong)(a) - (ulong)(b)))
-#define pt_mul_i64(a, b) ((long)((ulong)(a) * (ulong)(b)))
-#define pt_and_i64(a, b) ((a) & (b))
-#define pt_or_i64(a, b) ((a) | (b))
-#define pt_xor_i64(a, b) ((a) ^ (b))
-#define pt_not_i64(a) (~(a))
-#define pt_lt_i64(a, b) ((a) < (b))
-#define pt_le_i64(a, b) ((a) <= (b))
-#define pt_eq_i64(a, b) ((a) == (b))
-#define pt_ne_i64(a, b) ((a) != (b))
-#define pt_neg_u64(a) (0 - (a))
-#define pt_add_u64(a, b) ((a) + (b))
-#define pt_sub_u64(a, b) ((a) - (b))
-#define pt_mul_u64(a, b) ((a) * (b))
-#define pt_and_u64(a, b) ((a) & (b))
-#define pt_or_u64(a, b) ((a) | (b))
-#define pt_xor_u64(a, b) ((a) ^ (b))
-#define pt_not_u64(a) (~(a))
-#define pt_lt_u64(a, b) ((a) < (b))
-#define pt_le_u64(a, b) ((a) <= (b))
-#define pt_eq_u64(a, b) ((a) == (b))
-#define pt_ne_u64(a, b) ((a) != (b))
-
-static int pt_check(int i, int n)
-{
-    i = i < 0 ? i + n : i;
-    return i < 0 ? 0 : i >= n ? n - 1 : i;
-}
-
-static float pt_random(int seed, int counter)
-{
-    uint k0 = (uint)seed, k1 = 0u, c0 = (uint)counter, c1 = 0u, c2 = 0u, c3 = 0u;
-    for (int i = 0; i < 10; i++) {
-        uint lo0 = 0xd2511f53u * c0, hi0 = mul_hi(0xd2511f53u, c0);
-        uint lo1 = 0xcd9e8d57u * c2, hi1 = mul_hi(0xcd9e8d57u, c2);
-        c0 = hi1 ^ c1 ^ k0;
-        c1 = lo1;
-        c2 = hi0 ^ c3 ^ k1;
-        c3 = lo0;
-        k0 += 0x9e3779b9u;
-        k1 += 0xbb67ae85u;
-    }
-    return (float)(c0 >> 8) * 0x1p-24f;
 }
 
 /* ---- floats ---- */
@@ -386,8 +193,37 @@ static float pt_random(int seed, int counter)
     static T pt_round_##S(T x) { return rint(x); }
 
 PT_FLOAT(float, f32)
+#define PT_HAVE_MIN_F32
+#define PT_HAVE_MAX_F32
+#define PT_HAVE_TRUNCDIV_F32
+#define PT_HAVE_REM_F32
+#define PT_HAVE_FLOORMOD_F32
+#define PT_HAVE_FLOORDIV_F32
+#define PT_HAVE_EXP_F32
+#define PT_HAVE_EXP2_F32
+#define PT_HAVE_EXPM1_F32
+#define PT_HAVE_LOG_F32
+#define PT_HAVE_LOG2_F32
+#define PT_HAVE_LOG10_F32
+#define PT_HAVE_LOG1P_F32
+#define PT_HAVE_SIN_F32
+#define PT_HAVE_COS_F32
+#define PT_HAVE_TAN_F32
+#define PT_HAVE_ASIN_F32
+#define PT_HAVE_ACOS_F32
+#define PT_HAVE_ATAN_F32
+#define PT_HAVE_SINH_F32
+#define PT_HAVE_COSH_F32
+#define PT_HAVE_TANH_F32
+#define PT_HAVE_ASINH_F32
+#define PT_HAVE_ACOSH_F32
+#define PT_HAVE_ATANH_F32
+#define PT_HAVE_ATAN2_F32
+#define PT_HAVE_HYPOT_F32
+#define PT_HAVE_NEXTAFTER_F32
+#define PT_HAVE_COPYSIGN_F32
 
-#ifdef PT_F64
+#if PT_FLOAT64
 PT_FLOAT(double, f64)
 
 #define pt_lit_f64(x) ((double)(x))

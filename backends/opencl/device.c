@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Devices: the list is made once, over all platforms in the loader's order, and what a device can do is asked from OpenCL
- * only; no vendor's name decides anything. Devices below OpenCL 1.2, without a compiler, or with another byte order than
+ * only, with one exception (has_lazy_binaries). Devices below OpenCL 1.2, without a compiler, or with another byte order than
  * the host's are left out. */
 #include "opencl.h"
 
@@ -17,6 +17,7 @@ struct found {
     struct pt2_device_desc desc;
     char options[96];
     size_t max_arg_bytes;
+    bool lazy_binaries;
 };
 
 static struct found found[MAX_DEVICES];
@@ -171,6 +172,15 @@ static void fill_options(struct found *f)
              config & CL_FP_FMA ? " -DPT_FAST_FMA" : "");
 }
 
+/* PoCL compiles for a group size when a kernel is first launched and keeps that on disk itself. Asked for a binary it compiles all
+ * kernels again, for any group size: 60 ms each, for a binary that the first launch then does not use. */
+static bool has_lazy_binaries(cl_device_id id)
+{
+    char version[256];
+    get_text(id, CL_DEVICE_VERSION, version, sizeof version);
+    return strstr(version, "PoCL") != NULL;
+}
+
 static void add_device(cl_platform_id platform, cl_device_id id)
 {
     if (num_found == MAX_DEVICES || !usable(id))
@@ -184,6 +194,7 @@ static void add_device(cl_platform_id platform, cl_device_id id)
     get_text(id, CL_DRIVER_VERSION, driver, sizeof driver);
     ocl.clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof vendor - 1, vendor, NULL);
     snprintf(f->desc.driver, sizeof f->desc.driver, "%s %s", vendor, driver);
+    f->lazy_binaries = has_lazy_binaries(id);
     fill_caps(id, &f->desc.caps, f->max_arg_bytes);
     fill_options(f);
 }
@@ -254,6 +265,7 @@ static pt2_status ocl_open(int number, struct pt2_device **out_device)
     dev->id = f->id;
     dev->options = f->options;
     dev->max_arg_bytes = f->max_arg_bytes;
+    dev->lazy_binaries = f->lazy_binaries;
     pthread_mutex_init(&dev->lock, NULL);
     pt2_status status = create_context(dev);
     if (status != PT2_OK) {

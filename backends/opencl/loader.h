@@ -5,7 +5,8 @@
 #ifndef PT2_OPENCL_LOADER_H
 #define PT2_OPENCL_LOADER_H
 
-#define CL_TARGET_OPENCL_VERSION 120
+#undef CL_TARGET_OPENCL_VERSION
+#define CL_TARGET_OPENCL_VERSION 120 /* nothing newer is called */
 #include <CL/cl.h>
 
 #include "functions.h"

@@ -37,6 +37,7 @@ struct ocl_device {
     cl_context context; /* owned */
     const char *options; /* of the compiler; static */
     size_t max_arg_bytes;
+    bool lazy_binaries; /* asking for a program's binary compiles it once more */
 
     pthread_mutex_t lock; /* of what follows, and of modules' users */
     struct ocl_lane lanes[OCL_LANES];

@@ -24,20 +24,23 @@ enum {
     FORMAT_VERSION = 1, /* of the cache: changes when the same source gives another binary */
 };
 
-/* One source to build. */
+/* kernels[first] … that go into one source. */
 struct unit {
-    const struct pt2_kernel *const *kernels; /* borrowed */
-    int first, count;                        /* kernels[first] … */
-    struct ocl_module *module;               /* the result */
-    pt2_status status;
-    char message[1024]; /* when it failed */
+    int first, count;
 };
 
+/* One call of ocl_compile. Threads write different elements of the arrays. */
 struct build {
     struct ocl_device *dev;
     const char *cache_dir;
-    struct unit *units;
-    int num_units;
+    const struct pt2_kernel *const *kernels; /* borrowed */
+    int count, num_units;
+    struct result {
+        struct ocl_module *module; /* a share; NULL: not built */
+        int number;                /* of the kernel in its source */
+        pt2_status status;
+        char message[1024]; /* when it failed */
+    } *results; /* one per kernel */
     atomic_int next;
 };
 
@@ -94,14 +97,14 @@ static void add_kernel(struct pt2_str *s, const struct ocl_device *dev, const st
     pt2_str_add(s, "\n}\n");
 }
 
-static void add_source(struct pt2_str *s, const struct ocl_device *dev, const struct unit *u)
+static void add_source(struct pt2_str *s, const struct build *b, struct unit u)
 {
     pt2_str_add(s, pt2_shader_prelude_cl);
     pt2_str_add(s, pt2_shader_math_h);
-    if (dev->base.desc.caps.float64)
+    if (b->dev->base.desc.caps.float64)
         pt2_str_add(s, pt2_shader_math64_h);
-    for (int i = 0; i < u->count; i++)
-        add_kernel(s, dev, u->kernels[u->first + i], i);
+    for (int i = 0; i < u.count; i++)
+        add_kernel(s, b->dev, b->kernels[u.first + i], i);
 }
 
 /* ---- build ---- */
@@ -115,7 +118,7 @@ static uint64_t key_of(const struct ocl_device *dev, const struct pt2_str *sourc
     return key;
 }
 
-static pt2_status build_failed(struct ocl_device *dev, const struct unit *u, cl_program program, cl_int error)
+static pt2_status build_failed(struct ocl_device *dev, const char *kernel, cl_program program, cl_int error)
 {
     size_t size = 0;
     char *log = NULL;
@@ -124,14 +127,13 @@ static pt2_status build_failed(struct ocl_device *dev, const struct unit *u, cl_
     if (log && ocl.clGetProgramBuildInfo(program, dev->id, CL_PROGRAM_BUILD_LOG, size, log, NULL))
         log[0] = 0;
     pt2_status status = ocl_fail(dev, error, "clBuildProgram");
-    status = pt2_fail(status, "kernel %s%s: the driver of %s refused it (%s): %.*s", u->kernels[u->first]->name,
-                      u->count > 1 ? " or another one of its program" : "", dev->base.desc.name, ocl_error_name(error),
-                      LOG_CHARS, log ? log : "no message");
+    status = pt2_fail(status, "kernel %s: %s refused it (%s): %.*s", kernel, dev->base.desc.name, ocl_error_name(error),
+                      LOG_CHARS, log && log[0] ? log : "no message");
     free(log);
     return status;
 }
 
-static pt2_status build_source(struct ocl_device *dev, const struct unit *u, const struct pt2_str *source,
+static pt2_status build_source(struct ocl_device *dev, const char *kernel, const struct pt2_str *source,
                                cl_program *out_program)
 {
     const char *text = source->data;
@@ -141,7 +143,7 @@ static pt2_status build_source(struct ocl_device *dev, const struct unit *u, con
         return ocl_fail(dev, error, "clCreateProgramWithSource");
     error = ocl.clBuildProgram(program, 1, &dev->id, dev->options, NULL, NULL);
     if (error) {
-        pt2_status status = build_failed(dev, u, program, error);
+        pt2_status status = build_failed(dev, kernel, program, error);
         ocl.clReleaseProgram(program);
         return status;
     }
@@ -178,29 +180,55 @@ static void store_binary(cl_program program, const char *cache_dir, uint64_t key
     free(data);
 }
 
-static pt2_status build_program(struct build *b, const struct unit *u, cl_program *out_program)
+static pt2_status build_program(const struct build *b, struct unit u, cl_program *out_program)
 {
     struct pt2_str source = { 0 };
-    add_source(&source, b->dev, u);
+    add_source(&source, b, u);
     uint64_t key = key_of(b->dev, &source);
     pt2_status status = PT2_OK;
-    *out_program = b->cache_dir ? build_cached(b->dev, b->cache_dir, key) : NULL;
+    const char *dir = b->dev->lazy_binaries ? NULL : b->cache_dir;
+    *out_program = dir ? build_cached(b->dev, dir, key) : NULL;
     if (!*out_program) {
-        status = build_source(b->dev, u, &source, out_program);
-        if (status == PT2_OK && b->cache_dir)
-            store_binary(*out_program, b->cache_dir, key);
+        status = build_source(b->dev, b->kernels[u.first]->name, &source, out_program);
+        if (status == PT2_OK && dir)
+            store_binary(*out_program, dir, key);
     }
     pt2_str_free(&source);
     return status;
 }
 
-static pt2_status build_unit(struct build *b, struct unit *u)
+static pt2_status build_unit(struct build *b, struct unit u)
 {
-    u->module = calloc(1, sizeof *u->module);
-    if (!u->module)
+    struct ocl_module *module = calloc(1, sizeof *module);
+    if (!module)
         return pt2_fail(PT2_ERR_NOMEM, "OpenCL: no memory for a program");
-    u->module->users = u->count;
-    return build_program(b, u, &u->module->program);
+    pt2_status status = build_program(b, u, &module->program);
+    if (status != PT2_OK) {
+        free(module);
+        return status;
+    }
+    module->users = u.count;
+    for (int i = 0; i < u.count; i++) {
+        b->results[u.first + i].module = module;
+        b->results[u.first + i].number = i;
+    }
+    return PT2_OK;
+}
+
+/* One kernel that a driver refuses must not take others with it, and the message must name it. */
+static void build_or_split(struct build *b, struct unit u)
+{
+    pt2_status status = build_unit(b, u);
+    if (status == PT2_OK)
+        return;
+    if (status == PT2_ERR_COMPILE && u.count > 1) {
+        for (int i = 0; i < u.count; i++)
+            build_or_split(b, (struct unit){ u.first + i, 1 });
+        return;
+    }
+    struct result *r = &b->results[u.first]; /* the record of errors is this thread's */
+    r->status = status;
+    snprintf(r->message, sizeof r->message, "%s", pt2_error_message());
 }
 
 static void *work(void *arg)
@@ -208,10 +236,8 @@ static void *work(void *arg)
     struct build *b = arg;
     int i;
     while ((i = atomic_fetch_add(&b->next, 1)) < b->num_units) {
-        struct unit *u = &b->units[i];
-        u->status = build_unit(b, u);
-        if (u->status != PT2_OK) /* the record is this thread's */
-            snprintf(u->message, sizeof u->message, "%s", pt2_error_message());
+        int first = i * KERNELS_PER_MODULE, left = b->count - first;
+        build_or_split(b, (struct unit){ first, left < KERNELS_PER_MODULE ? left : KERNELS_PER_MODULE });
     }
     return NULL;
 }
@@ -231,97 +257,77 @@ static void build_all(struct build *b)
 
 /* ---- programs ---- */
 
-static void release_module(struct ocl_module *module)
+static void release_share(struct ocl_device *dev, struct ocl_module *module)
 {
-    if (module->program)
-        ocl.clReleaseProgram(module->program);
+    pthread_mutex_lock(&dev->lock);
+    bool last = --module->users == 0;
+    pthread_mutex_unlock(&dev->lock);
+    if (!last)
+        return;
+    ocl.clReleaseProgram(module->program);
     free(module);
 }
 
 void ocl_program_destroy(struct pt2_device *device, struct pt2_program_obj *program)
 {
-    struct ocl_device *dev = (struct ocl_device *)device;
     if (!program)
         return;
-    pthread_mutex_lock(&dev->lock);
-    bool last = --program->module->users == 0;
-    pthread_mutex_unlock(&dev->lock);
-    if (last)
-        release_module(program->module);
+    release_share((struct ocl_device *)device, program->module);
     free(program->name);
     free(program);
 }
 
-static pt2_status create_program(const struct ocl_device *dev, const struct unit *u, int number,
-                                 struct pt2_program_obj **out_program)
+static pt2_status create_program(const struct build *b, int i, struct pt2_program_obj **out_program)
 {
-    const struct pt2_kernel *k = u->kernels[u->first + number];
+    const struct pt2_kernel *k = b->kernels[i];
+    struct result *r = &b->results[i];
     struct pt2_str name = { 0 };
     struct pt2_program_obj *p = calloc(1, sizeof *p);
     if (!p)
         return pt2_fail(PT2_ERR_NOMEM, "OpenCL: no memory for a program");
-    add_name(&name, k, number);
-    *p = (struct pt2_program_obj){ u->module, name.data, k->num_bufs, k->num_params, k->local_size,
-                                   k->points_per_group, params_in_buffer(dev, k) };
+    add_name(&name, k, r->number);
+    *p = (struct pt2_program_obj){ r->module, name.data, k->num_bufs, k->num_params, k->local_size,
+                                   k->points_per_group, params_in_buffer(b->dev, k) };
+    r->module = NULL; /* the share is the program's now */
     *out_program = p;
     return PT2_OK;
 }
 
-/* Frees what a failed compilation has made. */
-static void discard(struct build *b, struct pt2_program_obj **programs, int count)
+static pt2_status create_programs(const struct build *b, struct pt2_program_obj **programs)
 {
-    for (int i = 0; i < b->num_units; i++)
-        if (b->units[i].module)
-            release_module(b->units[i].module);
-    for (int i = 0; i < count; i++) {
-        if (programs[i])
-            free(programs[i]->name);
-        free(programs[i]);
-        programs[i] = NULL;
-    }
-}
-
-/* Makes the programs; when that fails, those that were made are in the array and the rest of it is NULL. */
-static pt2_status create_programs(struct build *b, struct pt2_program_obj **programs)
-{
-    for (int i = 0; i < b->num_units; i++) {
-        if (b->units[i].status == PT2_OK)
+    for (int i = 0; i < b->count; i++) {
+        if (b->results[i].status == PT2_OK)
             continue;
-        pt2_error_set(b->units[i].message);
-        return b->units[i].status;
+        pt2_error_set(b->results[i].message);
+        return b->results[i].status;
     }
-    for (int i = 0; i < b->num_units; i++)
-        for (int k = 0; k < b->units[i].count; k++)
-            PT2_TRY(create_program(b->dev, &b->units[i], k, &programs[b->units[i].first + k]));
+    for (int i = 0; i < b->count; i++)
+        PT2_TRY(create_program(b, i, &programs[i]));
     return PT2_OK;
-}
-
-static void divide(struct build *b, const struct pt2_kernel *const *kernels, int count)
-{
-    for (int i = 0; i < b->num_units; i++) {
-        int first = i * KERNELS_PER_MODULE;
-        int n = count - first < KERNELS_PER_MODULE ? count - first : KERNELS_PER_MODULE;
-        b->units[i] = (struct unit){ .kernels = kernels, .first = first, .count = n };
-    }
 }
 
 pt2_status ocl_compile(struct pt2_device *device, const struct pt2_kernel *const *kernels, int count,
                        const char *cache_dir, struct pt2_program_obj **out_programs)
 {
-    struct build b = { .dev = (struct ocl_device *)device, .cache_dir = cache_dir };
+    struct build b = { .dev = (struct ocl_device *)device, .cache_dir = cache_dir, .kernels = kernels, .count = count };
     PT2_TRY(ocl_alive(b.dev));
     atomic_init(&b.next, 0);
     b.num_units = (count + KERNELS_PER_MODULE - 1) / KERNELS_PER_MODULE;
-    b.units = calloc((size_t)b.num_units, sizeof *b.units);
-    if (!b.units)
+    b.results = calloc((size_t)count, sizeof *b.results);
+    if (!b.results)
         return pt2_fail(PT2_ERR_NOMEM, "OpenCL: no memory to compile %d kernels", count);
     for (int i = 0; i < count; i++)
         out_programs[i] = NULL;
-    divide(&b, kernels, count);
     build_all(&b);
     pt2_status status = create_programs(&b, out_programs);
-    if (status != PT2_OK)
-        discard(&b, out_programs, count);
-    free(b.units);
+    for (int i = 0; i < count; i++) {
+        if (b.results[i].module)
+            release_share(b.dev, b.results[i].module);
+        if (status != PT2_OK && out_programs[i]) {
+            ocl_program_destroy(device, out_programs[i]);
+            out_programs[i] = NULL;
+        }
+    }
+    free(b.results);
     return status;
 }
