@@ -150,6 +150,8 @@ pt2_ex pt2_not(struct pt2_exprs *E, pt2_ex a);
 
 /* ---- questions ---- */
 
+bool pt2_is_float_type(int dtype); /* PT2_F32 or PT2_F64 */
+
 static inline bool pt2_is_const(pt2_ex e) { return e->op == PT2_E_CONST; }
 bool pt2_is_int(pt2_ex e, int64_t i); /* an integer, bool or index constant with this value */
 /* True when a and b are equal for all values of symbols and variables (a proof; false means "not proved"). Index types. */

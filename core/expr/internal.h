@@ -18,7 +18,6 @@ int64_t pt2_type_lo(int dtype);
 int64_t pt2_type_hi(int dtype);
 /* Wraps to the width of an integer or bool type. */
 int64_t pt2_wrap(int dtype, int64_t i);
-bool pt2_is_float_type(int dtype);
 
 static inline int64_t pt2_min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t pt2_max64(int64_t a, int64_t b) { return a > b ? a : b; }

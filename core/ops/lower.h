@@ -195,15 +195,14 @@ pt2_t *op_linear(struct pt2_lower *L, pt2_t *x, pt2_t *weight, pt2_t *bias); /* 
 
 /* ---- tables: one per file ---- */
 
-extern const struct pt2_op_row pt2_ops_pointwise[], pt2_ops_unary[], pt2_ops_compare[], pt2_ops_activation[],
-    pt2_ops_convert[], pt2_ops_creation[], pt2_ops_view[], pt2_ops_shape[],
-    pt2_ops_reduce[], pt2_ops_norm[], pt2_ops_pool[], pt2_ops_matmul[], pt2_ops_conv[], pt2_ops_attention[],
-    pt2_ops_loss[], pt2_ops_scan[], pt2_ops_index[], pt2_ops_scatter[], pt2_ops_sort[], pt2_ops_resample[],
-    pt2_ops_rnn[], pt2_ops_control[], pt2_ops_dynamic[], pt2_ops_quant[], pt2_ops_fft[], pt2_ops_linalg[],
-    pt2_ops_special[], pt2_ops_random[], pt2_ops_scalar[], pt2_ops_complex[];
+#define X(name) extern const struct pt2_op_row pt2_ops_##name[];
+#include "ops/families.h"
+#undef X
 
 /* The row for a target: the overload, else its packet. NULL when there is none. Also counts derived (in-place, out, _copy) ones. */
 const struct pt2_op_row *pt2_op_find(const char *target);
+/* All rows, in table order, for the support table; returns how many there are. */
+uint32_t pt2_op_rows(const struct pt2_op_row **out_rows, uint32_t cap);
 
 /* Lowers a program. Errors: UNSUPPORTED (lists every operator that has no row), FORMAT, INPUT. */
 struct pt2_lowered {

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the driver's files share: the environment that maps the program's values to tensors and scalars.
+ */
+#ifndef PT2_OPS_INTERNAL_H
+#define PT2_OPS_INTERNAL_H
+
+#include "ops/lower.h"
+
+#include <setjmp.h>
+
+/* What a program value is while lowering: a tensor, or a scalar expression (PT2_IDX, float64 or bool). Neither: None. */
+struct pt2_slot {
+    pt2_t *tensor;
+    pt2_ex scalar;
+};
+
+struct pt2_lower_priv {
+    jmp_buf unwind;           /* op_fail ends here; everything allocated on the way is in arenas */
+    pt2_status status;
+    struct pt2_slot *slots;   /* of the program graph being lowered, by value index */
+    uint32_t num_stores;
+    uint8_t *bound;           /* by symbol: an ITEM binds it already */
+    uint32_t num_bound;
+    struct pt2_lowered *out;
+    int depth;                /* of nested program graphs */
+};
+
+/* How a row serves a target. */
+enum pt2_row_use { PT2_ROW_PLAIN, PT2_ROW_INPLACE, PT2_ROW_OUT, PT2_ROW_COPY };
+const struct pt2_op_row *pt2_op_resolve(const char *target, enum pt2_row_use *out_use);
+
+/* symbols.c */
+pt2_ex pt2_lower_symexpr(struct pt2_lower *L, const struct pt2_symexpr *e);
+void pt2_lower_ranges(struct pt2_lower *L);
+
+/* lower.c */
+pt2_t *pt2_tensor_new(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *shape);
+struct pt2_store *pt2_store_new(struct pt2_lower *L, struct pt2_value *value);
+/* Lowers the nodes of a program graph whose inputs are in `slots` (num_values entries) into L->g. */
+void pt2_lower_nodes(struct pt2_lower *L, const struct pt2_pgraph *pg, struct pt2_slot *slots);
+struct pt2_slot pt2_lower_arg(struct pt2_lower *L, const struct pt2_arg *arg); /* a value or a literal number */
+const struct pt2_arg *pt2_find_arg(struct pt2_lower *L, const char *name);     /* NULL when missing or None */
+
+#endif

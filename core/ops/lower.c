@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT
+ * The driver: program to graph. Inputs become stores and views of them; then each node's row lowers it; at the end the stores that were
+ * written become outputs beside the user's. */
+#include "ops/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+_Noreturn void op_fail(struct pt2_lower *L, pt2_status status, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    const struct pt2_pnode *n = L->node;
+    if (n)
+        L->priv->status = pt2_fail(status, "node %s (%s)%s%s: %s", n->name, n->target, n->python_line[0] ? " at " : "",
+                                   n->python_line, text);
+    else
+        L->priv->status = pt2_fail(status, "%s", text);
+    longjmp(L->priv->unwind, 1);
+}
+
+/* ---- results ---- */
+
+static const struct pt2_tensor_meta *out_meta(struct pt2_lower *L, int k)
+{
+    if (k < 0 || (uint32_t)k >= L->node->num_outs || !L->node->outs[k]->meta)
+        op_fail(L, PT2_ERR_FORMAT, "the file does not describe result %d", k);
+    return L->node->outs[k]->meta;
+}
+
+pt2_dtype op_out_dtype(struct pt2_lower *L, int k)
+{
+    return out_meta(L, k)->dtype;
+}
+
+int op_out_rank(struct pt2_lower *L, int k)
+{
+    return out_meta(L, k)->rank;
+}
+
+static pt2_ex *meta_shape(struct pt2_lower *L, const struct pt2_tensor_meta *m)
+{
+    pt2_ex *shape = PT2_NEW_N(L->arena, pt2_ex, PT2_MAX_RANK + 1);
+    if (m->rank > PT2_MAX_RANK - 1)
+        op_fail(L, PT2_ERR_UNSUPPORTED, "a tensor of %d dimensions", m->rank);
+    for (int k = 0; k < m->rank; k++)
+        shape[k] = pt2_cast(L->E, PT2_IDX, pt2_lower_symexpr(L, m->sizes[k]));
+    return shape;
+}
+
+pt2_ex *op_out_shape(struct pt2_lower *L, int k)
+{
+    return meta_shape(L, out_meta(L, k));
+}
+
+bool op_out_used(struct pt2_lower *L, int k)
+{
+    return (uint32_t)k < L->node->num_outs && L->node->outs[k]->kind != PT2_VALUE_NONE;
+}
+
+static void name_value(pt2_t *t, const struct pt2_pvalue *v)
+{
+    struct pt2_value *cur = t->store->cur;
+    if (!t->map && cur->name[0] == 0)
+        cur->name = v->name;
+}
+
+void op_result(struct pt2_lower *L, int k, pt2_t *t)
+{
+    if ((uint32_t)k >= L->node->num_outs)
+        return; /* some releases list fewer results than the schema has */
+    const struct pt2_pvalue *v = L->node->outs[k];
+    if (v->kind == PT2_VALUE_NONE)
+        return;
+    if (v->meta && (v->meta->dtype != t->dtype || v->meta->rank != t->rank))
+        op_fail(L, PT2_ERR_FORMAT, "result %d is %s of %d dimensions, the file says %s of %d", k, pt2_dtype_name(t->dtype),
+                t->rank, pt2_dtype_name(v->meta->dtype), v->meta->rank);
+    L->priv->slots[v->index].tensor = t;
+    name_value(t, v);
+}
+
+void op_return(struct pt2_lower *L, pt2_t *t)
+{
+    op_result(L, 0, t);
+}
+
+void op_result_scalar(struct pt2_lower *L, int k, pt2_ex e)
+{
+    if ((uint32_t)k < L->node->num_outs)
+        L->priv->slots[L->node->outs[k]->index].scalar = e;
+}
+
+/* ---- nodes ---- */
+
+/* Results of an in-place operator alias its first argument. */
+static void write_self(struct pt2_lower *L)
+{
+    if (L->node->num_args == 0 || L->node->args[0].kind != PT2_ARG_VALUE || L->node->num_outs == 0)
+        op_fail(L, PT2_ERR_FORMAT, "an in-place operator without a tensor to write");
+    pt2_t *self = pt2_lower_arg(L, &L->node->args[0]).tensor;
+    struct pt2_slot *out = &L->priv->slots[L->node->outs[0]->index];
+    if (!self || !out->tensor)
+        op_fail(L, PT2_ERR_FORMAT, "an in-place operator without a tensor to write");
+    op_write(L, self, out->tensor);
+    out->tensor = self;
+}
+
+/* The tensors to write are the last arguments, in the order of the results. */
+static void write_out(struct pt2_lower *L)
+{
+    uint32_t n = L->node->num_outs;
+    if (L->node->num_args < n)
+        op_fail(L, PT2_ERR_FORMAT, "an out= operator without its out argument");
+    for (uint32_t k = 0; k < n; k++) {
+        pt2_t *dst = pt2_lower_arg(L, &L->node->args[L->node->num_args - n + k]).tensor;
+        struct pt2_slot *out = &L->priv->slots[L->node->outs[k]->index];
+        if (!dst || !out->tensor)
+            op_fail(L, PT2_ERR_FORMAT, "an out= operator without its out argument");
+        op_write(L, dst, out->tensor);
+        out->tensor = dst;
+    }
+}
+
+static void copy_results(struct pt2_lower *L)
+{
+    for (uint32_t k = 0; k < L->node->num_outs; k++) {
+        struct pt2_slot *out = &L->priv->slots[L->node->outs[k]->index];
+        if (out->tensor)
+            out->tensor = op_clone(L, out->tensor);
+    }
+}
+
+static void mark_origin(struct pt2_lower *L, uint32_t first)
+{
+    for (uint32_t k = first; k < L->g->nodes.count; k++)
+        if (!L->g->nodes.data[k]->origin)
+            L->g->nodes.data[k]->origin = L->node;
+}
+
+static void expect_results(struct pt2_lower *L)
+{
+    for (uint32_t k = 0; k < L->node->num_outs; k++) {
+        const struct pt2_pvalue *v = L->node->outs[k];
+        const struct pt2_slot *s = &L->priv->slots[v->index];
+        if (v->kind != PT2_VALUE_NONE && v->kind != PT2_VALUE_CUSTOM && !s->tensor && !s->scalar)
+            op_fail(L, PT2_ERR_UNSUPPORTED, "result %u is not computed", k);
+    }
+}
+
+static void lower_node(struct pt2_lower *L, const struct pt2_pnode *node)
+{
+    enum pt2_row_use use;
+    L->node = node;
+    L->row = pt2_op_resolve(node->target, &use);
+    if (!L->row)
+        op_fail(L, PT2_ERR_UNSUPPORTED, "operator not supported");
+    uint32_t first = L->g->nodes.count;
+    L->row->lower(L);
+    L->node = node; /* a row that lowered a sub-graph left its last node here */
+    if (use == PT2_ROW_INPLACE)
+        write_self(L);
+    else if (use == PT2_ROW_OUT)
+        write_out(L);
+    else if (use == PT2_ROW_COPY)
+        copy_results(L);
+    expect_results(L);
+    mark_origin(L, first);
+}
+
+void pt2_lower_nodes(struct pt2_lower *L, const struct pt2_pgraph *pg, struct pt2_slot *slots)
+{
+    struct pt2_slot *outer = L->priv->slots;
+    const struct pt2_pnode *node = L->node;
+    const struct pt2_op_row *row = L->row;
+    if (++L->priv->depth > 64)
+        op_fail(L, PT2_ERR_FORMAT, "sub-graphs are nested more than 64 deep");
+    L->priv->slots = slots;
+    for (uint32_t k = 0; k < pg->num_nodes; k++)
+        lower_node(L, &pg->nodes[k]);
+    L->priv->depth--;
+    L->priv->slots = outer;
+    L->node = node;
+    L->row = row;
+}
+
+/* ---- inputs ---- */
+
+static bool dense(const struct pt2_stored_tensor *t)
+{
+    int64_t expect = 1;
+    for (int k = t->rank - 1; k >= 0; k--) {
+        if (t->sizes[k] != 1 && t->strides[k] != expect)
+            return false;
+        expect *= t->sizes[k];
+    }
+    return t->offset == 0 && (size_t)expect * pt2_dtype_size(t->dtype) == t->storage->size;
+}
+
+static bool same_view(const struct pt2_stored_tensor *a, const struct pt2_stored_tensor *b)
+{
+    return a->dtype == b->dtype && a->rank == b->rank && !memcmp(a->sizes, b->sizes, (size_t)a->rank * sizeof *a->sizes) && dense(b);
+}
+
+/* True when every spec on this storage sees it as one dense tensor of the same shape. */
+static bool natural(const struct pt2_program *p, const struct pt2_stored_tensor *t)
+{
+    if (!dense(t))
+        return false;
+    for (uint32_t k = 0; k < p->num_inputs; k++) {
+        const struct pt2_stored_tensor *o = p->inputs[k].stored;
+        if (o && o->storage == t->storage && !same_view(t, o))
+            return false;
+    }
+    return true;
+}
+
+static struct pt2_graph_input *add_input(struct pt2_lower *L, int spec, bool flat)
+{
+    struct pt2_graph_input *in = &L->priv->out->inputs[L->priv->out->num_inputs++];
+    *in = (struct pt2_graph_input){ spec, flat, -1 };
+    return in;
+}
+
+static void complex_dims(struct pt2_lower *L, pt2_dtype *dtype, int *rank, pt2_ex *shape)
+{
+    if (pt2_dtype_is_complex(*dtype)) {
+        shape[(*rank)++] = pt2_idx(L->E, 2);
+        *dtype = pt2_dtype_real(*dtype);
+    }
+}
+
+static struct pt2_store *new_input(struct pt2_lower *L, int spec, bool flat, pt2_dtype dtype, int rank, pt2_ex *shape, const char *name)
+{
+    complex_dims(L, &dtype, &rank, shape);
+    struct pt2_store *s = pt2_store_new(L, pt2_node_input(L->g, dtype, rank, shape, name));
+    s->input = L->priv->out->num_inputs;
+    add_input(L, spec, flat);
+    return s;
+}
+
+/* The store of a parameter, buffer or constant: shared with an earlier spec on the same storage and dtype. */
+static struct pt2_store *stored_input(struct pt2_lower *L, uint32_t spec, bool flat)
+{
+    const struct pt2_input_spec *in = L->program->inputs;
+    const struct pt2_stored_tensor *t = in[spec].stored;
+    for (uint32_t k = 0; k < spec; k++)
+        if (in[k].stored && in[k].stored->storage == t->storage && in[k].stored->dtype == t->dtype)
+            return L->priv->slots[in[k].value->index].tensor->store;
+    pt2_ex shape[PT2_MAX_RANK + 1];
+    for (int k = 0; k < t->rank; k++)
+        shape[k] = pt2_idx(L->E, t->sizes[k]);
+    if (flat)
+        shape[0] = pt2_idx(L->E, (int64_t)(t->storage->size / pt2_dtype_size(t->dtype)));
+    return new_input(L, (int)spec, flat, t->dtype, flat ? 1 : t->rank, shape, in[spec].fqn);
+}
+
+static void strided_map(struct pt2_lower *L, pt2_t *t, const struct pt2_stored_tensor *st)
+{
+    pt2_ex *v = op_vars(L, t->rank, t->shape), at = pt2_idx(L->E, st->offset);
+    for (int k = 0; k < t->rank; k++)
+        at = pt2_add(L->E, at, pt2_muli(L->E, v[k], st->strides[k]));
+    t->map = PT2_NEW_N(L->arena, pt2_ex, 1);
+    t->map[0] = at;
+    t->whole = false;
+}
+
+static pt2_t *stored_tensor(struct pt2_lower *L, uint32_t spec)
+{
+    const struct pt2_stored_tensor *st = L->program->inputs[spec].stored;
+    if (st->rank > PT2_MAX_RANK - 1)
+        op_fail(L, PT2_ERR_UNSUPPORTED, "a tensor of %d dimensions", st->rank);
+    bool flat = !natural(L->program, st);
+    struct pt2_store *store = stored_input(L, spec, flat);
+    pt2_ex shape[PT2_MAX_RANK];
+    for (int k = 0; k < st->rank; k++)
+        shape[k] = pt2_idx(L->E, st->sizes[k]);
+    pt2_t *t = pt2_tensor_new(L, st->dtype, st->rank, shape);
+    t->store = store;
+    if (flat)
+        strided_map(L, t, st);
+    return t;
+}
+
+static pt2_t *user_tensor(struct pt2_lower *L, uint32_t spec, const char *name)
+{
+    const struct pt2_tensor_meta *m = L->program->inputs[spec].value->meta;
+    if (!m)
+        op_fail(L, PT2_ERR_FORMAT, "input %s has no description", name);
+    pt2_ex *shape = meta_shape(L, m);
+    pt2_t *t = pt2_tensor_new(L, m->dtype, m->rank, shape);
+    t->store = new_input(L, (int)spec, false, m->dtype, m->rank, shape, name);
+    return t;
+}
+
+static pt2_ex scalar_input(struct pt2_lower *L, const struct pt2_pvalue *v)
+{
+    if (v->expr)
+        return pt2_lower_symexpr(L, v->expr);
+    return pt2_sym(L->E, pt2_symbol(L->E, v->name)); /* an int without a symbol: one of its own */
+}
+
+static struct pt2_slot constant_slot(struct pt2_lower *L, const struct pt2_arg *a)
+{
+    return a ? pt2_lower_arg(L, a) : (struct pt2_slot){ NULL, NULL };
+}
+
+static void lower_input(struct pt2_lower *L, uint32_t k)
+{
+    const struct pt2_input_spec *in = &L->program->inputs[k];
+    struct pt2_slot *slot = &L->priv->slots[in->value->index];
+    switch (in->kind) {
+    case PT2_INPUT_USER:
+        if (in->value->kind == PT2_VALUE_TENSOR)
+            slot->tensor = user_tensor(L, k, in->leaf >= 0 ? L->program->in_leaves[in->leaf].name : in->value->name);
+        else if (in->value->kind != PT2_VALUE_NONE && in->value->kind != PT2_VALUE_STRING)
+            slot->scalar = scalar_input(L, in->value);
+        break;
+    case PT2_INPUT_CONSTANT: *slot = constant_slot(L, in->constant); break;
+    case PT2_INPUT_PARAMETER: case PT2_INPUT_BUFFER: case PT2_INPUT_TENSOR_CONSTANT:
+        if (in->stored)
+            slot->tensor = stored_tensor(L, k);
+        break;
+    case PT2_INPUT_TOKEN: {
+        pt2_ex zero = pt2_idx(L->E, 0);
+        slot->tensor = op_full(L, PT2_F32, 1, &zero, pt2_num(L->E, PT2_F32, 0));
+        break;
+    }
+    default: break;
+    }
+}
+
+/* ---- outputs ---- */
+
+static int add_output(struct pt2_lower *L, struct pt2_value *v)
+{
+    pt2_push(L->arena, &L->g->outputs, v);
+    return (int)L->g->outputs.count - 1;
+}
+
+/* A float or bool that depends on data leaves as a 0-d tensor. */
+static void scalar_output(struct pt2_lower *L, struct pt2_user_output *out, pt2_ex e)
+{
+    out->is_scalar = true;
+    out->dtype = e->dtype == PT2_IDX ? PT2_I64 : (pt2_dtype)e->dtype;
+    if (e->has & PT2_HAS_LOAD)
+        out->output = add_output(L, op_value(L, op_map(L, out->dtype, 0, NULL, pt2_cast(L->E, (int)out->dtype, e))));
+    else
+        out->scalar = e;
+}
+
+static void user_output(struct pt2_lower *L, const struct pt2_output_spec *spec)
+{
+    struct pt2_user_output *out = &L->priv->out->user_outputs[spec->leaf];
+    *out = (struct pt2_user_output){ .output = -1 };
+    if (spec->arg->kind != PT2_ARG_VALUE) {
+        out->literal = spec->arg;
+        out->is_scalar = true;
+        out->dtype = spec->arg->kind == PT2_ARG_INT ? PT2_I64 : spec->arg->kind == PT2_ARG_FLOAT ? PT2_F64
+                   : spec->arg->kind == PT2_ARG_BOOL ? PT2_BOOL : PT2_NONE;
+        return;
+    }
+    struct pt2_slot s = L->priv->slots[spec->arg->value->index];
+    if (s.tensor) {
+        out->dtype = s.tensor->dtype;
+        out->output = add_output(L, op_value(L, s.tensor));
+    } else if (s.scalar) {
+        scalar_output(L, out, s.scalar);
+    } else if (spec->arg->value->kind != PT2_VALUE_NONE && spec->arg->value->kind != PT2_VALUE_STRING) {
+        op_fail(L, PT2_ERR_FORMAT, "output %s has no value", spec->arg->value->name);
+    }
+}
+
+static void mutation(struct pt2_lower *L, const struct pt2_output_spec *spec)
+{
+    const struct pt2_pvalue *target = L->program->inputs[spec->target].value;
+    pt2_t *dst = L->priv->slots[target->index].tensor;
+    pt2_t *src = spec->arg->kind == PT2_ARG_VALUE ? L->priv->slots[spec->arg->value->index].tensor : NULL;
+    if (!dst || !src)
+        op_fail(L, PT2_ERR_FORMAT, "a mutation of %s without a tensor", target->name);
+    op_write(L, dst, src);
+}
+
+/* The new content of every input that was written. */
+static void written_inputs(struct pt2_lower *L)
+{
+    struct pt2_lowered *out = L->priv->out;
+    for (uint32_t k = 0; k < L->program->num_inputs; k++) {
+        pt2_t *t = L->priv->slots[L->program->inputs[k].value->index].tensor;
+        if (!t || t->store->input < 0 || !t->store->written)
+            continue;
+        struct pt2_graph_input *in = &out->inputs[t->store->input];
+        if (in->written_output < 0)
+            in->written_output = add_output(L, t->store->cur);
+    }
+}
+
+static void lower_outputs(struct pt2_lower *L)
+{
+    const struct pt2_program *p = L->program;
+    L->node = NULL;
+    for (uint32_t k = 0; k < p->num_outputs; k++)
+        if (p->outputs[k].kind == PT2_OUTPUT_USER)
+            user_output(L, &p->outputs[k]);
+    for (uint32_t k = 0; k < p->num_outputs; k++)
+        if (p->outputs[k].kind != PT2_OUTPUT_USER && p->outputs[k].kind != PT2_OUTPUT_TOKEN)
+            mutation(L, &p->outputs[k]);
+    written_inputs(L);
+}
+
+/* ---- operators without a row: all of them in one message ---- */
+
+struct missing {
+    struct pt2_arena arena;
+    struct pt2_map seen;
+    struct pt2_str text;
+    int count;
+};
+
+static void find_missing(const struct pt2_pgraph *g, struct missing *m);
+
+static void find_missing_in(const struct pt2_arg *a, struct missing *m)
+{
+    if (a->kind == PT2_ARG_GRAPH)
+        find_missing(a->graph, m);
+    for (uint32_t k = 0; k < a->num_items; k++)
+        find_missing_in(&a->items[k], m);
+}
+
+static void find_missing(const struct pt2_pgraph *g, struct missing *m)
+{
+    for (uint32_t k = 0; k < g->num_nodes; k++) {
+        const struct pt2_pnode *n = &g->nodes[k];
+        if (!pt2_op_find(n->target) && pt2_map_put(&m->arena, &m->seen, n->target, (void *)(uintptr_t)n)) {
+            pt2_str_addf(&m->text, "%s%s (node %s%s%s)", m->count ? ", " : "", n->target, n->name,
+                         n->python_line[0] ? " at " : "", n->python_line);
+            m->count++;
+        }
+        for (uint32_t j = 0; j < n->num_args; j++)
+            find_missing_in(&n->args[j], m);
+    }
+}
+
+static pt2_status check_supported(const struct pt2_program *p)
+{
+    struct missing m = { 0 };
+    pt2_status status = PT2_OK;
+    find_missing(p->graph, &m);
+    if (m.count)
+        status = pt2_fail(PT2_ERR_UNSUPPORTED, "%d operator%s not supported: %s", m.count, m.count > 1 ? "s are" : " is",
+                          pt2_str_text(&m.text));
+    pt2_str_free(&m.text);
+    pt2_arena_free(&m.arena);
+    return status;
+}
+
+static void lower_all(struct pt2_lower *L)
+{
+    const struct pt2_program *p = L->program;
+    struct pt2_lowered *out = L->priv->out;
+    out->inputs = PT2_NEW_N(L->arena, struct pt2_graph_input, p->num_inputs);
+    out->user_outputs = PT2_NEW_N(L->arena, struct pt2_user_output, p->num_out_leaves);
+    out->num_user_outputs = (int)p->num_out_leaves;
+    pt2_lower_ranges(L);
+    L->priv->slots = PT2_NEW_N(L->arena, struct pt2_slot, p->graph->num_values);
+    for (uint32_t k = 0; k < p->num_inputs; k++)
+        lower_input(L, k);
+    pt2_lower_nodes(L, p->graph, L->priv->slots);
+    lower_outputs(L);
+}
+
+pt2_status pt2_lower_program(const struct pt2_program *program, struct pt2_module *module, struct pt2_lowered *out)
+{
+    struct pt2_lower_priv priv = { .out = out };
+    struct pt2_lower L = { .m = module, .E = &module->exprs, .program = program, .arena = &module->arena, .priv = &priv };
+    *out = (struct pt2_lowered){ .module = module };
+    PT2_TRY(check_supported(program));
+    L.g = pt2_graph_new(module, "main");
+    if (setjmp(priv.unwind))
+        return priv.status;
+    lower_all(&L);
+    return PT2_OK;
+}
