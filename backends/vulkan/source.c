@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ * The GLSL text of a kernel: what the device can do as macros, the prelude and the shared functions, the buffers, the kernel's body.
+ *
+ * Two words of the dialect cannot be macros in GLSL: SHARED, since shared variables are declared outside functions, and pt_lit_f64, since
+ * a double needs the suffix "lf". Both are rewritten here. */
+#include "vk.h"
+
+#include <ctype.h>
+
+extern const char pt2_shader_prelude_glsl[], pt2_shader_math_h[];
+
+bool vk_pushes_params(const struct vk_device *d, int num_params)
+{
+    return (uint32_t)num_params * 4 <= d->has.max_params_bytes;
+}
+
+static void add_facts(const struct vk_device *d, struct pt2_str *out)
+{
+    const struct pt2_caps *caps = &d->base.desc.caps;
+    const struct vk_features *has = &d->has;
+    const struct {
+        const char *name;
+        bool on;
+    } facts[] = {
+        { "PT_INT64", caps->int64 },          { "PT_FLOAT64", caps->float64 },   { "PT_FLOAT64_MATH", caps->float64_math },
+        { "PT_STORAGE8", caps->storage8 },    { "PT_STORAGE16", caps->storage16 },
+        { "PT_KEEP_NAN32", has->keep_nan32 }, { "PT_KEEP_NAN64", has->keep_nan64 },
+        { "PT_RTE32", has->rte32 },           { "PT_RTE64", has->rte64 },
+        { "PT_DENORM32", has->denorm32 },     { "PT_DENORM64", has->denorm64 },
+    };
+    pt2_str_add(out, "#version 450\n");
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
+        pt2_str_addf(out, "#define %s %d\n", facts[i].name, facts[i].on);
+}
+
+/* The type of an element in a buffer. */
+static const char *element_type(const struct vk_device *d, pt2_dtype t)
+{
+    const struct pt2_caps *caps = &d->base.desc.caps;
+    switch (pt2_dtype_size(t)) {
+    case 1: return caps->storage8 ? "uint8_t" : "uint";
+    case 2: return caps->storage16 ? "uint16_t" : "uint";
+    case 4: return t == PT2_F32 ? "float" : t == PT2_I32 ? "int" : "uint";
+    default: break;
+    }
+    if (t == PT2_F64)
+        return caps->float64 ? "double" : "uvec2";
+    return !caps->int64 ? "uvec2" : t == PT2_I64 ? "int64_t" : "uint64_t";
+}
+
+static void add_signature(const struct vk_device *d, const struct pt2_kernel *k, struct pt2_str *out)
+{
+    pt2_str_addf(out, "\n#define LOCAL_SIZE %d\nlayout(local_size_x = LOCAL_SIZE) in;\n", k->local_size);
+    for (int i = 0; i < k->num_bufs; i++)
+        pt2_str_addf(out, "layout(std430, set = 0, binding = %d) %sbuffer pt_buf%d { %s b%d[]; };\n", i,
+                     k->bufs[i].write ? "" : "readonly ", i, element_type(d, k->bufs[i].dtype), i);
+    if (k->num_params && vk_pushes_params(d, k->num_params))
+        pt2_str_addf(out, "layout(push_constant) uniform pt_block { int pt_params[%d]; };\n", k->num_params);
+    else if (k->num_params)
+        pt2_str_addf(out, "layout(std430, set = 0, binding = %d) readonly buffer pt_block { int pt_params[]; };\n",
+                     k->num_bufs);
+}
+
+static const char *skip_space(const char *s)
+{
+    while (isspace((unsigned char)*s) || *s == ';')
+        s++;
+    return s;
+}
+
+/* Declares what the SHARED lines at the start of the body ask for; returns the rest of the body. */
+static const char *add_shared(const char *text, struct pt2_str *out)
+{
+    static const char word[] = "SHARED(";
+    const char *s = skip_space(text);
+    while (!strncmp(s, word, sizeof word - 1)) {
+        const char *arg[3] = { s + sizeof word - 1 }, *end;
+        int n = 1, depth = 0;
+        for (end = arg[0]; *end && (depth || *end != ')'); end++) {
+            depth += (*end == '(') - (*end == ')');
+            if (*end == ',' && !depth && n < 3)
+                arg[n++] = end + 1;
+        }
+        if (n < 3 || !*end)
+            break;
+        pt2_str_addf(out, "shared %.*s %.*s[%.*s];\n", (int)(arg[1] - 1 - arg[0]), arg[0], (int)(arg[2] - 1 - arg[1]),
+                     arg[1], (int)(end - arg[2]), arg[2]);
+        s = skip_space(end + 1);
+    }
+    return s;
+}
+
+/* Copies the body; "pt_lit_f64(1.5)" becomes "(1.5lf)". */
+static void add_body(const char *text, struct pt2_str *out)
+{
+    static const char word[] = "pt_lit_f64(";
+    const char *hit;
+    while ((hit = strstr(text, word)) != NULL) {
+        const char *number = hit + sizeof word - 1;
+        size_t len = strcspn(number, ")");
+        bool whole = strcspn(number, ".eE") >= len;
+        pt2_str_add_n(out, text, (size_t)(hit - text));
+        pt2_str_addf(out, "(%.*s%slf", (int)len, number, whole ? ".0" : "");
+        text = number + len;
+    }
+    pt2_str_add(out, text);
+}
+
+void vk_source(const struct vk_device *d, const struct pt2_kernel *k, struct pt2_str *out)
+{
+    add_facts(d, out);
+    pt2_str_add(out, pt2_shader_prelude_glsl);
+    pt2_str_add(out, pt2_shader_math_h);
+    add_signature(d, k, out);
+    const char *body = add_shared(k->text, out);
+    pt2_str_add(out, "void main()\n{\n#line 1\n");
+    add_body(body, out);
+    pt2_str_add(out, "\n}\n");
+}
