@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: MIT
+ * Interpolation (UpSample.h), with and without antialiasing, and grid sampling (GridSampler.h). A result element is a
+ * weighted sum of a fixed number of loads at computed positions: one MAP. Antialiasing has windows as wide as the
+ * scale: one REDUCE for each dimension, the last one first. */
+#include "ops/lower.h"
+
+#include <math.h>
+
+enum { NEAREST, NEAREST_EXACT, LINEAR, CUBIC };
+
+/* One resampled dimension. */
+struct axis {
+    pt2_ex in, out;  /* sizes */
+    pt2_ex at;       /* output index */
+    pt2_ex scale;    /* input per output, of the coordinate type */
+    int t;           /* coordinate type: float64 for float64 tensors, else float32 */
+    bool align;
+};
+
+/* Up to four source positions and their weights. */
+struct taps {
+    int n;
+    pt2_ex index[4], weight[4];
+};
+
+static pt2_ex num(struct pt2_lower *L, int t, double v)
+{
+    return pt2_num(L->E, t, v);
+}
+
+static pt2_ex to_index(struct pt2_lower *L, pt2_ex e)
+{
+    return pt2_cast(L->E, PT2_IDX, pt2_cast(L->E, PT2_I64, e));
+}
+
+static pt2_ex clamp(struct pt2_lower *L, pt2_ex e, pt2_ex size)
+{
+    return pt2_max(L->E, pt2_min(L->E, e, pt2_addi(L->E, size, -1)), pt2_idx(L->E, 0));
+}
+
+/* The scale that the call gives for spatial dimension k of n, or 0. */
+static double given_scale(struct pt2_lower *L, int k, int n)
+{
+    static const char *const names[3] = { "scales_d", "scales_h", "scales_w" };
+    double list[PT2_MAX_RANK];
+    int count = op_floats(L, "scale_factors", list);
+    if (count > 0)
+        return k < count ? list[k] : 0;
+    const char *name = names[3 - n + k];
+    if (op_has(L, name))
+        return op_float(L, name, 0);
+    return n == 1 ? op_float(L, "scales", 0) : 0;
+}
+
+/* area_pixel_compute_scale. */
+static pt2_ex axis_scale(struct pt2_lower *L, const struct axis *a, double given)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex in = pt2_cast(E, a->t, a->in), out = pt2_cast(E, a->t, a->out), one = num(L, a->t, 1);
+    if (a->align) {
+        pt2_ex few = pt2_le(E, a->out, pt2_idx(E, 1));
+        pt2_ex steps = pt2_select(E, few, one, pt2_sub(E, out, one));
+        return pt2_select(E, few, num(L, a->t, 0), pt2_bin(E, PT2_E_DIV, pt2_sub(E, in, one), steps));
+    }
+    if (given > 0)
+        return num(L, a->t, a->t == PT2_F64 ? 1.0 / given : (double)(float)(1.0 / given));
+    return pt2_bin(E, PT2_E_DIV, in, out);
+}
+
+static struct axis make_axis(struct pt2_lower *L, pt2_t *x, int d, int t, bool align, const pt2_ex *shape, pt2_ex at)
+{
+    struct axis a = { x->shape[d], shape[d], at, NULL, t, align };
+    a.scale = axis_scale(L, &a, given_scale(L, d - 2, x->rank - 2));
+    return a;
+}
+
+/* area_pixel_compute_source_index: below 0 only for cubic. */
+static pt2_ex source(struct pt2_lower *L, const struct axis *a, bool cubic)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex i = pt2_cast(E, a->t, a->at), half = num(L, a->t, 0.5);
+    if (a->align)
+        return pt2_mul(E, a->scale, i);
+    pt2_ex s = pt2_sub(E, pt2_mul(E, a->scale, pt2_add(E, i, half)), half);
+    return cubic ? s : pt2_max(E, s, num(L, a->t, 0));
+}
+
+static void nearest_taps(struct pt2_lower *L, const struct axis *a, bool exact, struct taps *taps)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex i = pt2_cast(E, a->t, a->at);
+    if (exact)
+        i = pt2_add(E, i, num(L, a->t, 0.5));
+    pt2_ex s = clamp(L, to_index(L, pt2_un(E, PT2_E_FLOOR, pt2_mul(E, i, a->scale))), a->in);
+    if (!exact) { /* the two ratios that need no rounding, whatever scale was given */
+        s = pt2_select(E, pt2_eq(E, a->out, pt2_muli(E, a->in, 2)), pt2_floordiv(E, a->at, pt2_idx(E, 2)), s);
+        s = pt2_select(E, pt2_eq(E, a->out, a->in), a->at, s);
+    }
+    taps->n = 1;
+    taps->index[0] = s;
+    taps->weight[0] = NULL;
+}
+
+static void linear_taps(struct pt2_lower *L, const struct axis *a, struct taps *taps)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex s = source(L, a, false), zero = num(L, a->t, 0), one = num(L, a->t, 1);
+    pt2_ex low = clamp(L, to_index(L, pt2_un(E, PT2_E_FLOOR, s)), a->in);
+    pt2_ex w = pt2_min(E, pt2_max(E, pt2_sub(E, s, pt2_cast(E, a->t, low)), zero), one);
+    pt2_ex same = pt2_eq(E, a->in, a->out);
+    low = pt2_select(E, same, a->at, low);
+    w = pt2_select(E, same, zero, w);
+    taps->n = 2;
+    taps->index[0] = low;
+    taps->index[1] = clamp(L, pt2_addi(E, low, 1), a->in);
+    taps->weight[0] = pt2_sub(E, one, w);
+    taps->weight[1] = w;
+}
+
+/* Keys' kernel with parameter A at distance x: |x| <= 1 (inner), or 1 < |x| < 2. */
+static pt2_ex keys(struct pt2_lower *L, pt2_ex x, double A, bool inner)
+{
+    struct pt2_exprs *E = L->E;
+    int t = x->dtype;
+    double c[4] = { 1, 0, -(A + 3), A + 2 }, o[4] = { -4 * A, 8 * A, -5 * A, A };
+    const double *p = inner ? c : o;
+    pt2_ex v = num(L, t, p[3]);
+    for (int k = 2; k >= 0; k--)
+        v = pt2_add(E, pt2_mul(E, v, x), num(L, t, p[k]));
+    return v;
+}
+
+/* Weights at -1, 0, 1, 2 from the sample before a point that is `w` past it. */
+static void cubic_weights(struct pt2_lower *L, pt2_ex w, pt2_ex *out)
+{
+    pt2_ex one = num(L, w->dtype, 1), rest = pt2_sub(L->E, one, w);
+    out[0] = keys(L, pt2_add(L->E, w, one), -0.75, false);
+    out[1] = keys(L, w, -0.75, true);
+    out[2] = keys(L, rest, -0.75, true);
+    out[3] = keys(L, pt2_add(L->E, rest, one), -0.75, false);
+}
+
+static void cubic_taps(struct pt2_lower *L, const struct axis *a, struct taps *taps)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex s = source(L, a, true), zero = num(L, a->t, 0), one = num(L, a->t, 1);
+    pt2_ex low = pt2_min(E, to_index(L, pt2_un(E, PT2_E_FLOOR, s)), pt2_addi(E, a->in, -1));
+    pt2_ex w = pt2_min(E, pt2_max(E, pt2_sub(E, s, pt2_cast(E, a->t, low)), zero), one);
+    taps->n = 4;
+    cubic_weights(L, w, taps->weight);
+    for (int k = 0; k < 4; k++)
+        taps->index[k] = clamp(L, pt2_addi(E, low, k - 1), a->in);
+}
+
+static void find_taps(struct pt2_lower *L, int64_t kind, const struct axis *a, struct taps *taps)
+{
+    if (kind == LINEAR)
+        linear_taps(L, a, taps);
+    else if (kind == CUBIC)
+        cubic_taps(L, a, taps);
+    else
+        nearest_taps(L, a, kind == NEAREST_EXACT, taps);
+}
+
+/* Weighted sum over the taps of dimensions d …. */
+static pt2_ex sum_taps(struct pt2_lower *L, pt2_t *x, const struct taps *taps, int d, pt2_ex *index, int t)
+{
+    if (d == x->rank)
+        return op_to(L, op_at(L, x, index), (pt2_dtype)t);
+    pt2_ex sum = NULL;
+    for (int k = 0; k < taps[d].n; k++) {
+        index[d] = taps[d].index[k];
+        pt2_ex v = sum_taps(L, x, taps, d + 1, index, t);
+        v = taps[d].weight[k] ? pt2_mul(L->E, taps[d].weight[k], v) : v;
+        sum = sum ? pt2_add(L->E, sum, v) : v;
+    }
+    return sum;
+}
+
+static pt2_t *image(struct pt2_lower *L)
+{
+    pt2_t *x = op_tensor(L, op_has(L, "input") ? "input" : "self");
+    if (x->rank < 3 || x->rank > 5 || op_out_rank(L, 0) != x->rank)
+        op_fail(L, PT2_ERR_FORMAT, "the input has %d dimensions", x->rank);
+    return x;
+}
+
+static pt2_t *separable(struct pt2_lower *L, pt2_t *x, int64_t kind, bool antialias);
+
+/* data: the kind. */
+static void lower_upsample(struct pt2_lower *L)
+{
+    pt2_t *x = image(L);
+    int64_t kind = L->row->data;
+    bool nearest = kind == NEAREST || kind == NEAREST_EXACT;
+    pt2_ex *shape = op_out_shape(L, 0), *at = op_vars(L, x->rank, shape), index[PT2_MAX_RANK];
+    if (!nearest && !pt2_dtype_is_float(x->dtype)) {
+        op_return(L, separable(L, x, kind, false));
+        return;
+    }
+    int t = nearest || x->dtype != PT2_F64 ? PT2_F32 : PT2_F64;
+    struct taps taps[PT2_MAX_RANK];
+    bool align = op_bool(L, "align_corners", false);
+    for (int d = 0; d < x->rank; d++) {
+        struct axis a;
+        taps[d] = (struct taps){ 1, { at[d] }, { NULL } };
+        if (d < 2)
+            continue;
+        a = make_axis(L, x, d, t, align, shape, at[d]);
+        find_taps(L, kind, &a, &taps[d]);
+    }
+    pt2_dtype wide = pt2_dtype_compute(x->dtype);
+    op_return(L, op_map(L, x->dtype, x->rank, shape, sum_taps(L, x, taps, 0, index, wide)));
+}
+
+/* ---- one dimension at a time: antialiasing, and uint8 with its 16-bit weights ---- */
+
+/* A window of `taps` positions from `first` on, with weights as a function of the tap. */
+struct window {
+    pt2_ex taps;  /* extent of the reduced axis */
+    pt2_ex index; /* source position of tap j */
+    pt2_ex weight;
+};
+
+static pt2_ex filter(struct pt2_lower *L, pt2_ex x, bool cubic)
+{
+    struct pt2_exprs *E = L->E;
+    int t = x->dtype;
+    pt2_ex a = pt2_un(E, PT2_E_ABS, x), one = num(L, t, 1), zero = num(L, t, 0);
+    if (!cubic)
+        return pt2_max(E, pt2_sub(E, one, a), zero);
+    pt2_ex outer = pt2_select(E, pt2_lt(E, a, num(L, t, 2)), keys(L, a, -0.5, false), zero);
+    return pt2_select(E, pt2_lt(E, a, one), keys(L, a, -0.5, true), outer);
+}
+
+/* How many taps a window has at most: 2*ceil(support)+1 when the sizes are known, else the whole dimension. */
+static pt2_ex window_taps(struct pt2_lower *L, const struct axis *a, double half)
+{
+    if (!pt2_is_const(a->scale))
+        return a->in;
+    double scale = a->scale->f;
+    int64_t taps = 2 * (int64_t)ceil(scale >= 1 ? half * scale : half) + 1;
+    return pt2_min(L->E, a->in, pt2_idx(L->E, taps));
+}
+
+/* _compute_indices_min_size_weights_aa, not normalised yet. */
+static struct window antialias_window(struct pt2_lower *L, const struct axis *a, bool cubic, int tap_axis)
+{
+    struct pt2_exprs *E = L->E;
+    double half = cubic ? 2 : 1;
+    struct window w = { window_taps(L, a, half), NULL, NULL };
+    pt2_ex one = num(L, a->t, 1), h = num(L, a->t, 0.5), wide = pt2_max(E, a->scale, one);
+    pt2_ex center = pt2_mul(E, a->scale, pt2_add(E, pt2_cast(E, a->t, a->at), h));
+    pt2_ex support = pt2_mul(E, num(L, a->t, half), wide), zero = pt2_idx(E, 0);
+    pt2_ex first = to_index(L, pt2_add(E, pt2_sub(E, center, support), h));
+    pt2_ex end = to_index(L, pt2_add(E, pt2_add(E, center, support), h));
+    first = pt2_max(E, first, zero);
+    end = pt2_min(E, end, a->in);
+    pt2_ex pos = pt2_add(E, first, pt2_var(E, tap_axis, w.taps));
+    pt2_ex off = pt2_add(E, pt2_sub(E, pt2_cast(E, a->t, pos), center), h);
+    pt2_ex v = filter(L, pt2_bin(E, PT2_E_DIV, off, wide), cubic);
+    w.index = clamp(L, pos, a->in);
+    w.weight = pt2_select(E, pt2_lt(E, pos, end), v, num(L, a->t, 0));
+    return w;
+}
+
+static struct window plain_window(struct pt2_lower *L, const struct axis *a, int64_t kind, int tap_axis)
+{
+    struct pt2_exprs *E = L->E;
+    struct taps taps;
+    find_taps(L, kind, a, &taps);
+    struct window w = { pt2_idx(E, taps.n), taps.index[0], taps.weight[0] };
+    pt2_ex j = pt2_var(E, tap_axis, w.taps);
+    for (int k = 1; k < taps.n; k++) {
+        pt2_ex here = pt2_eq(E, j, pt2_idx(E, k));
+        w.index = pt2_select(E, here, taps.index[k], w.index);
+        w.weight = pt2_select(E, here, taps.weight[k], w.weight);
+    }
+    return w;
+}
+
+/* The normalised weights as a tensor [out, taps]; a->at and the tap are VAR 0 and 1 in w. */
+static pt2_t *weight_table(struct pt2_lower *L, const struct axis *a, struct window *w)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex shape[2] = { a->out, w->taps };
+    pt2_t *total = op_reduce(L, PT2_RED_SUM, (pt2_dtype)a->t, 1, shape, 1, &w->taps, w->weight);
+    pt2_ex sum = op_at(L, total, op_vars(L, 2, shape)), zero = num(L, a->t, 0), one = num(L, a->t, 1);
+    pt2_ex none = pt2_eq(E, sum, zero);
+    return op_map(L, (pt2_dtype)a->t, 2, shape, pt2_bin(E, PT2_E_DIV, w->weight, pt2_select(E, none, one, sum)));
+}
+
+/* uint8: as many bits as let the largest weight fit into 16. Returns 2^bits as int32 and the rounded weights. */
+static pt2_t *byte_weights(struct pt2_lower *L, pt2_t *table, pt2_ex *out_unit)
+{
+    struct pt2_exprs *E = L->E;
+    int t = table->dtype;
+    pt2_ex max = op_at(L, op_reduce(L, PT2_RED_MAX, table->dtype, 0, NULL, 2, table->shape,
+                                    op_at(L, table, op_vars(L, 2, table->shape))), NULL);
+    pt2_ex unit = pt2_int(E, PT2_I32, 1), half = num(L, t, 0.5), limit = num(L, t, 32768);
+    for (int bits = 1; bits <= 22; bits++) {
+        pt2_ex next = pt2_add(E, half, pt2_mul(E, max, num(L, t, ldexp(1, bits))));
+        unit = pt2_select(E, pt2_lt(E, next, limit), pt2_int(E, PT2_I32, (int64_t)1 << bits), unit);
+    }
+    pt2_ex w = pt2_mul(E, op_at(L, table, op_vars(L, 2, table->shape)), pt2_cast(E, t, unit));
+    *out_unit = unit;
+    return op_map_like(L, table, PT2_I32, pt2_cast(E, PT2_I32, pt2_add(E, w, pt2_bin(E, PT2_E_COPYSIGN, half, w))));
+}
+
+/* Resamples dimension d. */
+static pt2_t *resample_axis(struct pt2_lower *L, pt2_t *x, int d, struct axis a, int64_t kind, bool antialias,
+                            pt2_dtype out_dtype)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex shape[PT2_MAX_RANK], index[PT2_MAX_RANK], unit = NULL;
+    memcpy(shape, x->shape, sizeof *shape * (size_t)x->rank);
+    shape[d] = a.out;
+    pt2_ex *at = op_vars(L, x->rank, shape), to[2] = { at[d], NULL };
+    a.at = pt2_var(E, 0, a.out);
+    struct window w = antialias ? antialias_window(L, &a, kind == CUBIC, 1) : plain_window(L, &a, kind, 1);
+    bool bytes = !pt2_dtype_is_float(x->dtype);
+    pt2_t *table = weight_table(L, &a, &w);
+    if (bytes)
+        table = byte_weights(L, table, &unit);
+    to[1] = pt2_var(E, x->rank, w.taps);
+    memcpy(index, at, sizeof *at * (size_t)x->rank);
+    index[d] = pt2_subst_vars(E, w.index, 2, to);
+    pt2_dtype wide = bytes ? PT2_I32 : pt2_dtype_compute(x->dtype);
+    pt2_ex body = pt2_mul(E, op_to(L, op_at(L, table, to), wide), op_to(L, op_at(L, x, index), wide));
+    pt2_t *sum = op_reduce(L, PT2_RED_SUM, wide, x->rank, shape, 1, &w.taps, body);
+    if (!bytes)
+        return op_convert(L, sum, out_dtype);
+    pt2_ex one = pt2_int(E, PT2_I32, 1), two = pt2_int(E, PT2_I32, 2), top = pt2_int(E, PT2_I32, 255);
+    pt2_ex half = pt2_select(E, pt2_lt(E, one, unit), pt2_floordiv(E, unit, two), pt2_int(E, PT2_I32, 0));
+    pt2_ex v = pt2_floordiv(E, pt2_add(E, op_at(L, sum, at), half), unit);
+    v = pt2_max(E, pt2_min(E, v, top), pt2_int(E, PT2_I32, 0));
+    return op_map_like(L, sum, PT2_U8, op_to(L, v, PT2_U8));
+}
+
+static pt2_t *separable(struct pt2_lower *L, pt2_t *x, int64_t kind, bool antialias)
+{
+    if (!pt2_dtype_is_float(x->dtype) && x->dtype != PT2_U8)
+        op_fail(L, PT2_ERR_UNSUPPORTED, "interpolation of %s", pt2_dtype_name(x->dtype));
+    pt2_ex *shape = op_out_shape(L, 0);
+    bool align = op_bool(L, "align_corners", false);
+    int t = x->dtype == PT2_F64 ? PT2_F64 : PT2_F32;
+    pt2_t *from = x;
+    pt2_dtype dtype = x->dtype == PT2_U8 ? PT2_U8 : pt2_dtype_compute(x->dtype);
+    for (int d = x->rank - 1; d >= 2; d--)
+        x = resample_axis(L, x, d, make_axis(L, from, d, t, align, shape, NULL), kind, antialias, dtype);
+    return op_convert(L, x, from->dtype);
+}
+
+static void lower_antialias(struct pt2_lower *L)
+{
+    pt2_t *x = image(L);
+    op_return(L, separable(L, x, L->row->data, true));
+}
+
+/* ---- grid_sampler ---- */
+
+enum { PAD_ZEROS, PAD_BORDER, PAD_REFLECTION };
+
+struct sampler {
+    pt2_t *x;
+    int dims;     /* spatial */
+    int pad;
+    bool align;
+    int t;        /* coordinate type */
+    pt2_ex *at;   /* output index */
+};
+
+/* Reflects v at the half-integers low/2 and high/2. */
+static pt2_ex reflect(struct pt2_lower *L, pt2_ex v, pt2_ex low, pt2_ex high)
+{
+    struct pt2_exprs *E = L->E;
+    int t = v->dtype;
+    pt2_ex zero = num(L, t, 0), one = num(L, t, 1), two = num(L, t, 2);
+    pt2_ex min = pt2_bin(E, PT2_E_DIV, pt2_cast(E, t, low), two);
+    pt2_ex span = pt2_bin(E, PT2_E_DIV, pt2_cast(E, t, pt2_sub(E, high, low)), two);
+    pt2_ex point = pt2_le(E, span, zero), safe = pt2_select(E, point, one, span);
+    pt2_ex d = pt2_un(E, PT2_E_ABS, pt2_sub(E, v, min));
+    pt2_ex extra = pt2_bin(E, PT2_E_REM, d, safe);
+    pt2_ex flips = pt2_un(E, PT2_E_FLOOR, pt2_bin(E, PT2_E_DIV, d, safe));
+    pt2_ex odd = pt2_eq(E, pt2_bin(E, PT2_E_FLOORMOD, flips, two), one);
+    pt2_ex r = pt2_select(E, odd, pt2_add(E, pt2_sub(E, span, extra), min), pt2_add(E, extra, min));
+    return pt2_select(E, point, zero, r);
+}
+
+/* compute_coordinates: what the padding mode makes of a source coordinate. */
+static pt2_ex pad_coordinate(struct pt2_lower *L, const struct sampler *s, pt2_ex v, pt2_ex size)
+{
+    struct pt2_exprs *E = L->E;
+    if (s->pad == PAD_ZEROS)
+        return v;
+    if (s->pad == PAD_REFLECTION)
+        v = s->align ? reflect(L, v, pt2_idx(E, 0), pt2_muli(E, pt2_addi(E, size, -1), 2))
+                     : reflect(L, v, pt2_idx(E, -1), pt2_addi(E, pt2_muli(E, size, 2), -1));
+    pt2_ex top = pt2_cast(E, s->t, pt2_addi(E, size, -1));
+    return pt2_min(E, pt2_max(E, v, num(L, s->t, 0)), top);
+}
+
+/* Coordinate k (0: x, the last spatial dimension), in pixels. */
+static pt2_ex coordinate(struct pt2_lower *L, const struct sampler *s, pt2_t *grid, int k)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex index[PT2_MAX_RANK], size = s->x->shape[s->x->rank - 1 - k];
+    index[0] = s->at[0];
+    for (int d = 0; d < s->dims; d++)
+        index[1 + d] = s->at[2 + d];
+    index[1 + s->dims] = pt2_idx(E, k);
+    pt2_ex v = op_to(L, op_at(L, grid, index), (pt2_dtype)s->t), one = num(L, s->t, 1), half = num(L, s->t, 0.5);
+    pt2_ex n = pt2_cast(E, s->t, size);
+    v = pt2_add(E, v, one);
+    if (s->align)
+        return pt2_mul(E, pt2_mul(E, v, half), pt2_sub(E, n, one));
+    return pt2_mul(E, pt2_sub(E, pt2_mul(E, v, n), one), half);
+}
+
+/* A whole float as an index; what no integer can be (NaN, huge) lies outside every image. */
+static pt2_ex pixel(struct pt2_lower *L, pt2_ex v)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex sane = pt2_le(E, pt2_un(E, PT2_E_ABS, v), num(L, v->dtype, 1 << 30));
+    return to_index(L, pt2_select(E, sane, v, num(L, v->dtype, -100)));
+}
+
+/* The pixel at whole coordinates p (x first), 0 outside. */
+static pt2_ex pixel_value(struct pt2_lower *L, const struct sampler *s, const pt2_ex *p)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex index[PT2_MAX_RANK], inside = pt2_int(E, PT2_BOOL, 1);
+    int wide = pt2_dtype_compute(s->x->dtype);
+    index[0] = s->at[0];
+    index[1] = s->at[1];
+    for (int k = 0; k < s->dims; k++) {
+        int d = s->x->rank - 1 - k;
+        inside = pt2_and(E, inside, pt2_and(E, pt2_le(E, pt2_idx(E, 0), p[k]), pt2_lt(E, p[k], s->x->shape[d])));
+        index[d] = p[k];
+    }
+    return op_at_or(L, s->x, index, inside, pt2_num(E, wide, 0));
+}
+
+/* Sum over the corners of the cell around c. */
+static pt2_ex sample_linear(struct pt2_lower *L, const struct sampler *s, const pt2_ex *c)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex low[3], part[3], p[3], sum = NULL, one = num(L, s->t, 1);
+    for (int k = 0; k < s->dims; k++) {
+        pt2_ex f = pt2_un(E, PT2_E_FLOOR, c[k]);
+        low[k] = pixel(L, f);
+        part[k] = pt2_sub(E, c[k], f);
+    }
+    for (int corner = 0; corner < 1 << s->dims; corner++) {
+        pt2_ex w = NULL;
+        for (int k = 0; k < s->dims; k++) {
+            bool up = corner >> k & 1;
+            pt2_ex f = up ? part[k] : pt2_sub(E, one, part[k]);
+            w = w ? pt2_mul(E, w, f) : f;
+            p[k] = up ? pt2_addi(E, low[k], 1) : low[k];
+        }
+        pt2_ex v = pt2_mul(E, pixel_value(L, s, p), w);
+        sum = sum ? pt2_add(E, sum, v) : v;
+    }
+    return sum;
+}
+
+static pt2_ex sample_nearest(struct pt2_lower *L, const struct sampler *s, const pt2_ex *c)
+{
+    pt2_ex p[3];
+    for (int k = 0; k < s->dims; k++)
+        p[k] = pixel(L, pt2_un(L->E, PT2_E_ROUND, c[k]));
+    return pixel_value(L, s, p);
+}
+
+/* Bicubic: 16 pixels, each of whose coordinates is padded on its own. */
+static pt2_ex sample_cubic(struct pt2_lower *L, const struct sampler *s, const pt2_ex *c)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex w[2][4], pos[2][4], sum = NULL;
+    for (int k = 0; k < 2; k++) {
+        pt2_ex f = pt2_un(E, PT2_E_FLOOR, c[k]), size = s->x->shape[s->x->rank - 1 - k];
+        cubic_weights(L, pt2_sub(E, c[k], f), w[k]);
+        for (int j = 0; j < 4; j++)
+            pos[k][j] = pixel(L, pad_coordinate(L, s, pt2_add(E, f, num(L, s->t, j - 1)), size));
+    }
+    for (int i = 0; i < 4; i++) {
+        pt2_ex row = NULL;
+        for (int j = 0; j < 4; j++) {
+            pt2_ex p[2] = { pos[0][j], pos[1][i] };
+            pt2_ex v = pt2_mul(E, pixel_value(L, s, p), w[0][j]);
+            row = row ? pt2_add(E, row, v) : v;
+        }
+        row = pt2_mul(E, row, w[1][i]);
+        sum = sum ? pt2_add(E, sum, row) : row;
+    }
+    return sum;
+}
+
+static void lower_grid_sampler(struct pt2_lower *L)
+{
+    pt2_t *x = op_tensor(L, "input"), *grid = op_tensor(L, "grid");
+    int64_t mode = op_int(L, "interpolation_mode", 0), pad = op_int(L, "padding_mode", 0);
+    struct sampler s = { x, x->rank - 2, (int)pad, op_bool(L, "align_corners", false), PT2_F32, NULL };
+    pt2_ex shape[PT2_MAX_RANK], c[3];
+    if (x->rank < 4 || x->rank > 5 || grid->rank != x->rank || pad < 0 || pad > 2 || !pt2_dtype_is_float(x->dtype))
+        op_fail(L, PT2_ERR_FORMAT, "input and grid have %d and %d dimensions", x->rank, grid->rank);
+    if (mode < 0 || mode > 2 || (mode == 2 && s.dims != 2))
+        op_fail(L, PT2_ERR_UNSUPPORTED, "interpolation mode %lld", (long long)mode);
+    memcpy(shape, x->shape, sizeof *shape * 2);
+    memcpy(shape + 2, grid->shape + 1, sizeof *shape * (size_t)s.dims);
+    s.at = op_vars(L, x->rank, shape);
+    s.t = x->dtype == PT2_F64 ? PT2_F64 : PT2_F32;
+    for (int k = 0; k < s.dims; k++) {
+        c[k] = coordinate(L, &s, grid, k);
+        if (mode != 2)
+            c[k] = pad_coordinate(L, &s, c[k], x->shape[x->rank - 1 - k]);
+    }
+    pt2_ex v = mode == 0 ? sample_linear(L, &s, c) : mode == 1 ? sample_nearest(L, &s, c) : sample_cubic(L, &s, c);
+    op_return(L, op_map(L, x->dtype, x->rank, shape, v));
+}
+
+/* linspace(-1, 1, n)[i], or pixel centres. */
+static pt2_ex base_coordinate(struct pt2_lower *L, pt2_ex i, pt2_ex n, bool align, int t)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex one = num(L, t, 1), two = num(L, t, 2), size = pt2_cast(E, t, n), single = pt2_le(E, n, pt2_idx(E, 1));
+    pt2_ex steps = pt2_select(E, single, one, pt2_sub(E, size, one));
+    pt2_ex v = pt2_sub(E, pt2_bin(E, PT2_E_DIV, pt2_mul(E, two, pt2_cast(E, t, i)), steps), one);
+    if (!align)
+        v = pt2_bin(E, PT2_E_DIV, pt2_mul(E, v, steps), size);
+    return pt2_select(E, single, num(L, t, 0), v);
+}
+
+static void lower_affine_grid(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_t *theta = op_tensor(L, "theta");
+    int rank = op_out_rank(L, 0), dims = rank - 2;
+    pt2_ex *shape = op_out_shape(L, 0), *at = op_vars(L, rank, shape);
+    int t = theta->dtype == PT2_F64 ? PT2_F64 : PT2_F32;
+    if (theta->rank != 3 || dims < 2 || dims > 3)
+        op_fail(L, PT2_ERR_FORMAT, "theta has %d dimensions", theta->rank);
+    bool align = op_bool(L, "align_corners", false);
+    pt2_ex index[3] = { at[0], at[rank - 1], pt2_idx(E, dims) };
+    pt2_ex sum = op_to(L, op_at(L, theta, index), (pt2_dtype)t);
+    for (int k = 0; k < dims; k++) {
+        int d = dims - k; /* x is the last spatial dimension */
+        index[2] = pt2_idx(E, k);
+        pt2_ex a = op_to(L, op_at(L, theta, index), (pt2_dtype)t);
+        sum = pt2_add(E, sum, pt2_mul(E, a, base_coordinate(L, at[d], shape[d], align, t)));
+    }
+    op_return(L, op_map(L, theta->dtype, rank, shape, sum));
+}
+
+const struct pt2_op_row pt2_ops_resample[] = {
+    { "aten.upsample_nearest1d", lower_upsample, NEAREST },
+    { "aten.upsample_nearest2d", lower_upsample, NEAREST },
+    { "aten.upsample_nearest3d", lower_upsample, NEAREST },
+    { "aten._upsample_nearest_exact1d", lower_upsample, NEAREST_EXACT },
+    { "aten._upsample_nearest_exact2d", lower_upsample, NEAREST_EXACT },
+    { "aten._upsample_nearest_exact3d", lower_upsample, NEAREST_EXACT },
+    { "aten.upsample_linear1d", lower_upsample, LINEAR },
+    { "aten.upsample_bilinear2d", lower_upsample, LINEAR },
+    { "aten.upsample_trilinear3d", lower_upsample, LINEAR },
+    { "aten.upsample_bicubic2d", lower_upsample, CUBIC },
+    { "aten._upsample_bilinear2d_aa", lower_antialias, LINEAR },
+    { "aten._upsample_bicubic2d_aa", lower_antialias, CUBIC },
+    { "aten.grid_sampler", lower_grid_sampler, 0 },
+    { "aten.grid_sampler_2d", lower_grid_sampler, 0 },
+    { "aten.grid_sampler_3d", lower_grid_sampler, 0 },
+    { "aten.affine_grid_generator", lower_affine_grid, 0 },
+    { 0 },
+};
