@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The devices that the tests run on, by name, and how each one is selected. Nothing else in the tests knows a driver.
+
+    devices.py list [PT2GPU]        names of the devices that this machine has, one a line
+    devices.py env NAME             shell lines that select the device
+    devices.py exec NAME COMMAND    runs a command with the device selected; PT2_TEST_BACKEND holds its --backend
+    devices.py why NAME             why the device is not there; nothing when it is
+
+Four drivers need no GPU: lavapipe, swiftshader, pocl, intel. `gpu0`, `gpu1`, ... are what else `pt2gpu devices` lists.
+PT2_INTEL_OPENCL names the folder that holds libintelocl.so; the default is where tools/test.sh --intel puts it.
+"""
+import glob
+import json
+import os
+import shlex
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SKIP = 77
+LAVAPIPE = "/usr/share/vulkan/icd.d/lvp_icd.*.json"
+SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json"
+POCL = "/etc/OpenCL/vendors/pocl.icd"
+INTEL = os.path.join(ROOT, "build", "intel-opencl")
+SOFTWARE = ("llvmpipe", "swiftshader", "pthread", "cpu")
+
+
+class Device:
+    """`backend` is the value for --backend; `env` is what must be set; `missing` says why it cannot be used, or ''."""
+
+    def __init__(self, name, backend, env=None, missing=""):
+        self.name, self.backend, self.env, self.missing = name, backend, env or {}, missing
+
+    def environment(self):
+        return {**os.environ, **self.env, "PT2_TEST_BACKEND": self.backend}
+
+
+def vulkan_driver(name, pattern, package):
+    found = glob.glob(pattern)
+    if not found:
+        return Device(name, "vulkan", missing=f"{pattern} is not there (package {package})")
+    return Device(name, "vulkan", {"VK_DRIVER_FILES": found[0], "VK_ICD_FILENAMES": found[0]})
+
+
+def pocl():
+    missing = "" if os.path.exists(POCL) else f"{POCL} is not there (package pocl-opencl-icd)"
+    return Device("pocl", "opencl", {"OCL_ICD_VENDORS": POCL}, missing)
+
+
+def intel():
+    folder = os.environ.get("PT2_INTEL_OPENCL") or os.path.join(INTEL, "venv", "lib")
+    library = os.path.join(folder, "libintelocl.so")
+    if not os.path.exists(library):
+        return Device("intel", "opencl", missing=f"{library} is not there (tools/test.sh --intel installs it)")
+    vendors = os.path.join(INTEL, "vendors")
+    os.makedirs(vendors, exist_ok=True)
+    with open(os.path.join(vendors, "intel.icd"), "w") as icd:
+        icd.write(library + "\n")
+    path = ":".join(filter(None, [folder, os.environ.get("LD_LIBRARY_PATH")]))
+    return Device("intel", "opencl", {"OCL_ICD_VENDORS": vendors, "LD_LIBRARY_PATH": path})
+
+
+def known():
+    return [
+        Device("reference", "reference"),
+        vulkan_driver("lavapipe", LAVAPIPE, "mesa-vulkan-drivers"),
+        vulkan_driver("swiftshader", SWIFTSHADER, "chromium-common"),
+        pocl(),
+        intel(),
+    ]
+
+
+def gpus(pt2gpu):
+    """Devices of other drivers, as the command sees them without any selection."""
+    text = subprocess.run([pt2gpu, "devices", "--json"], capture_output=True, text=True).stdout
+    rows = [r for r in json.loads(text or "[]") if r["backend"] != "reference" and r["kind"] != "cpu"]
+    rows = [r for r in rows if not any(word in r["name"].lower() for word in SOFTWARE)]
+    return [Device(f"gpu{i}", f"{r['backend']}:{r['number']}") for i, r in enumerate(rows)]
+
+
+def find(name, pt2gpu=None):
+    devices = known() + (gpus(pt2gpu) if name.startswith("gpu") and pt2gpu else [])
+    for device in devices:
+        if device.name == name:
+            return device
+    return Device(name, "", missing=f"this machine has no device {name}")
+
+
+def need(name, pt2gpu=None):
+    """The device; without it the test is skipped, or fails if PT2_EXPECT_DEVICES names it."""
+    device = find(name, pt2gpu)
+    if device.missing:
+        expected = name in os.environ.get("PT2_EXPECT_DEVICES", "").replace(",", " ").split()
+        print(f"{'FAILED' if expected else 'skipped'}: {name}: {device.missing}")
+        sys.exit(1 if expected else SKIP)
+    return device
+
+
+def main():
+    if len(sys.argv) < 2 or (sys.argv[1] != "list" and len(sys.argv) < 3):
+        sys.exit(__doc__)
+    command, rest = sys.argv[1], sys.argv[2:]
+    if command == "list":
+        devices = known() + (gpus(rest[0]) if rest else [])
+        print("\n".join(d.name for d in devices if not d.missing))
+    elif command == "why":
+        print(find(rest[0]).missing)
+    elif command == "env":
+        for key, value in need(rest[0]).env.items():
+            print(f"export {key}={shlex.quote(value)}")
+    elif command == "exec":
+        device = need(rest[0], rest[1])
+        os.execvpe(rest[1], rest[1:], device.environment())
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()
