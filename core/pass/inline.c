@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ * Inlining MAPs into what reads them: LOAD(v, index) becomes v's body at that index.
+ *
+ * A MAP that only moves data (one LOAD, or none) is inlined always. One that computes is inlined when each of its elements is computed at most a
+ * few times in all: by one consumer that reads every element about once, or by several when it is cheap. A contraction
+ * reads its operands many times, so only casts and the like go there. Half types keep PyTorch's rounding: the inlined
+ * body is rounded to the storage type. */
+#include "pass/pass.h"
+
+#include <stdlib.h>
+
+enum { CHEAP = 2, SHARED_WORK = 24, MAX_LOADS = 8, MAX_SIZE = 600 };
+
+struct info {
+    int uses;        /* nodes that load it */
+    bool pinned;     /* an output, or read by something other than an expression */
+    bool repeated;   /* some consumer computes each element more than about twice */
+    bool is_inline;
+};
+
+struct ctx {
+    struct pt2_graph *g;
+    struct info *info; /* by value id */
+    struct pt2_node *consumer;
+    bool views_only;
+};
+
+/* ---- what a consumer does with a value ---- */
+
+static int num_axes(const struct pt2_node *n)
+{
+    return n->kind == PT2_NODE_SCATTER ? n->num_axes : n->outs[0]->rank + n->num_axes;
+}
+
+static pt2_ex axis_extent(const struct pt2_node *n, int k)
+{
+    if (n->kind == PT2_NODE_SCATTER)
+        return n->axes[k];
+    return k < n->outs[0]->rank ? n->outs[0]->shape[k] : n->axes[k - n->outs[0]->rank];
+}
+
+/* How often a consumer evaluates each element of v: iteration space over number of elements; 1000 when unknown. */
+static double repeats(struct ctx *c, const struct pt2_value *v)
+{
+    double iterations = 1, elements = 1;
+    const struct pt2_node *n = c->consumer;
+    if (n->num_outs == 0)
+        return 1;
+    for (int k = 0; k < num_axes(n); k++) {
+        pt2_ex e = axis_extent(n, k);
+        iterations *= pt2_is_const(e) ? (double)e->i : 64;
+    }
+    for (int k = 0; k < v->rank; k++)
+        elements *= pt2_is_const(v->shape[k]) ? (double)v->shape[k]->i : 64;
+    return elements > 0 ? iterations / elements : 1;
+}
+
+static void note_use(void *ctx, struct pt2_value *v)
+{
+    struct ctx *c = ctx;
+    struct info *i = &c->info[v->id];
+    i->uses++;
+    if (repeats(c, v) > 2)
+        i->repeated = true;
+}
+
+static void pin(struct ctx *c, const struct pt2_value *v)
+{
+    c->info[v->id].pinned = true;
+}
+
+static void gather_uses(struct ctx *c)
+{
+    for (uint32_t k = 0; k < c->g->nodes.count; k++) {
+        struct pt2_node *n = c->g->nodes.data[k];
+        c->consumer = n;
+        pt2_node_uses(c->g, n, note_use, c);
+        if (n->base)
+            pin(c, n->base);
+        for (int j = 0; j < n->num_args; j++)
+            pin(c, n->args[j]);
+    }
+    for (uint32_t k = 0; k < c->g->outputs.count; k++)
+        pin(c, c->g->outputs.data[k]);
+}
+
+/* ---- decisions ---- */
+
+struct size { int loads, nodes; };
+
+static void count(void *ctx, pt2_ex e)
+{
+    struct size *s = ctx;
+    s->loads += e->op == PT2_E_LOAD;
+    s->nodes++;
+}
+
+static bool decide(const struct ctx *c, const struct pt2_node *n)
+{
+    const struct info *i = &c->info[n->outs[0]->id];
+    struct size s = { 0, 0 };
+    if (n->kind != PT2_NODE_MAP)
+        return false;
+    pt2_visit(n->body, count, &s);
+    int cost = pt2_cost(n->body);
+    if (s.nodes > MAX_SIZE)
+        return false;
+    if (s.loads <= 1 && cost <= (c->views_only ? 0 : CHEAP))
+        return true;
+    if (c->views_only || i->pinned || i->repeated)
+        return false;
+    return i->uses <= 1 || (cost * i->uses <= SHARED_WORK && s.loads <= MAX_LOADS);
+}
+
+/* ---- substitution ---- */
+
+static pt2_ex substitute(void *ctx, struct pt2_exprs *E, pt2_ex e)
+{
+    struct ctx *c = ctx;
+    if (e->op != PT2_E_LOAD || !c->info[e->i].is_inline)
+        return e;
+    const struct pt2_value *v = c->g->module->values.data[e->i];
+    pt2_ex body = pt2_subst_vars(E, v->def->body, v->rank, e->args);
+    return pt2_roundto(E, v->dtype, body);
+}
+
+static void substitute_expr(void *ctx, pt2_ex *e)
+{
+    struct ctx *c = ctx;
+    if (!((*e)->has & PT2_HAS_LOAD))
+        return;
+    pt2_ex r = pt2_rewrite(&c->g->module->exprs, *e, substitute, c);
+    *e = r;
+}
+
+void pt2_pass_inline(struct pt2_graph *g, const struct pt2_pass_params *params)
+{
+    struct ctx c = { .g = g, .views_only = params->no_fusion };
+    c.info = calloc(g->module->values.count + 1u, sizeof *c.info);
+    if (!c.info)
+        return;
+    gather_uses(&c);
+    for (uint32_t k = 0; k < g->nodes.count; k++) {
+        struct pt2_node *n = g->nodes.data[k];
+        pt2_node_exprs(n, substitute_expr, &c);
+        if (n->num_outs)
+            c.info[n->outs[0]->id].is_inline = decide(&c, n);
+    }
+    free(c.info);
+    pt2_pass_dce(g);
+}
