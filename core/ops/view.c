@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT
+ * Views: reshapes, permutations, slices, splits and their like. All are index maps; what they produce aliases their operand.
+ * Sizes come from the file; only where a view begins is computed here. */
+#include "ops/internal.h"
+#include "ops/math.h"
+#include "ops/shape.h"
+
+static pt2_t *self(struct pt2_lower *L)
+{
+    return op_tensor(L, op_has(L, "self") ? "self" : "A"); /* linalg_diagonal calls it A */
+}
+
+static void need_rank(struct pt2_lower *L, const pt2_t *t, int rank)
+{
+    if (t->rank < rank)
+        op_fail(L, PT2_ERR_FORMAT, "a tensor of %d dimensions, %d are needed", t->rank, rank);
+}
+
+/* ---- the same elements in the same order ---- */
+
+static void lower_alias(struct pt2_lower *L)
+{
+    op_return(L, self(L));
+}
+
+static void lower_clone(struct pt2_lower *L)
+{
+    op_return(L, op_clone(L, self(L)));
+}
+
+static void lower_reshape(struct pt2_lower *L)
+{
+    op_return(L, op_reshape(L, self(L), op_out_rank(L, 0), op_out_shape(L, 0)));
+}
+
+/* atleast_2d of a list and the like: each result is a reshape of its operand. */
+static void lower_reshape_list(struct pt2_lower *L)
+{
+    pt2_t **list;
+    int n = op_tensors(L, "tensors", &list);
+    for (int k = 0; k < n && (uint32_t)k < L->node->num_outs; k++)
+        if (list[k])
+            op_result(L, k, op_reshape(L, list[k], op_out_rank(L, k), op_out_shape(L, k)));
+}
+
+static void lower_broadcast_tensors(struct pt2_lower *L)
+{
+    pt2_t **list;
+    int n = op_tensors(L, "tensors", &list);
+    for (int k = 0; k < n && (uint32_t)k < L->node->num_outs; k++)
+        if (list[k])
+            op_result(L, k, op_expand(L, list[k], op_out_rank(L, k), op_out_shape(L, k)));
+}
+
+static void lower_expand(struct pt2_lower *L)
+{
+    op_return(L, op_expand(L, self(L), op_out_rank(L, 0), op_out_shape(L, 0)));
+}
+
+static void lower_unsqueeze(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    int64_t dim = op_int(L, "dim", 0);
+    if (dim < 0)
+        dim += t->rank + 1;
+    if (dim < 0 || dim > t->rank)
+        op_fail(L, PT2_ERR_FORMAT, "unsqueeze at dimension %lld of %d", (long long)dim, t->rank);
+    op_return(L, op_unsqueeze(L, t, (int)dim));
+}
+
+static void lower_squeeze(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    int dims[PT2_MAX_RANK], n = op_has(L, "dim") ? op_dims(L, "dim", t->rank, dims) : -1;
+    for (int d = t->rank - 1; d >= 0; d--) {
+        bool named = n < 0;
+        for (int k = 0; k < n; k++)
+            named = named || dims[k] == d;
+        if (named && pt2_is_int(t->shape[d], 1))
+            t = op_squeeze(L, t, d);
+    }
+    op_return(L, t);
+}
+
+/* ---- permutations ---- */
+
+static pt2_t *swap(struct pt2_lower *L, pt2_t *t, int a, int b)
+{
+    int dims[PT2_MAX_RANK];
+    for (int k = 0; k < t->rank; k++)
+        dims[k] = k == a ? b : k == b ? a : k;
+    return t->rank ? op_permute(L, t, dims) : t;
+}
+
+static void lower_permute(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    int dims[PT2_MAX_RANK];
+    if (op_dims(L, "dims", t->rank, dims) != t->rank)
+        op_fail(L, PT2_ERR_FORMAT, "permute of %d dimensions", t->rank);
+    op_return(L, t->rank ? op_permute(L, t, dims) : t);
+}
+
+/* data 1: the arguments are axis0 and axis1. */
+static void lower_transpose(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    bool axis = L->row->data;
+    int a = op_dim(L, axis ? "axis0" : "dim0", 0, t->rank), b = op_dim(L, axis ? "axis1" : "dim1", 1, t->rank);
+    op_return(L, swap(L, t, a, b));
+}
+
+/* t, mT and numpy_T: the last two dimensions, or all (data 1), reversed. */
+static void lower_reverse(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    int dims[PT2_MAX_RANK];
+    for (int k = 0; k < t->rank; k++)
+        dims[k] = t->rank - 1 - k;
+    if (L->row->data)
+        op_return(L, t->rank ? op_permute(L, t, dims) : t);
+    else
+        op_return(L, t->rank < 2 ? t : swap(L, t, t->rank - 2, t->rank - 1));
+}
+
+/* mH, matrix_H, adjoint: transposed and, when complex, conjugated (then a new tensor). */
+static void lower_adjoint(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    if (t->rank >= 2)
+        t = swap(L, t, t->rank - 2, t->rank - 1);
+    if (pt2_dtype_is_complex(t->dtype)) {
+        struct pt2_complex c = op_at_c(L, t, op_vars(L, t->rank, t->shape));
+        c.im = ex_neg(L->E, c.im);
+        t = op_map_c(L, t->dtype, t->rank, t->shape, c);
+    }
+    op_return(L, t);
+}
+
+static void lower_movedim(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    int from[PT2_MAX_RANK], to[PT2_MAX_RANK], dims[PT2_MAX_RANK];
+    int n = op_dims(L, "source", t->rank, from);
+    bool used[PT2_MAX_RANK] = { false };
+    if (n < 0 || op_dims(L, "destination", t->rank, to) != n)
+        op_fail(L, PT2_ERR_FORMAT, "movedim with lists of different length");
+    for (int d = 0; d < t->rank; d++)
+        dims[d] = -1;
+    for (int k = 0; k < n; k++) {
+        dims[to[k]] = from[k];
+        used[from[k]] = true;
+    }
+    for (int d = 0, next = 0; d < t->rank; d++) {
+        if (dims[d] >= 0)
+            continue;
+        while (used[next])
+            next++;
+        dims[d] = next++;
+    }
+    op_return(L, t->rank ? op_permute(L, t, dims) : t);
+}
+
+/* ---- parts ---- */
+
+/* An index or bound of the user's: negative ones count from the end. */
+static pt2_ex from_end(struct pt2_lower *L, pt2_ex i, pt2_ex size)
+{
+    pt2_ex zero = pt2_idx(L->E, 0);
+    if (pt2_prove_le(L->E, zero, i))
+        return i;
+    if (pt2_prove_lt(L->E, i, zero))
+        return pt2_add(L->E, i, size);
+    return pt2_select(L->E, pt2_lt(L->E, i, zero), pt2_add(L->E, i, size), i);
+}
+
+/* A slice's bound, as Python clips it. */
+static pt2_ex clip(struct pt2_lower *L, pt2_ex i, pt2_ex size)
+{
+    return pt2_max(L->E, pt2_idx(L->E, 0), pt2_min(L->E, from_end(L, i, size), size));
+}
+
+static void lower_select(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    int dim = op_dim(L, "dim", 0, t->rank);
+    need_rank(L, t, 1);
+    op_return(L, op_select(L, t, dim, from_end(L, op_size(L, "index", 0), t->shape[dim])));
+}
+
+static void lower_slice(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    int dim = op_dim(L, "dim", 0, t->rank);
+    need_rank(L, t, 1);
+    pt2_ex start = clip(L, op_size(L, "start", 0), t->shape[dim]);
+    if (op_out_rank(L, 0) != t->rank)
+        op_fail(L, PT2_ERR_FORMAT, "a slice of another rank");
+    op_return(L, op_slice(L, t, dim, start, op_out_shape(L, 0)[dim], op_size(L, "step", 1)));
+}
+
+/* `start` may be a tensor. */
+static void lower_narrow(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    int dim = op_dim(L, "dim", 0, t->rank);
+    need_rank(L, t, 1);
+    pt2_ex start = from_end(L, op_size(L, "start", 0), t->shape[dim]);
+    op_return(L, op_slice(L, t, dim, start, op_size(L, "length", 0), pt2_idx(L->E, 1)));
+}
+
+static void lower_unfold(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    pt2_ex index[PT2_MAX_RANK], *shape = op_out_shape(L, 0);
+    int dim = op_dim(L, "dimension", 0, t->rank), rank = op_out_rank(L, 0);
+    if (rank != t->rank + 1)
+        op_fail(L, PT2_ERR_FORMAT, "unfold of %d dimensions to %d", t->rank, rank);
+    pt2_ex *v = op_vars(L, rank, shape);
+    for (int d = 0; d < t->rank; d++)
+        index[d] = v[d];
+    if (t->rank)
+        index[dim] = pt2_add(L->E, pt2_mul(L->E, v[dim], op_size(L, "step", 1)), v[t->rank]);
+    op_return(L, op_view(L, t, rank, shape, index));
+}
+
+/* data 1: the last two dimensions are the default. */
+static void lower_diagonal(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    pt2_ex index[PT2_MAX_RANK], *shape = op_out_shape(L, 0);
+    bool last = L->row->data;
+    int a = op_dim(L, "dim1", last ? -2 : 0, t->rank), b = op_dim(L, "dim2", last ? -1 : 1, t->rank);
+    int rank = op_out_rank(L, 0), n = 0;
+    if (a == b || rank != t->rank - 1)
+        op_fail(L, PT2_ERR_FORMAT, "diagonal of dimensions %d and %d", a, b);
+    pt2_ex offset = op_size(L, "offset", 0), zero = pt2_idx(L->E, 0), *v = op_vars(L, rank, shape);
+    for (int d = 0; d < t->rank; d++)
+        if (d != a && d != b)
+            index[d] = v[n++];
+    index[a] = pt2_add(L->E, v[n], pt2_max(L->E, pt2_muli(L->E, offset, -1), zero));
+    index[b] = pt2_add(L->E, v[n], pt2_max(L->E, offset, zero));
+    op_return(L, op_view(L, t, rank, shape, index));
+}
+
+/* ---- splits ---- */
+
+/* Consecutive parts along `dim`, as long as the file says. */
+static void split(struct pt2_lower *L, pt2_t *t, int dim)
+{
+    pt2_ex start = pt2_idx(L->E, 0);
+    need_rank(L, t, 1);
+    for (int k = 0; (uint32_t)k < L->node->num_outs; k++) {
+        if (op_out_rank(L, k) != t->rank)
+            op_fail(L, PT2_ERR_FORMAT, "a part of another rank");
+        pt2_ex size = op_out_shape(L, k)[dim];
+        op_result(L, k, op_slice(L, t, dim, start, size, pt2_idx(L->E, 1)));
+        start = pt2_add(L->E, start, size);
+    }
+}
+
+static void lower_split(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    split(L, t, op_dim(L, "dim", 0, t->rank));
+}
+
+static void lower_unbind(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    int dim = op_dim(L, "dim", 0, t->rank);
+    need_rank(L, t, 1);
+    for (int k = 0; (uint32_t)k < L->node->num_outs; k++)
+        op_result(L, k, op_select(L, t, dim, pt2_idx(L->E, k)));
+}
+
+/* Parts that begin at given indices, which need not be in order: part k is [index k-1, index k). */
+static void split_at(struct pt2_lower *L, pt2_t *t, int dim, int n, const pt2_ex *at)
+{
+    need_rank(L, t, 1);
+    for (int k = 0; (uint32_t)k < L->node->num_outs && k <= n; k++) {
+        pt2_ex start = k ? clip(L, at[k - 1], t->shape[dim]) : pt2_idx(L->E, 0);
+        if (op_out_rank(L, k) != t->rank)
+            op_fail(L, PT2_ERR_FORMAT, "a part of another rank");
+        op_result(L, k, op_slice(L, t, dim, start, op_out_shape(L, k)[dim], pt2_idx(L->E, 1)));
+    }
+}
+
+/* tensor_split, hsplit (data 1), vsplit (2), dsplit (3): by count, by a list of indices, or by a tensor of either. */
+static void lower_tensor_split(struct pt2_lower *L)
+{
+    pt2_t *t = self(L), *indices = op_tensor_opt(L, "tensor_indices_or_sections");
+    int64_t kind = L->row->data;
+    int dim = kind == 1 ? t->rank > 1 : kind ? (int)kind - 2 + (kind == 3) : op_dim(L, "dim", 0, t->rank);
+    pt2_ex at[PT2_MAX_RANK];
+    need_rank(L, t, dim + 1);
+    if (indices && indices->rank == 1) {
+        int n = (int)L->node->num_outs - 1;
+        pt2_ex *starts = PT2_NEW_N(L->arena, pt2_ex, n + 1);
+        for (int k = 0; k < n; k++) {
+            pt2_ex i = pt2_idx(L->E, k);
+            starts[k] = pt2_cast(L->E, PT2_IDX, op_at(L, indices, &i));
+        }
+        split_at(L, t, dim, n, starts);
+    } else if (op_has(L, "indices") && !indices) {
+        split_at(L, t, dim, op_sizes(L, "indices", at), at);
+    } else {
+        split(L, t, dim);
+    }
+}
+
+/* ---- strided views ---- */
+
+/* The index into t of element `p` of its storage, which t covers densely: row-major, or permuted with known strides. */
+static void storage_to_index(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_meta *m, pt2_ex p, pt2_ex *index)
+{
+    pt2_ex row = pt2_idx(L->E, 1);
+    bool row_major = true;
+    for (int d = t->rank - 1; m && m->rank == t->rank && d >= 0; d--) {
+        pt2_ex s = pt2_lower_symexpr(L, m->strides[d]);
+        row_major = row_major && (pt2_is_int(t->shape[d], 1) || pt2_prove_eq(L->E, s, row));
+        row = pt2_mul(L->E, row, t->shape[d]);
+    }
+    if (row_major) {
+        pt2_delinearize(L->E, t->rank, t->shape, p, index);
+        return;
+    }
+    int64_t span = 0, count = 1;
+    for (int d = 0; d < t->rank; d++) {
+        pt2_ex s = pt2_lower_symexpr(L, m->strides[d]);
+        if (!pt2_is_const(s) || s->i <= 0 || !pt2_is_const(t->shape[d]))
+            op_fail(L, PT2_ERR_UNSUPPORTED, "as_strided of a tensor whose strides are not known");
+        span += (t->shape[d]->i - 1) * s->i;
+        count *= t->shape[d]->i;
+        index[d] = pt2_floormod(L->E, pt2_floordiv(L->E, p, s), t->shape[d]);
+    }
+    if (span != count - 1)
+        op_fail(L, PT2_ERR_UNSUPPORTED, "as_strided of a tensor whose storage has gaps");
+}
+
+static const struct pt2_tensor_meta *meta_of(struct pt2_lower *L, const char *name)
+{
+    const struct pt2_arg *a = pt2_find_arg(L, name);
+    return a && a->kind == PT2_ARG_VALUE ? a->value->meta : NULL;
+}
+
+/* A view of t's storage by strides. When t is a part of its store, the store counts as the row-major storage. */
+static pt2_t *as_strided(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_meta *m, int rank, const pt2_ex *shape,
+                         const pt2_ex *stride, pt2_ex offset)
+{
+    pt2_ex index[PT2_MAX_RANK], *v = op_vars(L, rank, shape), p = offset, base = pt2_idx(L->E, 0);
+    if (m && m->offset)
+        base = pt2_lower_symexpr(L, m->offset);
+    if (!p)
+        p = base;
+    for (int d = 0; d < rank; d++)
+        p = pt2_add(L->E, p, pt2_mul(L->E, v[d], stride[d]));
+    if (!t->whole && !pt2_dtype_is_complex(t->dtype)) {
+        struct pt2_value *value = t->store->cur;
+        pt2_t *all = pt2_tensor_new(L, t->dtype, value->rank, value->shape);
+        all->store = t->store;
+        t = all;
+        m = NULL;
+    } else {
+        p = pt2_sub(L->E, p, base);
+    }
+    pt2_ex last = pt2_addi(L->E, op_numel(L, t), -1);
+    if (p->hi < 0 || p->lo < 0 || (!m && pt2_is_const(last) && p->hi > last->i && p->hi < PT2_INF))
+        op_fail(L, PT2_ERR_UNSUPPORTED, "as_strided reads storage outside of the tensor");
+    storage_to_index(L, t, m, p, index);
+    return op_view(L, t, rank, shape, index);
+}
+
+pt2_t *op_as_strided(struct pt2_lower *L, const char *name, int rank, const pt2_ex *shape)
+{
+    pt2_ex stride[PT2_MAX_RANK], offset = op_has(L, "storage_offset") ? op_size(L, "storage_offset", 0) : NULL;
+    if (op_sizes(L, "stride", stride) != rank)
+        op_fail(L, PT2_ERR_FORMAT, "as_strided with sizes and strides of different length");
+    return as_strided(L, op_tensor(L, name), meta_of(L, name), rank, shape, stride, offset);
+}
+
+static void lower_as_strided(struct pt2_lower *L)
+{
+    op_return(L, op_as_strided(L, "self", op_out_rank(L, 0), op_out_shape(L, 0)));
+}
+
+/* resize: the first elements in order; what a larger size adds is not defined in PyTorch, and 0 here. */
+static void lower_resize(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    int rank = op_out_rank(L, 0);
+    pt2_ex index[PT2_MAX_RANK], *shape = op_out_shape(L, 0), *v = op_vars(L, rank, shape);
+    pt2_ex n = op_numel(L, t), m = pt2_product(L->E, rank, shape), p = pt2_linearize(L->E, rank, shape, v);
+    if (pt2_prove_eq(L->E, n, m)) {
+        op_return(L, op_reshape(L, t, rank, shape));
+        return;
+    }
+    pt2_delinearize(L->E, t->rank, t->shape, p, index);
+    if (pt2_dtype_is_complex(t->dtype)) {
+        op_return(L, op_map_c(L, t->dtype, rank, shape, op_at_c(L, t, index)));
+        return;
+    }
+    pt2_ex zero = pt2_num(L->E, (int)pt2_dtype_compute(t->dtype), 0);
+    op_return(L, op_map(L, t->dtype, rank, shape, op_at_or(L, t, index, pt2_lt(L->E, p, n), zero)));
+}
+
+/* view.dtype: the same bits. Only for types of one size that kernels compute in. */
+static void lower_view_dtype(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    pt2_dtype to = op_out_dtype(L, 0);
+    if (t->dtype == to) {
+        op_return(L, t);
+        return;
+    }
+    bool plain = pt2_dtype_compute(t->dtype) == t->dtype && pt2_dtype_compute(to) == to;
+    if (!plain || pt2_dtype_is_complex(t->dtype) || pt2_dtype_size(t->dtype) != pt2_dtype_size(to))
+        op_fail(L, PT2_ERR_UNSUPPORTED, "a view of %s as %s", pt2_dtype_name(t->dtype), pt2_dtype_name(to));
+    pt2_ex e = op_at(L, t, op_vars(L, t->rank, t->shape));
+    op_return(L, op_map_like(L, t, to, pt2_bitcast(L->E, (int)to, e)));
+}
+
+/* ---- table ---- */
+
+const struct pt2_op_row pt2_ops_view[] = {
+    { "aten.alias", lower_alias, 0 },
+    { "aten.detach", lower_alias, 0 },
+    { "aten.detach_", lower_alias, 0 },
+    { "aten.contiguous", lower_alias, 0 },
+    { "aten.lift", lower_alias, 0 },
+    { "aten.lift_fresh", lower_alias, 0 },
+    { "aten.requires_grad_", lower_alias, 0 },
+    { "aten.clone", lower_clone, 0 },
+    { "aten.lift_fresh_copy", lower_clone, 0 },
+    { "aten.view", lower_reshape, 0 },
+    { "aten.view.dtype", lower_view_dtype, 0 },
+    { "aten.reshape", lower_reshape, 0 },
+    { "aten._unsafe_view", lower_reshape, 0 },
+    { "aten._reshape_alias", lower_reshape, 0 },
+    { "aten._reshape_copy", lower_reshape, 0 },
+    { "aten.view_as", lower_reshape, 0 },
+    { "aten.reshape_as", lower_reshape, 0 },
+    { "aten.flatten", lower_reshape, 0 },
+    { "aten.unflatten", lower_reshape, 0 },
+    { "aten.ravel", lower_reshape, 0 },
+    { "aten.atleast_1d", lower_reshape, 0 },
+    { "aten.atleast_2d", lower_reshape, 0 },
+    { "aten.atleast_3d", lower_reshape, 0 },
+    { "aten.atleast_1d.Sequence", lower_reshape_list, 0 },
+    { "aten.atleast_2d.Sequence", lower_reshape_list, 0 },
+    { "aten.atleast_3d.Sequence", lower_reshape_list, 0 },
+    { "aten.broadcast_tensors", lower_broadcast_tensors, 0 },
+    { "aten.expand", lower_expand, 0 },
+    { "aten.expand_as", lower_expand, 0 },
+    { "aten.broadcast_to", lower_expand, 0 },
+    { "aten.unsqueeze", lower_unsqueeze, 0 },
+    { "aten.squeeze", lower_squeeze, 0 },
+    { "aten.permute", lower_permute, 0 },
+    { "aten.transpose", lower_transpose, 0 },
+    { "aten.swapdims", lower_transpose, 0 },
+    { "aten.swapaxes", lower_transpose, 1 },
+    { "aten.t", lower_reverse, 0 },
+    { "aten.mT", lower_reverse, 0 },
+    { "aten.numpy_T", lower_reverse, 1 },
+    { "aten.mH", lower_adjoint, 0 },
+    { "aten.matrix_H", lower_adjoint, 0 },
+    { "aten.adjoint", lower_adjoint, 0 },
+    { "aten.movedim", lower_movedim, 0 },
+    { "aten.moveaxis", lower_movedim, 0 },
+    { "aten.select", lower_select, 0 },
+    { "aten.slice", lower_slice, 0 },
+    { "aten.narrow", lower_narrow, 0 },
+    { "aten.unfold", lower_unfold, 0 },
+    { "aten.diagonal", lower_diagonal, 0 },
+    { "aten.linalg_diagonal", lower_diagonal, 1 },
+    { "aten.split", lower_split, 0 },
+    { "aten.split_with_sizes", lower_split, 0 },
+    { "aten.unsafe_split", lower_split, 0 },
+    { "aten.unsafe_split_with_sizes", lower_split, 0 },
+    { "aten.chunk", lower_split, 0 },
+    { "aten.unsafe_chunk", lower_split, 0 },
+    { "aten.unbind", lower_unbind, 0 },
+    { "aten.tensor_split", lower_tensor_split, 0 },
+    { "aten.hsplit", lower_tensor_split, 1 },
+    { "aten.vsplit", lower_tensor_split, 2 },
+    { "aten.dsplit", lower_tensor_split, 3 },
+    { "aten.as_strided", lower_as_strided, 0 },
+    { "aten.resize", lower_resize, 0 },
+    { "aten.resize_", lower_resize, 0 },
+    { "aten.resize_as", lower_resize, 0 },
+    { "aten.resize_as_", lower_resize, 0 },
+    { 0 },
+};
