@@ -70,7 +70,7 @@ static pt2_ex element(struct pt2_lower *L, const struct labels *s, const struct 
 {
     pt2_ex index[PT2_MAX_RANK];
     term_index(L, s, a, index);
-    return op_to(L, op_at(L, a->t, index), op_acc_dtype(dtype));
+    return op_at_as(L, a->t, index, op_acc_dtype(dtype));
 }
 
 static struct pt2_complex element_c(struct pt2_lower *L, const struct labels *s, const struct op_term *a, pt2_dtype dtype)

@@ -132,7 +132,7 @@ pt2_t *op_convolution(struct pt2_lower *L, pt2_t *x, pt2_t *weight, pt2_t *bias,
     pt2_t *t = reduce_sum(L, &g, shape, bias ? acc : dtype, pt2_mul(L->E, a, b));
     if (!bias)
         return t;
-    pt2_ex add = op_to(L, op_at(L, bias, &g.out[g.batched]), acc);
+    pt2_ex add = op_at_as(L, bias, &g.out[g.batched], acc);
     return op_map(L, dtype, g.rank, shape, pt2_add(L->E, op_at(L, t, g.out), add));
 }
 

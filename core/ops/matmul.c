@@ -80,7 +80,7 @@ static void lower_add_product(struct pt2_lower *L)
     pt2_ex *v = op_vars(L, p->rank, p->shape);
     pt2_ex beta = op_scalar(L, "beta", acc, 1), r = times(L->E, op_scalar(L, "alpha", acc, 1), op_at(L, p, v));
     if (!is_number(beta, 0)) {
-        pt2_ex s = times(L->E, beta, op_to(L, op_at_bcast(L, self, p->rank, v), dtype));
+        pt2_ex s = times(L->E, beta, op_at_bcast_as(L, self, p->rank, v, dtype));
         r = dtype == PT2_BOOL ? pt2_or(L->E, s, r) : pt2_add(L->E, s, r);
     }
     op_return(L, op_map(L, dtype, p->rank, p->shape, r));
@@ -130,7 +130,7 @@ static pt2_t *add_bias(struct pt2_lower *L, pt2_t *p, pt2_t *bias, pt2_dtype dty
         struct pt2_complex b = op_cx_to(L, op_at_bcast_c(L, bias, p->rank, v), op_acc_dtype(dtype));
         return op_map_c(L, dtype, p->rank, p->shape, op_cx_add(L->E, op_at_c(L, p, v), b));
     }
-    pt2_ex b = op_to(L, op_at_bcast(L, bias, p->rank, v), op_acc_dtype(dtype));
+    pt2_ex b = op_at_bcast_as(L, bias, p->rank, v, op_acc_dtype(dtype));
     return op_map(L, dtype, p->rank, p->shape, pt2_add(L->E, op_at(L, p, v), b));
 }
 
@@ -422,8 +422,8 @@ static void lower_cross(struct pt2_lower *L)
                                                                           pt2_sub(L->E, p.im, q.im) }));
         return;
     }
-    pt2_ex p = pt2_mul(L->E, op_to(L, op_at_bcast(L, a, rank, one), dtype), op_to(L, op_at_bcast(L, b, rank, two), dtype));
-    pt2_ex q = pt2_mul(L->E, op_to(L, op_at_bcast(L, a, rank, two), dtype), op_to(L, op_at_bcast(L, b, rank, one), dtype));
+    pt2_ex p = pt2_mul(L->E, op_at_bcast_as(L, a, rank, one, dtype), op_at_bcast_as(L, b, rank, two, dtype));
+    pt2_ex q = pt2_mul(L->E, op_at_bcast_as(L, a, rank, two, dtype), op_at_bcast_as(L, b, rank, one, dtype));
     op_return(L, op_map(L, dtype, rank, shape, pt2_sub(L->E, p, q)));
 }
 

@@ -31,17 +31,17 @@ static pt2_t *apply(struct pt2_lower *L, pt2_t *x, pt2_t *mean, pt2_t *rstd, pt2
 {
     struct pt2_exprs *E = L->E;
     pt2_dtype acc = op_acc_dtype(dtype);
-    pt2_ex *v = op_vars(L, x->rank, x->shape), r = op_to(L, op_at(L, x, v), acc);
-    pt2_ex scale = op_to(L, op_at_bcast(L, rstd, x->rank, v), acc);
+    pt2_ex *v = op_vars(L, x->rank, x->shape), r = op_at_as(L, x, v, acc);
+    pt2_ex scale = op_at_bcast_as(L, rstd, x->rank, v, acc);
     if ((weight && weight->rank > x->rank) || (bias && bias->rank > x->rank))
         op_fail(L, PT2_ERR_FORMAT, "weight or bias has more dimensions than the input");
     if (mean)
-        r = pt2_sub(E, r, op_to(L, op_at_bcast(L, mean, x->rank, v), acc));
+        r = pt2_sub(E, r, op_at_bcast_as(L, mean, x->rank, v, acc));
     r = pt2_mul(E, r, scale);
     if (weight)
-        r = pt2_mul(E, r, op_to(L, op_at_bcast(L, weight, x->rank, v), acc));
+        r = pt2_mul(E, r, op_at_bcast_as(L, weight, x->rank, v, acc));
     if (bias)
-        r = pt2_add(E, r, op_to(L, op_at_bcast(L, bias, x->rank, v), acc));
+        r = pt2_add(E, r, op_at_bcast_as(L, bias, x->rank, v, acc));
     return op_map_like(L, x, dtype, r);
 }
 
@@ -97,7 +97,7 @@ static pt2_t *running(struct pt2_lower *L, pt2_t *before, pt2_t *now, double mom
     pt2_ex a = pt2_mul(E, pt2_num(E, acc, momentum), op_at(L, mean, v));
     if (factor)
         a = pt2_mul(E, a, factor);
-    pt2_ex b = pt2_mul(E, pt2_num(E, acc, 1 - momentum), op_to(L, op_at(L, before, v), acc));
+    pt2_ex b = pt2_mul(E, pt2_num(E, acc, 1 - momentum), op_at_as(L, before, v, acc));
     return op_map(L, before->dtype, 1, before->shape, pt2_add(E, a, b));
 }
 
@@ -236,7 +236,7 @@ static void lower_rms_norm(struct pt2_lower *L)
     if (op_is_complex(x))
         op_fail(L, PT2_ERR_UNSUPPORTED, "complex numbers");
     op_red_init(L, &r, x, n, dims, true);
-    pt2_ex e = op_to(L, op_at(L, x, r.index), acc);
+    pt2_ex e = op_at_as(L, x, r.index, acc);
     pt2_t *sum = op_red_node(L, &r, PT2_RED_SUM, acc, pt2_mul(L->E, e, e));
     pt2_ex count = op_num_of_size(L, op_red_count(L, &r), acc);
     pt2_ex mean = pt2_bin(L->E, PT2_E_DIV, op_at(L, sum, op_vars(L, r.rank, r.shape)), count);
@@ -308,9 +308,9 @@ static pt2_t *norm_except(struct pt2_lower *L, pt2_t *v, double p, int64_t dim)
     if (!n && v->rank) { /* nothing to reduce */
         v = op_unsqueeze(L, v, 1);
         dims[n++] = 1;
-        return op_squeeze(L, op_vector_norm(L, v, p, n, dims, true, v->dtype, op_acc_dtype(v->dtype)), 1);
+        return op_squeeze(L, op_vector_norm(L, v, p, n, dims, true, op_acc_dtype(v->dtype)), 1);
     }
-    return op_vector_norm(L, v, p, n, dims, dim >= 0, v->dtype, op_acc_dtype(v->dtype));
+    return op_vector_norm(L, v, p, n, dims, dim >= 0, op_acc_dtype(v->dtype));
 }
 
 static void lower_norm_except(struct pt2_lower *L)
@@ -329,8 +329,8 @@ static void lower_weight_norm(struct pt2_lower *L)
         op_fail(L, PT2_ERR_FORMAT, "g has more dimensions than v");
     pt2_t *norm = norm_except(L, v, 2, op_int(L, "dim", 0));
     pt2_ex *i = op_vars(L, v->rank, v->shape);
-    pt2_ex s = pt2_bin(E, PT2_E_DIV, op_to(L, op_at_bcast(L, g, v->rank, i), acc), op_at_bcast(L, norm, v->rank, i));
-    op_result(L, 0, op_map_like(L, v, dtype, pt2_mul(E, op_to(L, op_at(L, v, i), acc), s)));
+    pt2_ex s = pt2_bin(E, PT2_E_DIV, op_at_bcast_as(L, g, v->rank, i, acc), op_at_bcast(L, norm, v->rank, i));
+    op_result(L, 0, op_map_like(L, v, dtype, pt2_mul(E, op_at_as(L, v, i, acc), s)));
     if (L->row->data)
         return_stat(L, 1, norm);
 }

@@ -309,7 +309,7 @@ static void lower_fractional_max_pool(struct pt2_lower *L)
         /* the 2-d form takes its samples in the order width, height */
         pt2_ex which = pt2_idx(L->E, spatial == 2 ? 1 - d : d);
         pt2_ex at[] = { w.lead == 2 ? w.v[0] : pt2_idx(L->E, 0), w.v[w.lead - 1], which };
-        pt2_ex u = op_to(L, op_at(L, samples, at), x->dtype);
+        pt2_ex u = op_at_as(L, samples, at, x->dtype);
         w.axes[d] = pt2_idx(L->E, kernel[d]);
         w.start[d] = fractional_start(L, u, x->dtype, w.v[w.lead + d], x->shape[w.lead + d], w.shape[w.lead + d], kernel[d]);
     }
@@ -332,7 +332,7 @@ static pt2_t *scatter_plane(struct pt2_lower *L, enum pt2_reduce_op op, pt2_t *x
     memcpy(at, v, sizeof(pt2_ex) * (size_t)lead);
     at[lead] = op_index(L, op_at(L, indices, v), flat[lead]);
     pt2_t *zero = op_full(L, dtype, lead + 1, flat, pt2_int(E, pt2_dtype_compute(dtype), 0));
-    pt2_t *r = op_scatter(L, op, zero, rank, x->shape, at, op_to(L, op_at(L, x, v), dtype), NULL);
+    pt2_t *r = op_scatter(L, op, zero, rank, x->shape, at, op_at_as(L, x, v, dtype), NULL);
     return op_reshape(L, r, rank, shape);
 }
 

@@ -87,7 +87,7 @@ pt2_t *op_reduce_dims(struct pt2_lower *L, enum pt2_reduce_op op, pt2_t *t, pt2_
     if (pt2_dtype_is_complex(dtype))
         return sum_complex(L, t, dtype, num_dims, dims, keepdim);
     op_red_init(L, &r, t, num_dims, dims, keepdim);
-    return op_red_node(L, &r, op, dtype, op_to(L, op_to(L, op_at(L, t, r.index), in), dtype));
+    return op_red_node(L, &r, op, dtype, pt2_cast(L->E, pt2_dtype_compute(dtype), op_at_as(L, t, r.index, in)));
 }
 
 pt2_t *op_sum(struct pt2_lower *L, pt2_t *a, int num_dims, const int *dims, bool keepdim)
@@ -143,7 +143,7 @@ static pt2_t *position(struct pt2_lower *L, bool max, pt2_t *t, int num_dims, co
 static pt2_ex nonzero(struct pt2_lower *L, pt2_t *t, const pt2_ex *index)
 {
     if (!op_is_complex(t))
-        return op_to(L, op_at(L, t, index), PT2_BOOL);
+        return op_at_as(L, t, index, PT2_BOOL);
     struct pt2_complex c = op_at_c(L, t, index);
     return pt2_or(L->E, op_to(L, c.re, PT2_BOOL), op_to(L, c.im, PT2_BOOL));
 }
@@ -157,7 +157,7 @@ static pt2_t *var_real(struct pt2_lower *L, pt2_t *t, int num_dims, const int *d
     op_red_init(L, &r, t, num_dims, dims, keepdim);
     pt2_t *mean = mean_as(L, t, acc, num_dims, dims, keepdim);
     pt2_ex *v = op_vars(L, r.rank, r.shape);
-    pt2_ex d = pt2_sub(L->E, op_to(L, op_at(L, t, r.index), acc), op_at(L, mean, v));
+    pt2_ex d = pt2_sub(L->E, op_at_as(L, t, r.index, acc), op_at(L, mean, v));
     pt2_t *sum = op_red_node(L, &r, PT2_RED_SUM, acc, pt2_mul(L->E, d, d));
     pt2_ex n = pt2_sub(L->E, op_num_of_size(L, op_red_count(L, &r), acc), op_to(L, correction, acc));
     n = pt2_max(L->E, n, pt2_int(L->E, acc, 0));
@@ -228,7 +228,7 @@ pt2_t *op_logsumexp(struct pt2_lower *L, pt2_t *t, int num_dims, const int *dims
     op_red_init(L, &r, t, num_dims, dims, keepdim);
     pt2_ex *v = op_vars(L, r.rank, r.shape);
     pt2_t *max = finite_max(L, t, num_dims, dims, keepdim, acc);
-    pt2_ex m = op_at(L, max, v), x = op_to(L, op_at(L, t, r.index), acc);
+    pt2_ex m = op_at(L, max, v), x = op_at_as(L, t, r.index, acc);
     pt2_t *sum = op_red_node(L, &r, PT2_RED_SUM, acc, pt2_un(E, PT2_E_EXP, pt2_sub(E, x, m)));
     return op_map(L, acc, r.rank, r.shape, pt2_add(E, pt2_un(E, PT2_E_LOG, op_at(L, sum, v)), m));
 }
@@ -242,11 +242,11 @@ pt2_t *op_softmax_as(struct pt2_lower *L, pt2_t *t, int dim, bool log, bool safe
     op_red_init(L, &r, t, t->rank ? 1 : 0, &dim, true);
     pt2_t *max = op_reduce_dims(L, PT2_RED_MAX, t, dtype, acc, t->rank ? 1 : 0, &dim, true);
     pt2_ex *small = op_vars(L, r.rank, r.shape), *v = op_vars(L, t->rank, t->shape), at[PT2_MAX_RANK];
-    pt2_ex d = pt2_sub(E, op_to(L, op_at(L, t, r.index), dtype), op_at(L, max, small));
+    pt2_ex d = pt2_sub(E, op_at_as(L, t, r.index, dtype), op_at(L, max, small));
     pt2_t *sum = op_red_node(L, &r, PT2_RED_SUM, acc, pt2_un(E, PT2_E_EXP, d));
     for (int k = 0; k < t->rank; k++)
         at[k] = k == dim ? pt2_idx(E, 0) : v[k];
-    pt2_ex m = op_at(L, max, at), s = op_at(L, sum, at), x = pt2_sub(E, op_to(L, op_at(L, t, v), dtype), m);
+    pt2_ex m = op_at(L, max, at), s = op_at(L, sum, at), x = pt2_sub(E, op_at_as(L, t, v, dtype), m);
     pt2_ex y = log ? pt2_sub(E, x, pt2_un(E, PT2_E_LOG, s)) : pt2_bin(E, PT2_E_DIV, pt2_un(E, PT2_E_EXP, x), s);
     if (safe)
         y = pt2_select(E, pt2_eq(E, m, pt2_num(E, acc, -INFINITY)), pt2_int(E, acc, 0), y);
@@ -390,7 +390,7 @@ static void lower_nansum(struct pt2_lower *L)
     pt2_t *count = op_red_node(L, &r, PT2_RED_SUM, PT2_I64, op_to(L, valid, PT2_I64));
     pt2_ex *v = op_vars(L, r.rank, r.shape);
     op_return(L, op_map(L, dtype, r.rank, r.shape,
-                        pt2_bin(L->E, PT2_E_DIV, op_at(L, sum, v), op_to(L, op_at(L, count, v), acc))));
+                        pt2_bin(L->E, PT2_E_DIV, op_at(L, sum, v), op_at_as(L, count, v, acc))));
 }
 
 static void lower_amax(struct pt2_lower *L)
@@ -427,7 +427,7 @@ static void lower_max_other(struct pt2_lower *L)
     pt2_ex shape[PT2_MAX_RANK];
     int rank = op_broadcast(L, 2, both, shape);
     pt2_ex *v = op_vars(L, rank, shape);
-    pt2_ex a = op_to(L, op_at_bcast(L, both[0], rank, v), dtype), b = op_to(L, op_at_bcast(L, both[1], rank, v), dtype);
+    pt2_ex a = op_at_bcast_as(L, both[0], rank, v, dtype), b = op_at_bcast_as(L, both[1], rank, v, dtype);
     pt2_ex r = dtype == PT2_BOOL ? (L->row->data ? pt2_or : pt2_and)(L->E, a, b)
                                  : (L->row->data ? pt2_max : pt2_min)(L->E, a, b);
     op_return(L, op_map(L, dtype, rank, shape, r));
@@ -510,14 +510,14 @@ static void lower_softmax_backward(struct pt2_lower *L)
         op_fail(L, PT2_ERR_FORMAT, "grad_output and output differ in rank");
     int dim = op_dim(L, "dim", -1, g->rank);
     op_red_init(L, &r, g, g->rank ? 1 : 0, &dim, true);
-    pt2_ex body = op_to(L, op_at(L, g, r.index), acc), at[PT2_MAX_RANK];
+    pt2_ex body = op_at_as(L, g, r.index, acc), at[PT2_MAX_RANK];
     if (!L->row->data)
-        body = pt2_mul(E, body, op_to(L, op_at(L, y, r.index), acc));
+        body = pt2_mul(E, body, op_at_as(L, y, r.index, acc));
     pt2_t *sum = op_red_node(L, &r, PT2_RED_SUM, acc, body);
     pt2_ex *v = op_vars(L, g->rank, g->shape);
     for (int k = 0; k < g->rank; k++)
         at[k] = k == dim ? pt2_idx(E, 0) : v[k];
-    pt2_ex s = op_at(L, sum, at), gx = op_to(L, op_at(L, g, v), acc), yx = op_to(L, op_at(L, y, v), acc);
+    pt2_ex s = op_at(L, sum, at), gx = op_at_as(L, g, v, acc), yx = op_at_as(L, y, v, acc);
     pt2_ex out = L->row->data ? pt2_sub(E, gx, pt2_mul(E, pt2_un(E, PT2_E_EXP, yx), s))
                               : pt2_mul(E, pt2_sub(E, gx, s), yx);
     op_return(L, op_map_like(L, g, dtype, out));

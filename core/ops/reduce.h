@@ -16,6 +16,19 @@ static inline pt2_dtype op_acc_dtype(pt2_dtype t)
 
 static inline bool op_is_complex(const pt2_t *t) { return pt2_dtype_is_complex(t->dtype); }
 
+/* Elements converted to dtype as Tensor.to does, without rounding again what has that type already. */
+static inline pt2_ex op_at_as(struct pt2_lower *L, pt2_t *t, const pt2_ex *index, pt2_dtype dtype)
+{
+    pt2_ex e = op_at(L, t, index);
+    return t->dtype == dtype ? e : op_to(L, e, dtype);
+}
+
+static inline pt2_ex op_at_bcast_as(struct pt2_lower *L, pt2_t *t, int rank, const pt2_ex *index, pt2_dtype dtype)
+{
+    pt2_ex e = op_at_bcast(L, t, rank, index);
+    return t->dtype == dtype ? e : op_to(L, e, dtype);
+}
+
 /* ---- reductions of dimensions of a tensor ---- */
 
 /* The spaces of a reduction: the result's shape, the reduced axes, and the index of the element that they select. */
@@ -41,16 +54,16 @@ pt2_t *op_reduce_dims(struct pt2_lower *L, enum pt2_reduce_op op, pt2_t *t, pt2_
                       const int *dims, bool keepdim);
 /* Two-pass variance and mean with the results in the accumulation type; correction as in torch.var. mean may be NULL. */
 pt2_t *op_var(struct pt2_lower *L, pt2_t *t, int num_dims, const int *dims, bool keepdim, pt2_ex correction, pt2_t **mean);
-/* |x|^p summed and rooted, with the special orders 0, 1, 2, ±inf: torch.linalg.vector_norm. `in`: type of the elements. */
+/* |x|^p summed and rooted, with the special orders 0, 1, 2, ±inf: torch.linalg.vector_norm. dtype: of the result, real. */
 pt2_t *op_vector_norm(struct pt2_lower *L, pt2_t *t, double ord, int num_dims, const int *dims, bool keepdim,
-                      pt2_dtype in, pt2_dtype dtype);
+                      pt2_dtype dtype);
 /* log(sum(exp(x))) with the maximum taken out, in the accumulation type. */
 pt2_t *op_logsumexp(struct pt2_lower *L, pt2_t *t, int num_dims, const int *dims, bool keepdim);
 /* softmax in a result dtype of one's own; `safe`: rows of -inf give 0. */
 pt2_t *op_softmax_as(struct pt2_lower *L, pt2_t *t, int dim, bool log, bool safe, pt2_dtype dtype);
 /* Whole-tensor reductions of a loss: mode 0 none, 1 mean, 2 sum; rounds to dtype. */
 pt2_t *op_reduction(struct pt2_lower *L, pt2_t *t, int64_t mode, pt2_dtype dtype);
-/* sqrt(max(x, 0))-free Euclidean and other distances: ‖a - b + eps‖_p over the last dimension, broadcast. */
+/* ‖a - b + eps‖_p over the last dimension of the broadcast operands. */
 pt2_t *op_pairwise_distance(struct pt2_lower *L, pt2_t *a, pt2_t *b, double p, double eps, bool keepdim, pt2_dtype dtype);
 
 /* ---- contractions ---- */
