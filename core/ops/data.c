@@ -37,9 +37,30 @@ pt2_ex op_index_at(struct pt2_lower *L, pt2_t *t, const pt2_ex *at, pt2_ex size)
     return op_index(L, op_int_at(L, t, at), size);
 }
 
+struct pt2_complex op_elem(struct pt2_lower *L, pt2_t *t, const pt2_ex *at)
+{
+    if (pt2_dtype_is_complex(t->dtype))
+        return op_at_c(L, t, at);
+    pt2_ex re = op_at(L, t, at);
+    return (struct pt2_complex){ re, pt2_int(L->E, re->dtype, 0) };
+}
+
+struct pt2_complex op_elem_bcast(struct pt2_lower *L, pt2_t *t, int rank, const pt2_ex *at)
+{
+    if (pt2_dtype_is_complex(t->dtype))
+        return op_at_bcast_c(L, t, rank, at);
+    pt2_ex re = op_at_bcast(L, t, rank, at);
+    return (struct pt2_complex){ re, pt2_int(L->E, re->dtype, 0) };
+}
+
+pt2_t *op_map_elem(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *shape, struct pt2_complex v)
+{
+    return pt2_dtype_is_complex(dtype) ? op_map_c(L, dtype, rank, shape, v) : op_map(L, dtype, rank, shape, v.re);
+}
+
 pt2_ex op_truth_at(struct pt2_lower *L, pt2_t *t, const pt2_ex *at)
 {
-    struct pt2_complex v = op_at_c(L, t, at);
+    struct pt2_complex v = op_elem(L, t, at);
     pt2_ex yes = pt2_cast(L->E, PT2_BOOL, v.re);
     return pt2_dtype_is_complex(t->dtype) ? pt2_or(L->E, yes, pt2_cast(L->E, PT2_BOOL, v.im)) : yes;
 }
@@ -53,16 +74,12 @@ struct pt2_complex op_number(struct pt2_lower *L, pt2_dtype dtype, double v)
 pt2_t *op_pick(struct pt2_lower *L, pt2_t *x, int rank, const pt2_ex *shape, const pt2_ex *index, pt2_ex inside,
                struct pt2_complex other)
 {
-    if (!pt2_dtype_is_complex(x->dtype)) {
-        pt2_ex v = op_at(L, x, index);
-        return op_map(L, x->dtype, rank, shape, inside ? pt2_select(L->E, inside, v, other.re) : v);
-    }
-    struct pt2_complex v = op_at_c(L, x, index);
+    struct pt2_complex v = op_elem(L, x, index);
     if (inside) {
         v.re = pt2_select(L->E, inside, v.re, other.re);
         v.im = pt2_select(L->E, inside, v.im, other.im);
     }
-    return op_map_c(L, x->dtype, rank, shape, v);
+    return op_map_elem(L, x->dtype, rank, shape, v);
 }
 
 static pt2_t *put_complex(struct pt2_lower *L, enum pt2_reduce_op op, pt2_t *base, int num_axes, const pt2_ex *axes,

@@ -17,6 +17,11 @@ void op_result_fit(struct pt2_lower *L, int k, pt2_t *t);
 pt2_ex op_index_at(struct pt2_lower *L, pt2_t *t, const pt2_ex *at, pt2_ex size);
 /* Element as int64. */
 pt2_ex op_int_at(struct pt2_lower *L, pt2_t *t, const pt2_ex *at);
+/* Element of any tensor; the imaginary part of a real one is 0 of the same type. */
+struct pt2_complex op_elem(struct pt2_lower *L, pt2_t *t, const pt2_ex *at);
+struct pt2_complex op_elem_bcast(struct pt2_lower *L, pt2_t *t, int rank, const pt2_ex *at);
+/* op_map or op_map_c. */
+pt2_t *op_map_elem(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *shape, struct pt2_complex v);
 /* Element != 0, also of complex tensors. */
 pt2_ex op_truth_at(struct pt2_lower *L, pt2_t *t, const pt2_ex *at);
 /* New tensor out[i…] = x[index(i…)], or `other` where `inside` is false (NULL: always inside). Any dtype, complex too. */

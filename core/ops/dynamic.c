@@ -11,7 +11,9 @@ pt2_ex op_bind_size(struct pt2_lower *L, pt2_ex count, int k, int dim)
     if (dim >= op_out_rank(L, k))
         op_fail(L, PT2_ERR_FORMAT, "result %d has %d dimensions", k, op_out_rank(L, k));
     pt2_ex size = op_out_shape(L, k)[dim];
-    return size->op == PT2_E_SYM ? op_item(L, count, k) : size;
+    if (size->op == PT2_E_SYM && L->E->symbols.data[size->i].name[0] == 'u')
+        op_item(L, count, k);
+    return size;
 }
 
 pt2_t *op_flags(struct pt2_lower *L, pt2_t *t)
@@ -246,6 +248,8 @@ static void lower_item(struct pt2_lower *L)
     pt2_ex v = op_at(L, x, &zero);
     if (pt2_dtype_is_int(x->dtype))
         v = op_item(L, pt2_cast(L->E, PT2_IDX, v), 0);
+    else if (pt2_dtype_is_float(x->dtype))
+        v = pt2_cast(L->E, PT2_F64, v);
     op_result_scalar(L, 0, v);
 }
 

@@ -116,7 +116,7 @@ static struct pt2_complex update_value(struct pt2_lower *L, pt2_t *self, const c
     pt2_t *src = op_vec(L, op_tensor(L, tensor));
     if (src->rank != rank)
         op_fail(L, PT2_ERR_FORMAT, "%s has %d dimensions, not %d", tensor, src->rank, rank);
-    return to_complex(L, op_at_c(L, src, op_vars(L, rank, shape)), self->dtype);
+    return to_complex(L, op_elem(L, src, op_vars(L, rank, shape)), self->dtype);
 }
 
 /* scatter, scatter_add, scatter_reduce. data: 1 for scatter_add. */
@@ -175,7 +175,7 @@ static void lower_index_write(struct pt2_lower *L)
         pt2_t *v = op_tensor(L, "value");
         if (v->rank != 0)
             op_fail(L, PT2_ERR_FORMAT, "the value has %d dimensions", v->rank);
-        u.v = to_complex(L, op_at_c(L, v, NULL), self->dtype);
+        u.v = to_complex(L, op_elem(L, v, NULL), self->dtype);
     } else {
         u.v = update_value(L, self, "source", "source", self->rank, u.axes);
     }
@@ -230,13 +230,12 @@ static pt2_t *put_mask(struct pt2_lower *L, pt2_t *x, pt2_t *mask, int dim, pt2_
         pt2_ex nth = op_at(L, op_rank_true(L, op_flags(L, mask)), &flat);
         to[dim] = pt2_max(E, pt2_addi(E, pt2_cast(E, PT2_IDX, nth), -1), pt2_idx(E, 0));
     }
-    struct pt2_complex v = to_complex(L, op_at_bcast_c(L, values, rank, to), x->dtype), old = op_at_c(L, x, at);
+    struct pt2_complex v = to_complex(L, op_elem_bcast(L, values, rank, to), x->dtype), old = op_elem(L, x, at);
     if (accumulate)
         v = plus(L, old, v);
     pt2_ex set = pt2_cast(E, PT2_BOOL, op_at(L, mask, at + dim));
     struct pt2_complex r = { pt2_select(E, set, v.re, old.re), pt2_select(E, set, v.im, old.im) };
-    return pt2_dtype_is_complex(x->dtype) ? op_map_c(L, x->dtype, x->rank, x->shape, r)
-                                          : op_map_like(L, x, x->dtype, r.re);
+    return op_map_elem(L, x->dtype, x->rank, x->shape, r);
 }
 
 static void lower_index_put(struct pt2_lower *L)
@@ -254,7 +253,7 @@ static void lower_index_put(struct pt2_lower *L)
     op_indexing(L, x, n, list, -1, &ix);
     pt2_ex *at = op_vars(L, ix.out_rank, ix.out_shape);
     op_indexing_at(L, &ix, at, false, index);
-    struct pt2_complex v = to_complex(L, op_at_bcast_c(L, values, ix.out_rank, at), x->dtype);
+    struct pt2_complex v = to_complex(L, op_elem_bcast(L, values, ix.out_rank, at), x->dtype);
     op_return(L, op_put(L, accumulate ? PT2_RED_SUM : PT2_RED_SET, x, ix.out_rank, ix.out_shape, index, v, NULL));
 }
 
@@ -267,7 +266,7 @@ static void lower_masked_index_put(struct pt2_lower *L)
     op_indexing(L, x, op_tensors(L, "indices", &list), list, -1, &ix);
     pt2_ex *at = op_vars(L, ix.out_rank, ix.out_shape);
     op_indexing_at(L, &ix, at, true, index);
-    struct pt2_complex v = to_complex(L, op_at_bcast_c(L, values, ix.out_rank, at), x->dtype);
+    struct pt2_complex v = to_complex(L, op_elem_bcast(L, values, ix.out_rank, at), x->dtype);
     pt2_ex cond = pt2_cast(L->E, PT2_BOOL, op_at_bcast(L, mask, ix.out_rank, at));
     op_return(L, op_put(L, PT2_RED_SUM, x, ix.out_rank, ix.out_shape, index, v, cond));
 }
@@ -279,7 +278,7 @@ static void lower_put(struct pt2_lower *L)
     pt2_t *source = op_flat(L, op_tensor(L, "source")), *flat = op_flat(L, x);
     pt2_ex i = pt2_var(L->E, 0, ids->shape[0]);
     pt2_ex index = op_index_at(L, ids, &i, flat->shape[0]);
-    struct pt2_complex v = to_complex(L, op_at_c(L, source, &i), x->dtype);
+    struct pt2_complex v = to_complex(L, op_elem(L, source, &i), x->dtype);
     pt2_t *out = op_put(L, op_bool(L, "accumulate", false) ? PT2_RED_SUM : PT2_RED_SET, flat, 1, ids->shape, &index, v,
                         NULL);
     op_return(L, op_reshape(L, out, x->rank, x->shape));
@@ -297,12 +296,11 @@ static void lower_masked_scatter(struct pt2_lower *L)
     pt2_ex *at = op_vars(L, rank, shape), flat = pt2_linearize(E, rank, shape, at);
     pt2_ex nth = op_at(L, op_rank_true(L, op_flags(L, mask)), &flat);
     pt2_ex from = pt2_max(E, pt2_addi(E, pt2_cast(E, PT2_IDX, nth), -1), pt2_idx(E, 0));
-    struct pt2_complex v = to_complex(L, op_at_c(L, source, &from), x->dtype);
-    struct pt2_complex old = op_at_bcast_c(L, x, rank, at);
+    struct pt2_complex v = to_complex(L, op_elem(L, source, &from), x->dtype);
+    struct pt2_complex old = op_elem_bcast(L, x, rank, at);
     pt2_ex set = pt2_cast(E, PT2_BOOL, op_at(L, mask, at));
     struct pt2_complex r = { pt2_select(E, set, v.re, old.re), pt2_select(E, set, v.im, old.im) };
-    op_return(L, pt2_dtype_is_complex(x->dtype) ? op_map_c(L, x->dtype, rank, shape, r)
-                                                : op_map(L, x->dtype, rank, shape, r.re));
+    op_return(L, op_map_elem(L, x->dtype, rank, shape, r));
 }
 
 /* ---- segment_reduce ---- */

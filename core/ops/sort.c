@@ -271,7 +271,7 @@ static pt2_t *run_starts(struct pt2_lower *L, const struct unique *u)
     memcpy(b, a, sizeof a);
     a[u->dim] = row_at(L, u, j);
     b[u->dim] = row_at(L, u, pt2_max(E, pt2_addi(E, j, -1), zero));
-    struct pt2_complex v = op_at_c(L, u->x, a), w = op_at_c(L, u->x, b);
+    struct pt2_complex v = op_elem(L, u->x, a), w = op_elem(L, u->x, b);
     pt2_ex differs = pt2_or(E, pt2_not(E, pt2_eq(E, v.re, w.re)), pt2_not(E, pt2_eq(E, v.im, w.im)));
     if (k) {
         pt2_t *any = op_reduce(L, PT2_RED_ANY, PT2_BOOL, 1, &u->n, k, extents, differs);
