@@ -223,6 +223,15 @@ PT_FLOAT(float, f32)
 #define PT_HAVE_NEXTAFTER_F32
 #define PT_HAVE_COPYSIGN_F32
 
+#define PT_HAVE_POW_F32
+#define PT_HAVE_ERF_F32
+#define PT_HAVE_ERFC_F32
+#define PT_HAVE_LGAMMA_F32
+static float pt_pow_f32(float x, float y) { return pow(x, y); }
+static float pt_erf_f32(float x) { return erf(x); }
+static float pt_erfc_f32(float x) { return erfc(x); }
+static float pt_lgamma_f32(float x) { return lgamma(x); }
+
 #if PT_FLOAT64
 PT_FLOAT(double, f64)
 
