@@ -116,8 +116,6 @@ static pt2_t *operand(struct pt2_lower *L, struct loop *loop, pt2_t *t)
     L->g = loop->body;
     loop->args[loop->num_args++] = v;
     struct pt2_value *in = pt2_node_input(loop->body, v->dtype, v->rank, v->shape, v->name);
-    in->def->input = loop->num_args - 1;
-    pt2_push(L->arena, &loop->body->inputs, in);
     return op_of_value(L, t->dtype, in);
 }
 
