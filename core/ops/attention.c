@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Scaled dot product attention, written once: scores = q k^T * scale + mask, softmax in which fully masked rows are 0, times v.
+ * The fused operators of GPU exports (flash, efficient, cuDNN) are the same with more results. */
+#include "ops/reduce.h"
+
+#include <math.h>
+
+struct attention {
+    pt2_t *q, *k, *v;   /* [… L E], [… S E], [… S F] */
+    pt2_t *mask;        /* bool: true takes part; float: added; NULL */
+    bool masks_out;     /* true elements of the mask are those left out */
+    bool causal;
+    double scale;       /* 0: 1 / sqrt(E) */
+};
+
+static char *labels(struct pt2_lower *L, const pt2_t *t, int batch, const char *tail)
+{
+    char text[PT2_MAX_RANK + 1] = { 0 };
+    int n = t ? t->rank - 2 : batch;
+    for (int d = 0; d < n; d++)
+        text[d] = (char)('A' + batch - n + d);
+    return pt2_arena_printf(L->arena, "%s%s", text, tail);
+}
+
+static int batch_dims(const struct attention *a)
+{
+    int n = a->q->rank > a->k->rank ? a->q->rank : a->k->rank;
+    return (n > a->v->rank ? n : a->v->rank) - 2;
+}
+
+/* A score or -inf: a bool mask selects, a float mask is added. */
+static pt2_ex masked(struct pt2_lower *L, const struct attention *a, pt2_ex score, int rank, pt2_ex *v, pt2_dtype acc)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex out = pt2_num(E, acc, -INFINITY);
+    if (a->mask && a->mask->rank > rank)
+        op_fail(L, PT2_ERR_FORMAT, "the mask has more dimensions than the scores");
+    if (a->mask && (a->mask->dtype == PT2_BOOL || a->masks_out)) {
+        pt2_ex m = op_to(L, op_at_bcast(L, a->mask, rank, v), PT2_BOOL);
+        score = a->masks_out ? pt2_select(E, m, out, score) : pt2_select(E, m, score, out);
+    } else if (a->mask) {
+        score = pt2_add(E, score, op_at_bcast_as(L, a->mask, rank, v, acc));
+    }
+    if (a->causal)
+        score = pt2_select(E, pt2_le(E, v[rank - 1], v[rank - 2]), score, out);
+    return score;
+}
+
+/* Scaled and masked scores [… L S], in the accumulation type. */
+static pt2_t *scores(struct pt2_lower *L, const struct attention *a)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_dtype acc = op_acc_dtype(a->q->dtype);
+    int n = batch_dims(a);
+    struct op_term q = { a->q, labels(L, a->q, n, "le"), false }, k = { a->k, labels(L, a->k, n, "se"), false };
+    int nq = a->q->rank > a->k->rank ? a->q->rank : a->k->rank;
+    pt2_t *s = op_contract(L, acc, q, k, labels(L, nq == a->q->rank ? a->q : a->k, n, "ls"));
+    pt2_ex *v = op_vars(L, s->rank, s->shape), scale = pt2_num(E, acc, a->scale), width = a->q->shape[a->q->rank - 1];
+    if (a->scale == 0)
+        scale = pt2_is_const(width) ? pt2_num(E, acc, 1 / sqrt((double)width->i))
+                                    : pt2_un(E, PT2_E_RSQRT, op_num_of_size(L, width, acc));
+    pt2_ex x = pt2_mul(E, op_at(L, s, v), scale);
+    return op_map_like(L, s, acc, masked(L, a, x, s->rank, v, acc));
+}
+
+/* Returns the output; the probabilities and the masked scores through the pointers. */
+static pt2_t *attend(struct pt2_lower *L, const struct attention *a, pt2_dtype dtype, pt2_t **out_probs, pt2_t **out_scores)
+{
+    if (a->q->rank < 2 || a->k->rank < 2 || a->v->rank < 2)
+        op_fail(L, PT2_ERR_FORMAT, "attention over tensors of less than 2 dimensions");
+    pt2_t *s = scores(L, a);
+    pt2_t *p = op_softmax_as(L, s, s->rank - 1, false, true, s->dtype);
+    int n = batch_dims(a);
+    struct op_term tp = { p, labels(L, p, n, "ls"), false }, tv = { a->v, labels(L, a->v, n, "se"), false };
+    *out_probs = p;
+    *out_scores = s;
+    return op_contract(L, dtype, tp, tv, labels(L, NULL, n, "le"));
+}
+
+/* Grouped queries: each head of t serves several of q's. A view. */
+static pt2_t *repeat_heads(struct pt2_lower *L, pt2_t *t, pt2_ex heads)
+{
+    if (t->rank < 3)
+        op_fail(L, PT2_ERR_FORMAT, "grouped queries without heads");
+    int h = t->rank - 3;
+    pt2_ex shape[PT2_MAX_RANK];
+    if (pt2_prove_eq(L->E, t->shape[h], heads))
+        return t;
+    memcpy(shape, t->shape, sizeof shape);
+    shape[h] = heads;
+    pt2_ex *v = op_vars(L, t->rank, shape);
+    v[h] = pt2_floordiv(L->E, v[h], pt2_floordiv(L->E, heads, t->shape[h]));
+    return op_view(L, t, t->rank, shape, v);
+}
+
+/* Fused operators group queries without a flag, when the numbers of heads differ. */
+static bool grouped(struct pt2_lower *L, const struct attention *a)
+{
+    if (a->q->rank < 3 || a->k->rank < 3)
+        return false;
+    pt2_ex hq = a->q->shape[a->q->rank - 3], hk = a->k->shape[a->k->rank - 3];
+    return op_bool(L, "enable_gqa", false) ||
+           (L->row->data && pt2_is_const(hq) && pt2_is_const(hk) && hk->i > 1 && hq->i > hk->i && hq->i % hk->i == 0);
+}
+
+/* Results after the first: statistics where they have the expected shape, sizes, and zeros for the state of generators. */
+static void other_results(struct pt2_lower *L, const struct attention *a, pt2_t *probs, pt2_t *s)
+{
+    int sizes = 0;
+    for (int k = 1; k < (int)L->node->num_outs; k++) {
+        const struct pt2_pvalue *out = L->node->outs[k];
+        if (out->kind == PT2_VALUE_INT) {
+            op_result_scalar(L, k, sizes++ ? a->k->shape[a->k->rank - 2] : a->q->shape[a->q->rank - 2]);
+            continue;
+        }
+        if (out->kind != PT2_VALUE_TENSOR || !out->meta)
+            continue;
+        pt2_dtype t = op_out_dtype(L, k);
+        int rank = op_out_rank(L, k), last = s->rank - 1;
+        pt2_ex *shape = op_out_shape(L, k);
+        if (k == 1 && rank == s->rank && pt2_prove_eq(L->E, shape[rank - 1], s->shape[last]))
+            op_result(L, k, op_convert(L, probs, t));
+        else if (k == 1 && rank == last && pt2_prove_eq(L->E, shape[rank - 1], s->shape[last - 1]))
+            op_result(L, k, op_convert(L, op_logsumexp(L, s, 1, &last, false), t));
+        else
+            op_result(L, k, op_full(L, t, rank, shape, pt2_int(L->E, pt2_dtype_compute(t), 0)));
+    }
+}
+
+static void lower_attention(struct pt2_lower *L)
+{
+    pt2_dtype dtype = op_out_dtype(L, 0);
+    struct attention a = {
+        .q = op_convert(L, op_tensor(L, "query"), dtype),
+        .k = op_convert(L, op_tensor(L, "key"), dtype),
+        .v = op_convert(L, op_tensor(L, "value"), dtype),
+        .mask = op_tensor_opt(L, op_has(L, "attn_mask") ? "attn_mask" : "attn_bias"),
+        .causal = op_bool(L, "is_causal", false),
+        .scale = op_has(L, "scale") ? op_float(L, "scale", 0) : 0,
+    };
+    pt2_t *probs, *s;
+    if (op_float(L, "dropout_p", 0) != 0)
+        op_fail(L, PT2_ERR_UNSUPPORTED, "attention with dropout; export the model in eval mode");
+    if (op_has(L, "scale") && a.scale == 0)
+        op_fail(L, PT2_ERR_UNSUPPORTED, "attention with a scale of 0");
+    if (grouped(L, &a)) {
+        pt2_ex heads = a.q->shape[a.q->rank - 3];
+        a.k = repeat_heads(L, a.k, heads);
+        a.v = repeat_heads(L, a.v, heads);
+    }
+    op_result(L, 0, attend(L, &a, dtype, &probs, &s));
+    other_results(L, &a, probs, s);
+}
+
+/* ---- nn.MultiheadAttention and nn.TransformerEncoderLayer as single operators (their eval-mode fast path) ---- */
+
+/* Part k of 3 of the packed input projection, split into heads: [B T D] to [B H T D/H]. */
+static pt2_t *project(struct pt2_lower *L, pt2_t *x, pt2_t *weight, pt2_t *bias, int k, int64_t heads, int64_t width)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex size = pt2_idx(E, width), one = pt2_idx(E, 1), start = pt2_idx(E, k * width);
+    pt2_t *w = op_slice(L, weight, 0, start, size, one), *b = bias ? op_slice(L, bias, 0, start, size, one) : NULL;
+    pt2_t *y = op_linear(L, x, w, b);
+    pt2_ex shape[] = { y->shape[0], y->shape[1], pt2_idx(E, heads), pt2_idx(E, width / heads) };
+    return op_permute(L, op_reshape(L, y, 4, shape), (const int[]){ 0, 2, 1, 3 });
+}
+
+/* The mask of the fast path (true: left out) against [B H T S]: 0 is [T S], 1 is [B S], 2 is all four dimensions. */
+static pt2_t *fast_mask(struct pt2_lower *L)
+{
+    pt2_t *m = op_tensor_opt(L, "mask");
+    if (m && op_int(L, "mask_type", 2) == 1 && m->rank == 2)
+        m = op_unsqueeze(L, op_unsqueeze(L, m, 1), 1);
+    return m;
+}
+
+static pt2_t *multi_head(struct pt2_lower *L, pt2_t *q, pt2_t *k, pt2_t *v, int64_t heads, pt2_t **out_probs)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_t *w = op_tensor(L, "qkv_weight"), *b = op_tensor_opt(L, "qkv_bias"), *s;
+    int64_t width = op_int(L, "embed_dim", 0);
+    if (q->rank != 3 || k->rank != 3 || v->rank != 3 || w->rank != 2 || heads < 1 || width < 1 || width % heads)
+        op_fail(L, PT2_ERR_FORMAT, "%lld heads of %lld features", (long long)heads, (long long)width);
+    struct attention a = {
+        .q = project(L, q, w, b, 0, heads, width),
+        .k = project(L, k, w, b, 1, heads, width),
+        .v = project(L, v, w, b, 2, heads, width),
+        .mask = fast_mask(L),
+        .masks_out = true,
+    };
+    pt2_t *y = op_permute(L, attend(L, &a, q->dtype, out_probs, &s), (const int[]){ 0, 2, 1, 3 });
+    pt2_ex shape[] = { y->shape[0], y->shape[1], pt2_idx(E, width) };
+    return op_linear(L, op_reshape(L, y, 3, shape), op_tensor(L, "proj_weight"), op_tensor_opt(L, "proj_bias"));
+}
+
+static void lower_multi_head(struct pt2_lower *L)
+{
+    pt2_t *probs, *q = op_tensor(L, "query");
+    op_result(L, 0, multi_head(L, q, op_tensor(L, "key"), op_tensor(L, "value"), op_int(L, "num_head", 1), &probs));
+    if (L->node->num_outs < 2 || !op_out_used(L, 1))
+        return;
+    if (op_bool(L, "average_attn_weights", true))
+        probs = op_mean(L, probs, 1, (const int[]){ 1 }, false);
+    op_result(L, 1, op_convert(L, probs, op_out_dtype(L, 1)));
+}
+
+/* relu, or the exact gelu */
+static pt2_t *activate(struct pt2_lower *L, pt2_t *t, bool gelu)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex x = op_at(L, t, op_vars(L, t->rank, t->shape)), zero = pt2_int(E, x->dtype, 0);
+    if (!gelu)
+        return op_map_like(L, t, t->dtype, pt2_max(E, x, zero));
+    pt2_ex erf = pt2_un(E, PT2_E_ERF, pt2_mul(E, x, pt2_num(E, x->dtype, sqrt(0.5))));
+    pt2_ex half = pt2_mul(E, x, pt2_num(E, x->dtype, 0.5));
+    return op_map_like(L, t, t->dtype, pt2_mul(E, half, pt2_add(E, pt2_int(E, x->dtype, 1), erf)));
+}
+
+static pt2_t *layer_norm(struct pt2_lower *L, pt2_t *x, const char *weight, const char *bias)
+{
+    return op_layer_norm(L, x, 1, op_tensor(L, weight), op_tensor(L, bias), op_float(L, "eps", 1e-5), x->dtype);
+}
+
+static void lower_encoder_layer(struct pt2_lower *L)
+{
+    pt2_t *src = op_tensor(L, "src"), *x = src, *probs;
+    bool first = op_bool(L, "norm_first", false);
+    if (first)
+        x = layer_norm(L, x, "norm_weight_1", "norm_bias_1");
+    x = op_add(L, multi_head(L, x, x, x, op_int(L, "num_heads", 1), &probs), src);
+    if (!first)
+        x = layer_norm(L, x, "norm_weight_1", "norm_bias_1");
+    pt2_t *y = first ? layer_norm(L, x, "norm_weight_2", "norm_bias_2") : x;
+    y = op_linear(L, y, op_tensor(L, "ffn_weight_1"), op_tensor_opt(L, "ffn_bias_1"));
+    y = op_linear(L, activate(L, y, op_bool(L, "use_gelu", false)), op_tensor(L, "ffn_weight_2"),
+                  op_tensor_opt(L, "ffn_bias_2"));
+    x = op_add(L, y, x);
+    op_return(L, first ? x : layer_norm(L, x, "norm_weight_2", "norm_bias_2"));
+}
+
+const struct pt2_op_row pt2_ops_attention[] = {
+    { "aten.scaled_dot_product_attention", lower_attention, 0 },
+    { "aten._scaled_dot_product_attention_math", lower_attention, 0 },
+    { "aten._scaled_dot_product_flash_attention", lower_attention, 1 },
+    { "aten._scaled_dot_product_flash_attention_for_cpu", lower_attention, 1 },
+    { "aten._scaled_dot_product_efficient_attention", lower_attention, 1 },
+    { "aten._scaled_dot_product_cudnn_attention", lower_attention, 1 },
+    { "aten._scaled_dot_product_fused_attention_overrideable", lower_attention, 1 },
+    { "aten._native_multi_head_attention", lower_multi_head, 0 },
+    { "aten._transformer_encoder_layer_fwd", lower_encoder_layer, 0 },
+    { 0 },
+};
