@@ -127,6 +127,14 @@ static size_t number_length(const struct parser *p)
     return (size_t)(s - p->at);
 }
 
+static bool only_digits(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!isdigit((unsigned char)text[i]))
+            return false;
+    return true;
+}
+
 static pt2_status parse_number(struct parser *p, expr *out)
 {
     size_t n = number_length(p);
@@ -134,7 +142,7 @@ static pt2_status parse_number(struct parser *p, expr *out)
     double f;
     if (pt2_text_int(p->at, n, &i))
         *out = new_int(p, PT2_SYM_INT, i);
-    else if (pt2_text_double(p->at, n, &f))
+    else if (!only_digits(p->at, n) && pt2_text_double(p->at, n, &f)) /* large integers must not lose digits */
         *out = new_float(p, f);
     else
         return fail(p, "bad number");
