@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * ⊕ over lanes. Accumulators are double for floats (the oracle sums float32 in double and rounds once) and int64 for integers.
- * Values are first *widened* to these, so that every loop here exists for two types only: uint64 gets its sign bit flipped
- * where order matters, and ARGMIN is ARGMAX of the reversed order (-x, ~x). */
+ * ⊕ over lanes. Accumulators are double for floats (the oracle sums float32 in double and rounds once) and int64 for
+ * integers. Values are first *widened* to these, so that every loop here exists for two types only: uint64 gets its
+ * sign bit flipped where order matters, and ARGMIN is ARGMAX of the reversed order (-x, ~x). */
 #include "ref.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Scalar operators over lanes: one loop per operator and class, made by macros from the lists below, and the tables that find
- * them. Integers are int64 here; the translator adds a wrap after operators of narrower types. Nothing traps or is undefined for
- * any operand: integer arithmetic goes through uint64, conversions and divisions are guarded.
+ * Scalar operators over lanes: one loop per operator and class, made by macros from the lists below, and the tables
+ * that find them. Integers are int64 here; the translator adds a wrap after operators of narrower types. Nothing traps
+ * or is undefined for any operand: integer arithmetic goes through uint64, conversions and divisions are guarded.
  *
  * float functions whose C library version is off by several ulp are computed in double: this is the oracle. */
 #include "ref.h"
@@ -45,7 +45,8 @@
     X(p, T, LT, int64_t, A < B) X(p, T, LE, int64_t, A <= B) X(p, T, EQ, int64_t, A == B)                         \
     X(p, T, NE, int64_t, A != B) X(p, T, ISNAN, int64_t, A != A)
 
-/* lgamma writes the global signgam: harmless but a race; x <= 0 needs reflection, which tgamma's sign does not change. */
+/* lgamma writes the global signgam: harmless but a race; x <= 0 needs reflection, which tgamma's sign does not
+ * change. */
 static double log_gamma(double x)
 {
     if (!(x > 0)) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * One launch: decides what lanes are, cuts the points into blocks, and gives blocks to threads.
  *
- * Lanes are points, unless there are few points and long loops, or keys to sort (whose rows of a whole block would be large). What lanes
- * are depends on sizes only, and blocks are independent, so results do not depend on the number of threads; of several errors
- * the one of the first block is reported. */
+ * Lanes are points, unless there are few points and long loops, or keys to sort (whose rows of a whole block would be
+ * large). What lanes are depends on sizes only, and blocks are independent, so results do not depend on the number of
+ * threads; of several errors the one of the first block is reported. */
 #include "ref.h"
 
 #include <pthread.h>

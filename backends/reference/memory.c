@@ -86,7 +86,7 @@ int ref_outside(int n, const int64_t *index, int64_t count)
 {
     uint64_t bad = 0;
     for (int i = 0; i < n; i++)
-        bad |= (uint64_t)index[i] | ((uint64_t)count - 1 - (uint64_t)index[i]); /* the sign bit: below 0, or above count - 1 */
+        bad |= (uint64_t)index[i] | ((uint64_t)count - 1 - (uint64_t)index[i]); /* sign bit: below 0, above count - 1 */
     if (!(bad >> 63))
         return -1;
     for (int i = 0; i < n; i++)

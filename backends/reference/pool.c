@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Threads: helpers sleep until a job is posted, then all, the caller included, take items from one counter until none is
- * left. A job is over when every helper that joined it has left it. */
+ * Threads: helpers sleep until a job is posted, then all, the caller included, take items from one counter until none
+ * is left. A job is over when every helper that joined it has left it. */
 #include "ref.h"
 
 #include <pthread.h>

@@ -12,9 +12,10 @@
  *   pool.c       threads
  *   library.c    LIBRARY nodes; fft.c, linalg.c …: their algorithms
  *
- * A *lane* is one of up to program->lanes computations done side by side. The lanes of a block are either consecutive points of the
- * outer space, or (few points, long loops) consecutive iterations of the loops at one point. A *register* holds one scalar
- * per lane in a slot of 8 bytes x lanes: an int64 for all integers, bool and PT2_IDX (uint64: its bits), a float or a double.
+ * A *lane* is one of up to program->lanes computations done side by side. The lanes of a block are either consecutive
+ * points of the outer space, or (few points, long loops) consecutive iterations of the loops at one point. A *register*
+ * holds one scalar per lane in a slot of 8 bytes x lanes: an int64 for all integers, bool and PT2_IDX (uint64: its
+ * bits), a float or a double.
  */
 #ifndef PT2_REFERENCE_REF_H
 #define PT2_REFERENCE_REF_H
@@ -94,7 +95,7 @@ struct ref_lanes {
     int64_t **extents; /* owned: of the loops, per stage */
     int64_t *trips;    /* owned: their product, per stage */
     bool inner;        /* lanes are iterations of one point */
-    int width;         /* lanes that uniform code fills: the points of the block; inner: what chunks of iterations use */
+    int width;         /* lanes that uniform code fills: the points of the block; inner: what chunks use */
     int n;             /* lanes that count now */
     pt2_status status;
     char message[256];
@@ -103,7 +104,8 @@ struct ref_lanes {
 /* ---- lanes.c, special.c, memory.c ---- */
 
 enum ref_class ref_class_of(int dtype);
-/* The lanes' function for an operator on operands of this type; NULL when it has none. NOT, SHL, SHR and CAST have their own. */
+/* The lanes' function for an operator on operands of this type; NULL when it has none. NOT, SHL, SHR and CAST have
+ * their own. */
 ref_op_fn *ref_op(enum pt2_expr_op op, int dtype);
 ref_op_fn *ref_op_not(int dtype);
 ref_op_fn *ref_op_cast(int from, int to);
@@ -131,8 +133,8 @@ int ref_outside(int n, const int64_t *index, int64_t count);
 
 /* ---- accumulate.c: lanes of double or int64, two to a result (value and, for ARGMAX and ARGMIN, position) ---- */
 
-/* Turns n values of a body into what accumulators take: floats become double, unsigned ones and ARGMIN get an order that signed
- * maximum understands. */
+/* Turns n values of a body into what accumulators take: floats become double, unsigned ones and ARGMIN get an order
+ * that signed maximum understands. */
 void ref_acc_widen(enum pt2_reduce_op op, int dtype, int n, const void *v, void *out);
 void ref_acc_init(enum pt2_reduce_op op, int dtype, int n, void *acc, int64_t *pos);
 /* acc[i] ⊕= v[i]; the position of v[i] is at + i * stride. `last`: of equals the last one wins. */
@@ -170,8 +172,8 @@ PT2_MUST_USE pt2_status ref_call_run(struct ref_pool *pool, const struct ref_cal
 PT2_MUST_USE pt2_status ref_pool_create(struct ref_pool **out_pool);
 void ref_pool_destroy(struct ref_pool *pool);
 int ref_pool_size(const struct ref_pool *pool); /* threads, the caller included */
-/* Calls fn(ctx, worker, item) for each item below count, in any order, from at most ref_pool_size threads; `worker` numbers them.
- * Returns when all are done. One call at a time. */
+/* Calls fn(ctx, worker, item) for each item below count, in any order, from at most ref_pool_size threads; `worker`
+ * numbers them. Returns when all are done. One call at a time. */
 typedef void ref_pool_fn(void *ctx, int worker, uint64_t item);
 void ref_pool_run(struct ref_pool *pool, uint64_t count, ref_pool_fn *fn, void *ctx);
 

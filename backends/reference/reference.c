@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * The reference backend: plain C, the oracle, and the default where no driver exists.
  *
- * Buffers are host memory. A submission runs its launches in the order of the list, in the calling thread and the device's pool,
- * and is complete when submit returns; so `wait` has nothing to wait for, and an error in a launch is submit's error. One
- * submission runs at a time. */
+ * Buffers are host memory. A submission runs its launches in the order of the list, in the calling thread and the
+ * device's pool, and is complete when submit returns; so `wait` has nothing to wait for, and an error in a launch is
+ * submit's error. One submission runs at a time. */
 #include "ref.h"
 
 #include <pthread.h>

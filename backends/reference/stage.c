@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Runs stages over one block.
  *
- * `iterate` drives the loops of a stage. Lanes that are points all stand at one iteration, and the loops run serially like an
- * odometer: a digit that steps re-runs the code of its level and of those inside. Lanes that are iterations take
- * consecutive positions of the row-major loop space of one point, a chunk at a time; then everything outside the loops holds the
- * same value in all lanes. Either way the `step` functions see lanes of body, index and condition.
+ * `iterate` drives the loops of a stage. Lanes that are points all stand at one iteration, and the loops run serially
+ * like an odometer: a digit that steps re-runs the code of its level and of those inside. Lanes that are iterations
+ * take consecutive positions of the row-major loop space of one point, a chunk at a time; then everything outside the
+ * loops holds the same value in all lanes. Either way the `step` functions see lanes of body, index and condition.
  *
  * Results do not depend on how points are cut into blocks: lanes of points never meet, and chunks have one width. */
 #include "ref.h"
@@ -50,8 +50,8 @@ static void exec_const(struct ref_lanes *x, const struct ref_instr *in)
 
 static bool outside(struct ref_lanes *x, const char *what, int buf, int64_t index, int64_t count)
 {
-    return ref_lanes_fail(x, PT2_ERR_INTERNAL, "%s outside buffer %d: element %lld of %lld", what, buf, (long long)index,
-                          (long long)count);
+    return ref_lanes_fail(x, PT2_ERR_INTERNAL, "%s outside buffer %d: element %lld of %lld", what, buf,
+                          (long long)index, (long long)count);
 }
 
 /* An empty buffer may be named in an arm that SELECT does not take; anything else outside is a defect. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Kernel -> program. Each distinct node of a stage's expressions becomes one instruction, in the list of the outermost place where
- * it can be computed: once per launch (level 0), once per block of points (level 1), or when loop k steps (level 2 + k).
+ * Kernel -> program. Each distinct node of a stage's expressions becomes one instruction, in the list of the outermost
+ * place where it can be computed: once per launch (level 0), once per block of points (level 1), or when loop k steps
+ * (level 2 + k).
  *
- * Invariants: operands of an instruction are in lists of the same or an outer level, and before it. A load from a buffer that the
- * kernel writes stays in the innermost level and is never shared between stages. What is shared between stages was computed
- * unconditionally: in the launch's list, or in a stage without loops. */
+ * Invariants: operands of an instruction are in lists of the same or an outer level, and before it. A load from a
+ * buffer that the kernel writes stays in the innermost level and is never shared between stages. What is shared between
+ * stages was computed unconditionally: in the launch's list, or in a stage without loops. */
 #include "ref.h"
 
 struct entry {
@@ -188,8 +189,8 @@ static int emit_load(struct translator *t, struct entry *n, pt2_ex e, int level)
         n->is_volatile = true;
         t->p->points_only = t->p->points_only || (t->s->src->num_loops && writes(t->s->src, (int)e->i));
     }
-    return push(t, level,
-                (struct ref_instr){ .kind = REF_LOAD, .strict = n->strict, .number = (int)e->i, .a = emit(t, e->args[0]) });
+    return push(t, level, (struct ref_instr){ .kind = REF_LOAD, .strict = n->strict, .number = (int)e->i,
+                                              .a = emit(t, e->args[0]) });
 }
 
 /* ---- operators ---- */
@@ -221,7 +222,8 @@ static int emit_op(struct translator *t, pt2_ex e, int level)
     case PT2_E_LT: case PT2_E_LE: case PT2_E_EQ: case PT2_E_NE: case PT2_E_ISNAN:
         return push_op(t, level, ref_op((enum pt2_expr_op)e->op, from), a, b, c);
     case PT2_E_CHECK:
-        return push(t, level, (struct ref_instr){ .kind = REF_CHECK, .strict = entry_of(t, e)->strict, .a = a, .b = b });
+        return push(t, level,
+                    (struct ref_instr){ .kind = REF_CHECK, .strict = entry_of(t, e)->strict, .a = a, .b = b });
     default: return push_wrapped(t, level, e->dtype, ref_op((enum pt2_expr_op)e->op, e->dtype), a, b, c);
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The reference backend's interpreter: kernels built by hand, run through its table, compared with numbers that this file computes
- * another way. */
+ * The reference backend's interpreter: kernels built by hand, run through its table, compared with numbers that this
+ * file computes another way. */
 #include "backend.h"
 #include "kernel/kernel.h"
 
