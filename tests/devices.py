@@ -4,7 +4,8 @@
 
     devices.py list [PT2GPU]        names of the devices that this machine has, one a line
     devices.py env NAME             shell lines that select the device
-    devices.py exec NAME COMMAND    runs a command with the device selected; PT2_TEST_BACKEND holds its --backend
+    devices.py exec NAME COMMAND    runs a command with the device selected; {backend} and {number} in its arguments
+                                    become the device's, PT2_TEST_BACKEND holds its --backend
     devices.py why NAME             why the device is not there; nothing when it is
 
 Four drivers need no GPU: lavapipe, swiftshader, pocl, intel. `gpu0`, `gpu1`, ... are what else `pt2gpu devices` lists.
@@ -111,7 +112,9 @@ def main():
             print(f"export {key}={shlex.quote(value)}")
     elif command == "exec":
         device = need(rest[0], rest[1])
-        os.execvpe(rest[1], rest[1:], device.environment())
+        backend, _, number = device.backend.partition(":")
+        words = [w.replace("{backend}", backend).replace("{number}", number or "0") for w in rest[1:]]
+        os.execvpe(words[0], words, device.environment())
     else:
         sys.exit(__doc__)
 

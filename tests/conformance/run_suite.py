@@ -294,7 +294,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pt2gpu")
     parser.add_argument("--device", default="reference")
-    parser.add_argument("--pick", default="all")
+    parser.add_argument("--pick", help="default: PT2_PICK, or all on the reference backend and pairs elsewhere")
     parser.add_argument("--seed", help="instead of the commit")
     parser.add_argument("--tier", help="comma-separated")
     parser.add_argument("--id", help="regular expression, the whole case id")
@@ -313,8 +313,9 @@ def main():
     work = a.work or os.path.join(os.path.dirname(os.path.abspath(a.pt2gpu)), "test-data")
     cases = load(work, a.tier and a.tier.split(","))
     cases = [c for c in cases if not a.id or re.fullmatch(a.id, c.id)]
-    full = a.pick == "all" and not a.id and not a.tier
-    cases = pick(cases, a.pick, a.seed or seed())
+    how = a.pick or os.environ.get("PT2_PICK") or ("all" if a.device == "reference" or a.id else "pairs")
+    full = how == "all" and not a.id and not a.tier
+    cases = pick(cases, how, a.seed or seed())
     if not cases:
         sys.exit("no case selected")
     results, begin = Results(a.device, a.verbose), time.time()

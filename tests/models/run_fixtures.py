@@ -216,7 +216,7 @@ def main():
     work = a.work or os.path.join(os.path.dirname(os.path.abspath(a.pt2gpu)), "test-data")
     root = unpack(DATA, os.path.join(work, "fixtures"))
     runner = Runner(os.path.abspath(a.pt2gpu), device, a.validation, work)
-    cases = list(collect(root, a.quick, a.only))
+    cases = list(collect(root, a.quick or os.environ.get("PT2_QUICK") == "1", a.only))
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
         wrong = list(pool.map(lambda c: runner.case(c[1], c[2], c[3]), cases))
     results = {f"{release}/{name}": w for (release, _, name, _), w in zip(cases, wrong)}

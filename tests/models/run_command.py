@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The pt2gpu command as its users meet it, on one device: what it prints, exit statuses, files, bad input.
+
+    run_command.py PT2GPU --device lavapipe [TEST ...]
+"""
+import argparse
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, TESTS)
+import devices
+from unpack import unpack
+
+try:
+    import numpy as np
+except ImportError:
+    print("skipped: this Python has no numpy (package python3-numpy)")
+    sys.exit(devices.SKIP)
+
+DATA = os.path.join(TESTS, "data")
+SIMPLE_NET = os.path.join(DATA, "simple_net.pt2")
+GOLDEN = os.path.join(DATA, "simple_net.npz")
+DONE, BAD_DATA, USAGE, UNSUPPORTED, DIFFERENT, DEVICE = range(6)
+
+
+class Command(unittest.TestCase):
+    pt2gpu, device, fixtures = "", None, ""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="pt2gpu-")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def call(self, *args, backend=True):
+        words = [self.pt2gpu, *args] + (["--backend=" + self.device.backend] if backend else [])
+        return subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=300,
+                              env=self.device.environment())
+
+    def ok(self, *args, **more):
+        process = self.call(*args, **more)
+        self.assertEqual(process.returncode, DONE, process.stderr)
+        self.assertEqual(process.stderr, "")
+        return process.stdout
+
+    def refused(self, statuses, *args, **more):
+        """Exit status, one line that says why, and no output file."""
+        out = self.path("refused.npz")
+        args = (*args, "--output=" + out) if args[0].endswith(".pt2") else args
+        process = self.call(*args, **more)
+        self.assertIn(process.returncode, statuses, f"{args}: {process.stdout} {process.stderr}")
+        self.assertTrue(process.stderr.startswith("pt2gpu: "), process.stderr)
+        self.assertEqual(len(process.stderr.splitlines()), 1, process.stderr)
+        self.assertEqual([f for f in os.listdir(self.folder) if f.startswith("refused")], [])
+        return process.stderr
+
+    def save(self, name, **arrays):
+        np.savez(self.path(name), **arrays)
+        return self.path(name)
+
+    def fixture(self, name):
+        return os.path.join(self.fixtures, "torch-2.13.0", name + ".pt2")
+
+    # ---- what works ----
+
+    def test_agrees_with_pytorch(self):
+        text = self.ok(SIMPLE_NET, "--input", GOLDEN, "--against=" + GOLDEN)
+        for word in ("device", "out_0", "out_1", "float32 [1, 10]", "agrees with"):
+            self.assertIn(word, text)
+
+    def test_sample_inputs(self):
+        self.ok("run", SIMPLE_NET, "--output", self.path("a.npz"))
+        with np.load(self.path("a.npz")) as z:
+            self.assertEqual(sorted(z.files), ["out_0", "out_1"])
+
+    def test_second_start_gives_the_same(self):
+        for name in ("a.npz", "b.npz"):
+            self.ok(SIMPLE_NET, "--output=" + self.path(name))
+        with np.load(self.path("a.npz")) as a, np.load(self.path("b.npz")) as b:
+            self.assertTrue(np.array_equal(a["out_0"], b["out_0"]))
+
+    def test_npy_and_names(self):
+        with np.load(GOLDEN) as z:
+            x = z["in_0"]
+        np.save(self.path("x.npy"), x)
+        name = json.loads(self.ok("info", SIMPLE_NET, "--json", backend=False))["inputs"][0]["name"]
+        by_name = self.save("x.npz", **{name: np.asfortranarray(x).astype(">f4")})
+        for file in (self.path("x.npy"), by_name):
+            self.ok(SIMPLE_NET, "--input", file, "--against", GOLDEN)
+
+    def test_several_inputs_and_state(self):
+        x = [np.full(3, v, np.float32) for v in (1, 2)]
+        files = [self.save(f"in{i}.npz", in_0=a) for i, a in enumerate(x)]
+        counter = self.fixture("counter")
+        self.ok(counter, "--input", files[0], "--input", files[1], "--output", self.path("both.npz"),
+                "--save-state", self.path("both_state.npz"))
+        self.ok(counter, "--input", files[0], "--output", self.path("one.npz"),
+                "--save-state", self.path("one_state.npz"))
+        self.ok(counter, "--input", files[1], "--output", self.path("two.npz"),
+                "--load-state", self.path("one_state.npz"), "--save-state", self.path("two_state.npz"))
+        for a, b in (("both.0.npz", "one.npz"), ("both.1.npz", "two.npz"), ("both_state.npz", "two_state.npz")):
+            with np.load(self.path(a)) as p, np.load(self.path(b)) as q:
+                self.assertEqual(p.files, q.files)
+                self.assertTrue(p.files and all(np.array_equal(p[k], q[k]) for k in p.files), (a, b))
+        self.assertFalse(os.path.exists(self.path("both.npz")))
+
+    def test_list(self):
+        broken = self.path("broken.pt2")
+        with open(broken, "wb") as f:
+            f.write(b"PK\x03\x04 and so on")
+        models = [SIMPLE_NET, broken, "/nowhere.pt2", self.fixture("mlp_dynbatch")]
+        with open(self.path("list"), "w") as f:
+            f.writelines(f"{m}\t{self.path(str(i))}.npz\n" for i, m in enumerate(models))
+        lines = [line.split("\t") for line in self.ok("run", "--list", self.path("list")).splitlines()]
+        self.assertEqual([line[0] for line in lines], ["ok", "error", "error", "ok"])
+        self.assertEqual([line[1] for line in lines], [SIMPLE_NET, "1", "1", models[3]])
+        self.assertEqual([len(line) for line in lines], [2, 4, 4, 2])
+        self.assertEqual(sorted(os.listdir(self.folder)), ["0.npz", "3.npz", "broken.pt2", "list"])
+
+    def test_json(self):
+        self.assertIn("runs", json.loads(self.ok("run", SIMPLE_NET, "--json")))
+        self.assertIn("launches", json.loads(self.ok("plan", SIMPLE_NET, "--json")))
+        self.assertIn("kernels", json.loads(self.ok("check", SIMPLE_NET, "--json")))
+        self.assertTrue(json.loads(self.ok("devices", "--json", backend=False)))
+        bench = json.loads(self.ok("bench", SIMPLE_NET, "--runs=3", "--json").splitlines()[-1])
+        self.assertEqual(len(bench["ms"]), 3)
+        for key in ("load_ms", "first_ms", "peak_rss_mb", "launches"):
+            self.assertGreaterEqual(bench[key], 0)
+
+    def test_check(self):
+        self.assertIn("0 differ", self.ok("check", SIMPLE_NET, "--input", GOLDEN, "--against", GOLDEN))
+        with np.load(GOLDEN) as z:
+            wrong = self.save("wrong.npz", out_0=z["out_0"] + 1)
+        self.assertEqual(self.call("check", SIMPLE_NET, "--against", wrong).returncode, DIFFERENT)
+
+    def test_help(self):
+        self.assertIn("Exit status", self.ok("--help", backend=False))
+        self.assertRegex(self.ok("--version", backend=False), r"^pt2gpu \d+\.\d+\.\d+\n$")
+        for command in ("run", "info", "plan", "check", "bench", "devices"):
+            self.assertIn("usage:", self.ok(command, "--help", backend=False))
+
+    # ---- what is refused ----
+
+    def test_usage(self):
+        for args in (["frobnicate"], ["run"], ["plan"], ["run", SIMPLE_NET, "--frobnicate"],
+                     ["run", SIMPLE_NET, "extra"], ["bench", SIMPLE_NET, "--runs=many"],
+                     ["run", SIMPLE_NET, "--output"], ["devices", SIMPLE_NET]):
+            self.refused([USAGE], *args, backend=False)
+
+    def test_devices(self):
+        self.refused([USAGE, DEVICE], SIMPLE_NET, "--backend=abacus", backend=False)
+        self.refused([DEVICE], SIMPLE_NET, "--device=999")
+
+    def test_wrong_inputs(self):
+        good = np.zeros((1, 3, 32, 32), np.float32)
+        self.assertIn("in_0", self.refused([BAD_DATA], SIMPLE_NET, "--input", self.save("none.npz", out_0=good)))
+        self.refused([BAD_DATA], SIMPLE_NET, "--input", self.save("extra.npz", in_0=good, in_1=good))
+        self.refused([BAD_DATA], SIMPLE_NET, "--input", self.save("typo.npz", xx=good))
+        for wrong in (good[0], good[:, :2], np.zeros((2, 3, 32, 32), np.float32), good.astype(np.float64),
+                      good.astype(np.int32)):
+            self.refused([BAD_DATA], SIMPLE_NET, "--input", self.save("wrong.npz", in_0=wrong))
+        self.refused([BAD_DATA], SIMPLE_NET, "--input", self.path("absent.npz"))
+        self.refused([BAD_DATA], SIMPLE_NET, "--input", SIMPLE_NET)
+
+    def test_sizes_out_of_range(self):
+        model = self.fixture("mlp_dynbatch") # batch 2..64
+        with np.load(model[:-4] + ".npz") as z:
+            row = z["r0_in0"][:1]
+        for batch in (1, 65):
+            x = np.repeat(row, batch, 0)
+            self.refused([BAD_DATA], model, "--input", self.save("x.npz", in_0=x))
+
+    def test_second_input_bad(self):
+        bad = self.save("bad.npz", in_0=np.zeros(3, np.float32))
+        self.refused([BAD_DATA], SIMPLE_NET, "--input", GOLDEN, "--input", bad)
+
+    def test_unwritable_output(self):
+        process = self.call("run", SIMPLE_NET, "--output=/nonexistent/out.npz")
+        self.assertEqual(process.returncode, BAD_DATA, process.stderr)
+
+    def test_truncated_archives(self):
+        data = open(SIMPLE_NET, "rb").read()
+        for size in [0, 1, 3, 4, 30, 100, 1000, len(data) // 2, len(data) - 100, len(data) - 22, len(data) - 1]:
+            with open(self.path("cut.pt2"), "wb") as f:
+                f.write(data[:size])
+            self.refused([BAD_DATA], self.path("cut.pt2"))
+
+    def test_flipped_bits(self):
+        """Run, or refused in good order: half of the flips hit the JSON texts and the directory at the end."""
+        data, rng = open(SIMPLE_NET, "rb").read(), random.Random(1)
+        start = data.index(b'{"')
+        for i in range(30):
+            first, last = (start, start + 20000) if i % 3 else (len(data) - 3000, len(data))
+            at = rng.randrange(first, min(len(data), last))
+            damaged = bytearray(data)
+            damaged[at] ^= 1 << rng.randrange(8)
+            with open(self.path("flip.pt2"), "wb") as f:
+                f.write(damaged)
+            process = self.call(self.path("flip.pt2"), "--output", self.path("out.npz"))
+            self.assertIn(process.returncode, (DONE, BAD_DATA, UNSUPPORTED), f"byte {at}: {process.stderr}")
+            if process.returncode:
+                self.assertEqual(len(process.stderr.splitlines()), 1, process.stderr)
+                self.assertFalse(os.path.exists(self.path("out.npz")))
+            else:
+                os.remove(self.path("out.npz"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pt2gpu")
+    parser.add_argument("--device", default="reference")
+    parser.add_argument("--jobs", help="taken for likeness with the other suites; the tests run one by one")
+    parser.add_argument("--work", help="folder for unpacked archives (default: beside the command)")
+    parser.add_argument("tests", nargs="*")
+    a = parser.parse_args()
+    Command.device = devices.need(a.device, a.pt2gpu)
+    Command.pt2gpu = os.path.abspath(a.pt2gpu)
+    work = a.work or os.path.join(os.path.dirname(Command.pt2gpu), "test-data")
+    Command.fixtures = unpack(os.path.join(DATA, "fixtures.tar.xz"), os.path.join(work, "fixtures"))
+    loader = unittest.defaultTestLoader
+    suite = loader.loadTestsFromNames(a.tests, Command) if a.tests else loader.loadTestsFromTestCase(Command)
+    sys.exit(0 if unittest.TextTestRunner(verbosity=1).run(suite).wasSuccessful() else 1)
+
+
+if __name__ == "__main__":
+    main()
