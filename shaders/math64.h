@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Special functions of float64 that no driver has: erfinv, digamma, igamma, igammac, zeta. In the subset of C that GLSL and
- * OpenCL share, after math.h; they call the elementary ones, pt_exp_f64 and so on, of PT_FLOAT64_MATH. Methods are those of Cephes, as
- * in PyTorch's aten/src/ATen/native/Math.h; domains and special values are PyTorch's. */
+ * Special functions of float64 that no driver has: erfinv, digamma, igamma, igammac, zeta. In the subset of C that
+ * GLSL and OpenCL share, after math.h; they call the elementary ones, pt_exp_f64 and so on, of PT_FLOAT64_MATH.
+ * Methods are those of Cephes, as in PyTorch's aten/src/ATen/native/Math.h; domains and special values are
+ * PyTorch's. */
 
 #if PT_FLOAT64_MATH
 

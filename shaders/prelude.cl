@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The kernel dialect (README.md) in OpenCL C 1.2. Built-in functions are used where OpenCL promises about 4 ulp or better; what
- * else is needed comes from math.h and math64.h, which follow this text. */
+ * The kernel dialect (README.md) in OpenCL C 1.2. Built-in functions are used where OpenCL promises about 4 ulp or
+ * better; what else is needed comes from math.h and math64.h, which follow this text. */
 
 #pragma OPENCL FP_CONTRACT OFF
 #define PT_OPENCL 1

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The cache of compiled programs on disk: one file per program, named by the hash of everything that decides the binary. A file is
- * written under another name and renamed, so readers never see half of it; a checksum finds what was damaged later. No
- * failure here is an error: the program is compiled from source then. */
+ * The cache of compiled programs on disk: one file per program, named by the hash of everything that decides the
+ * binary. A file is written under another name and renamed, so readers never see half of it; a checksum finds what
+ * was damaged later. No failure here is an error: the program is compiled from source then. */
 #include "opencl.h"
 
 #include <stdio.h>

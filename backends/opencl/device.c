@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Devices: the list is made once, over all platforms in the loader's order, and what a device can do is asked from OpenCL
- * only, with one exception (has_lazy_binaries). Devices below OpenCL 1.2, without a compiler, or with another byte order than
- * the host's are left out. */
+ * Devices: the list is made once, over all platforms in the loader's order, and what a device can do is asked from
+ * OpenCL only, with one exception (has_lazy_binaries). Devices below OpenCL 1.2, without a compiler, or with
+ * another byte order than the host's are left out. */
 #include "opencl.h"
 
 #include <stdio.h>
@@ -126,7 +126,8 @@ static enum pt2_device_kind kind_of(cl_device_id id)
     return PT2_KIND_OTHER;
 }
 
-/* CPUs: lanes of a vector register. Others: what the driver likes groups to be a multiple of; 32 when it does not say. */
+/* CPUs: lanes of a vector register. Others: what the driver likes groups to be a multiple of; 32 when it does not
+ * say. */
 static int simd_width(cl_device_id id, enum pt2_device_kind kind)
 {
     if (kind != PT2_KIND_CPU) {
@@ -163,7 +164,8 @@ static void fill_caps(cl_device_id id, struct pt2_caps *caps, size_t max_arg_byt
     caps->max_params = (int)((max_arg_bytes / 2) / sizeof(cl_int)); /* the other half is for buffers */
 }
 
-/* Like PyTorch, divide and take roots with correct rounding where the device offers it; never trade accuracy for speed. */
+/* Like PyTorch, divide and take roots with correct rounding where the device offers it; never trade accuracy for
+ * speed. */
 static void fill_options(struct found *f)
 {
     cl_ulong config = get_ulong(f->id, CL_DEVICE_SINGLE_FP_CONFIG);
@@ -172,8 +174,9 @@ static void fill_options(struct found *f)
              config & CL_FP_FMA ? " -DPT_FAST_FMA" : "");
 }
 
-/* PoCL compiles for a group size when a kernel is first launched and keeps that on disk itself. Asked for a binary it compiles all
- * kernels again, for any group size: 60 ms each, for a binary that the first launch then does not use. */
+/* PoCL compiles for a group size when a kernel is first launched and keeps that on disk itself. Asked for a binary
+ * it compiles all kernels again, for any group size: 60 ms each, for a binary that the first launch then does not
+ * use. */
 static bool has_lazy_binaries(cl_device_id id)
 {
     char version[256];

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * A recorded list of launches: one kernel object per launch, with its arguments set once, so that submitting is only enqueueing.
+ * A recorded list of launches: one kernel object per launch, with its arguments set once, so that submitting is
+ * only enqueueing.
  *
- * A launch without points is not enqueued; whoever depends on it depends on what it depended on. When then each launch
- * needs the one before it, an in-order queue gives that order for nothing; else every launch waits for exactly the events
- * of its dependencies. */
+ * A launch without points is not enqueued; whoever depends on it depends on what it depended on. When then each
+ * launch needs the one before it, an in-order queue gives that order for nothing; else every launch waits for
+ * exactly the events of its dependencies. */
 #include "opencl.h"
 
 #include <stdlib.h>
@@ -33,7 +34,8 @@ static pt2_status set_params_buffer(struct ocl_device *dev, struct ocl_launch *l
     size_t size = (size_t)from->program->num_params * sizeof(cl_int);
     cl_int error;
     /* The flag makes the driver copy now; it takes the pointer as writable but only reads. */
-    l->params = ocl.clCreateBuffer(dev->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR, size, (void *)(uintptr_t)from->params, &error);
+    void *values = (void *)(uintptr_t)from->params;
+    l->params = ocl.clCreateBuffer(dev->context, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR, size, values, &error);
     if (!l->params)
         return ocl_fail(dev, error, "clCreateBuffer");
     return set_arg(dev, l->kernel, number, sizeof l->params, &l->params);
@@ -92,11 +94,10 @@ struct dep_list {
 /* d itself, or what it waits for when it is not enqueued; each once. */
 static pt2_status add_effective(struct pt2_exec *exec, struct dep_list *list, uint32_t i, uint32_t d)
 {
-    uint32_t one = d;
     bool real = exec->launches[d].kernel != NULL;
     uint32_t n = real ? 1 : exec->launches[d].num_deps;
     for (uint32_t k = 0; k < n; k++) {
-        uint32_t dep = real ? one : exec->deps[exec->launches[d].first_dep + k];
+        uint32_t dep = real ? d : exec->deps[exec->launches[d].first_dep + k];
         if (list->seen[dep] == i + 1)
             continue;
         list->seen[dep] = i + 1;
@@ -197,8 +198,8 @@ void ocl_exec_destroy(struct pt2_device *device, struct pt2_exec *exec)
 
 /* ---- enqueue ---- */
 
-static pt2_status enqueue(struct ocl_device *dev, cl_command_queue queue, const struct ocl_launch *l, uint32_t num_waits,
-                          const cl_event *waits, cl_event *event)
+static pt2_status enqueue(struct ocl_device *dev, cl_command_queue queue, const struct ocl_launch *l,
+                          uint32_t num_waits, const cl_event *waits, cl_event *event)
 {
     OCL_TRY(dev, clEnqueueNDRangeKernel, (queue, l->kernel, 1, NULL, &l->global, &l->local, num_waits,
                                           num_waits ? waits : NULL, event));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The OpenCL 1.2 functions that are used, for an X-macro: result, name, arguments. loader.c checks each line against CL/cl.h.
+ * The OpenCL 1.2 functions that are used, for an X-macro: result, name, arguments. loader.c checks each line against
+ * CL/cl.h.
  */
 #define OCL_FUNCTIONS(X)                                                                                              \
     X(cl_int, clGetPlatformIDs, (cl_uint, cl_platform_id *, cl_uint *))                                               \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Finds libOpenCL and fills the table of functions. The library stays open as long as the process: drivers start threads
- * that do not survive being unloaded. */
+ * Finds libOpenCL and fills the table of functions. The library stays open as long as the process: drivers start
+ * threads that do not survive being unloaded. */
 #include "loader.h"
 
 #include <dlfcn.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Buffers. On a CPU device whose driver works in place, a buffer is host memory that OpenCL was told to use, and reading and
- * writing it is a memcpy; anywhere else the runtime copies. */
+ * Buffers. On a CPU device whose driver works in place, a buffer is host memory that OpenCL was told to use, and
+ * reading and writing it is a memcpy; anywhere else the runtime copies. */
 #include "opencl.h"
 
 #include <stdlib.h>
@@ -93,7 +93,8 @@ void *ocl_buf_map(struct pt2_device *device, struct pt2_buf *buf)
     return buf->host;
 }
 
-/* OpenCL lets a driver keep a copy of "host memory in use" until it is mapped; the specification has no question that tells. */
+/* OpenCL lets a driver keep a copy of "host memory in use" until it is mapped; the specification has no question
+ * that tells. */
 bool ocl_works_in_place(struct ocl_device *dev)
 {
     const uint32_t pattern = 0x70743267;

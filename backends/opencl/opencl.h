@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the files of the OpenCL backend share. The functions of the table pt2_opencl have the contract of core/backend.h.
+ * What the files of the OpenCL backend share. The functions of the table pt2_opencl have the contract of
+ * core/backend.h.
  */
 #ifndef PT2_OPENCL_OPENCL_H
 #define PT2_OPENCL_OPENCL_H
@@ -73,7 +74,8 @@ struct pt2_program_obj {
 
 /* ---- device.c ---- */
 
-/* Fails with a message that names the call; marks the device lost when that is what the error means. `dev` may be NULL. */
+/* Fails with a message that names the call; marks the device lost when that is what the error means. `dev` may be
+ * NULL. */
 pt2_status ocl_fail(struct ocl_device *dev, cl_int error, const char *call);
 
 #define OCL_TRY(dev, name, args)                                                                                      \
@@ -130,8 +132,8 @@ pt2_status ocl_exec_create(struct pt2_device *device, const struct pt2_launch *l
                            struct pt2_exec **out_exec);
 void ocl_exec_destroy(struct pt2_device *device, struct pt2_exec *exec);
 pt2_status ocl_timings(struct pt2_device *device, struct pt2_exec *exec, struct pt2_timing *timings);
-/* Enqueues all launches after `num_after` events; *out_done: an event of its end, for the caller to release. The queue must be
- * in order if the exec is. */
+/* Enqueues all launches after `num_after` events; *out_done: an event of its end, for the caller to release. The
+ * queue must be in order if the exec is. */
 pt2_status ocl_exec_enqueue(struct ocl_device *dev, struct pt2_exec *exec, cl_command_queue queue, uint32_t num_after,
                             const cl_event *after, cl_event *out_done);
 

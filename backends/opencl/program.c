@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * From kernels to programs.
  *
- * A program's source is prelude, shared functions, and for each kernel a signature and its text. Several kernels share one
- * source, because a driver spends most of the time on what is the same for all. Sources are built on a few threads; a binary is
- * taken from the cache if it is there and the driver accepts it.
+ * A program's source is prelude, shared functions, and for each kernel a signature and its text. Several kernels
+ * share one source, because a driver spends most of the time on what is the same for all. Sources are built on a
+ * few threads; a binary is taken from the cache if it is there and the driver accepts it.
  *
- * Signature: for buffer k a base `a<k>` and an offset `o<k>` in units of OCL_ALIGN bytes, from which the text's `b<k>` is made
- * (sub-buffers would bring alignment rules that differ between drivers); then the parameters, `p<k>`, or one buffer with all. */
+ * Signature: for buffer k a base `a<k>` and an offset `o<k>` in units of OCL_ALIGN bytes, from which the text's
+ * `b<k>` is made (sub-buffers would bring alignment rules that differ between drivers); then the parameters,
+ * `p<k>`, or one buffer with all. */
 #include "opencl.h"
 
 #include "kernel/kernel.h"

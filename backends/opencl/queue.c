@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Queues and points.
  *
- * Chains of launches go to one of a few in-order queues ("lanes"), so that independent submissions may overlap and dependent ones
- * follow each other in one queue without events; anything else goes to one out-of-order queue with an event per dependency.
- * Each submission leaves one event, in a ring by its point. A submission waits for the events of those points up to
- * `after` that are not known to be complete; when the ring is full, for the oldest. `done_point` only grows, so an event
- * is looked at until it is complete and never again. */
+ * Chains of launches go to one of a few in-order queues ("lanes"), so that independent submissions may overlap and
+ * dependent ones follow each other in one queue without events; anything else goes to one out-of-order queue with
+ * an event per dependency. Each submission leaves one event, in a ring by its point. A submission waits for the
+ * events of those points up to `after` that are not known to be complete; when the ring is full, for the oldest.
+ * `done_point` only grows, so an event is looked at until it is complete and never again. */
 #include "opencl.h"
 
 #include <time.h>
