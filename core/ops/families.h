@@ -2,9 +2,14 @@
  * The families of operators: each X(name) is a table pt2_ops_<name> in a file of this folder. No include guard: included where
  * X is defined. */
 X(pointwise)
+X(unary)
+X(compare)
+X(activation)
+X(convert)
 X(creation)
 X(view)
 X(shape)
+X(arrange)
 X(reduce)
 X(norm)
 X(pool)

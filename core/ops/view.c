@@ -371,17 +371,17 @@ static pt2_t *as_strided(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_
     return op_view(L, t, rank, shape, index);
 }
 
-pt2_t *op_as_strided(struct pt2_lower *L, const char *name, int rank, const pt2_ex *shape)
+pt2_t *op_as_strided(struct pt2_lower *L, pt2_t *t, const char *name, int rank, const pt2_ex *shape)
 {
     pt2_ex stride[PT2_MAX_RANK], offset = op_has(L, "storage_offset") ? op_size(L, "storage_offset", 0) : NULL;
     if (op_sizes(L, "stride", stride) != rank)
         op_fail(L, PT2_ERR_FORMAT, "as_strided with sizes and strides of different length");
-    return as_strided(L, op_tensor(L, name), meta_of(L, name), rank, shape, stride, offset);
+    return as_strided(L, t, meta_of(L, name), rank, shape, stride, offset);
 }
 
 static void lower_as_strided(struct pt2_lower *L)
 {
-    op_return(L, op_as_strided(L, "self", op_out_rank(L, 0), op_out_shape(L, 0)));
+    op_return(L, op_as_strided(L, self(L), "self", op_out_rank(L, 0), op_out_shape(L, 0)));
 }
 
 /* resize: the first elements in order; what a larger size adds is not defined in PyTorch, and 0 here. */
@@ -455,6 +455,12 @@ const struct pt2_op_row pt2_ops_view[] = {
     { "aten.broadcast_to", lower_expand, 0 },
     { "aten.unsqueeze", lower_unsqueeze, 0 },
     { "aten.squeeze", lower_squeeze, 0 },
+    { "aten.unsqueeze_", lower_unsqueeze, 0 }, /* in-place views: the call's result is the view */
+    { "aten.squeeze_", lower_squeeze, 0 },
+    { "aten.t_", lower_reverse, 0 },
+    { "aten.transpose_", lower_transpose, 0 },
+    { "aten.swapdims_", lower_transpose, 0 },
+    { "aten.swapaxes_", lower_transpose, 1 },
     { "aten.permute", lower_permute, 0 },
     { "aten.transpose", lower_transpose, 0 },
     { "aten.swapdims", lower_transpose, 0 },
