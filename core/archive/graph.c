@@ -47,7 +47,9 @@ static pt2_status describe(struct pt2_scope *scope, const struct definition *d, 
     struct pt2_at at = {.v = item, .up = &scope->table_at[d->table], .key = value->name};
     if (!item || d->kind == PT2_VALUE_CUSTOM)
         return PT2_OK;
-    return d->kind == PT2_VALUE_TENSOR ? describe_tensor(scope, &at, value) : pt2_load_expr(scope->ld, &at, &value->expr);
+    if (d->kind == PT2_VALUE_TENSOR)
+        return describe_tensor(scope, &at, value);
+    return pt2_load_expr(scope->ld, &at, &value->expr);
 }
 
 static pt2_status define_named(struct pt2_scope *scope, const struct definition *d, const struct pt2_at *at,

@@ -60,8 +60,8 @@ static pt2_status no_models(struct pt2_load *ld, const char *root)
 {
     const char *folder = pt2_arena_printf(&ld->scratch, "%sdata/aotinductor/", root);
     if (first_below(&ld->zip, folder))
-        return pt2_fail(PT2_ERR_UNSUPPORTED, "this package was compiled by AOTInductor for another runtime and holds no "
-                                             "program; save the model with torch.export.save");
+        return pt2_fail(PT2_ERR_UNSUPPORTED, "this package was compiled by AOTInductor for another runtime and holds "
+                                             "no program; save the model with torch.export.save");
     return pt2_fail(PT2_ERR_FORMAT, "a pt2 archive without a program");
 }
 

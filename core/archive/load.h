@@ -34,7 +34,6 @@ struct pt2_load {
     struct pt2_map texts;      /* interned names */
     struct pt2_map exprs;      /* parsed expressions by their text */
     struct pt2_map weights, constants; /* FQN to struct pt2_stored_tensor */
-    struct pt2_map custom;     /* FQN of objects that are no tensors; any non-NULL item */
     struct pt2_tree in_tree, out_tree;
 };
 
@@ -52,7 +51,8 @@ const char *pt2_load_intern(struct pt2_load *ld, const char *text);
 PT2_MUST_USE pt2_status pt2_load_name(struct pt2_load *ld, const struct pt2_at *at, const char **out_name);
 PT2_MUST_USE pt2_status pt2_load_dtype(const struct pt2_at *at, pt2_dtype *out_dtype);
 /* SymInt, SymFloat, SymBool: a literal, {"as_expr"}, or a plain string (SymBool of schema 1). */
-PT2_MUST_USE pt2_status pt2_load_expr(struct pt2_load *ld, const struct pt2_at *at, const struct pt2_symexpr **out_expr);
+PT2_MUST_USE pt2_status pt2_load_expr(struct pt2_load *ld, const struct pt2_at *at,
+                                      const struct pt2_symexpr **out_expr);
 PT2_MUST_USE pt2_status pt2_load_tensor_meta(struct pt2_load *ld, const struct pt2_at *at,
                                              struct pt2_tensor_meta *out_meta);
 /* range_constraints */
@@ -105,7 +105,7 @@ PT2_MUST_USE pt2_status pt2_load_storage(struct pt2_load *ld, struct pt2_zip *zi
 /* Takes `storage` for `tensor`, whose dtype, sizes, strides and offset are set, after checking that it lies inside. */
 PT2_MUST_USE pt2_status pt2_load_view(struct pt2_load *ld, struct pt2_storage *storage,
                                       struct pt2_stored_tensor *tensor);
-/* Fills ld->weights, ld->constants and ld->custom. */
+/* Fills ld->weights and ld->constants; what is no tensor is left out. */
 PT2_MUST_USE pt2_status pt2_load_weights(struct pt2_load *ld);
 void pt2_load_samples(struct pt2_load *ld); /* failing leaves program->samples_missing_why */
 

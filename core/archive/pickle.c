@@ -464,8 +464,8 @@ pt2_status pt2_pickle_parse(struct pt2_arena *arena, const uint8_t *data, size_t
         PT2_TRY(take(&m, 1, &code));
         const struct opcode *op = &opcodes[*code];
         if (!op->run)
-            return pt2_fail(PT2_ERR_UNSUPPORTED, "pickle: opcode 0x%02x at byte %zu is not one that tensors need", *code,
-                            (size_t)(code - data));
+            return pt2_fail(PT2_ERR_UNSUPPORTED, "pickle: opcode 0x%02x at byte %zu is not one that tensors need",
+                            *code, (size_t)(code - data));
         PT2_NOTE(op->run(&m, op), "%s", op->name);
     }
     return PT2_OK;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The subset of Python's pickle format that torch.save writes, read into objects that refer to each other by index.
- * Nothing is called, imported or executed: a class or function is a name, and a small table knows what some of them mean.
+ * Nothing is called, imported or executed: a class or function is a name, and a small table knows what some of them
+ * mean.
  */
 #ifndef PT2_ARCHIVE_PICKLE_H
 #define PT2_ARCHIVE_PICKLE_H

@@ -3,12 +3,14 @@
  * A program: what a .pt2 archive says, in one form for all layouts and schema versions (torch 2.1 and later).
  * Nothing here is interpreted: operators are names, sizes are expression trees, weights are views of the mapped file.
  *
- * Everything is untrusted input. After pt2_program_open succeeds these hold: every use of a value refers to an input or an earlier
- * output of the same graph; every value is defined once; specs and graph inputs/outputs agree in number; every stored
- * tensor's sizes, strides and offset lie inside its storage; tree specs have as many leaves as the signature has user
- * inputs and outputs; enum numbers are known. What it does not check: that operators exist, their arguments, and shapes.
+ * Everything is untrusted input. After pt2_program_open succeeds these hold: every use of a value refers to an input
+ * or an earlier output of the same graph; every value is defined once; specs and graph inputs/outputs agree in number;
+ * every stored tensor's sizes, strides and offset lie inside its storage; tree specs have as many leaves as the
+ * signature has user inputs and outputs; enum numbers are known. What it does not check: that operators exist, their
+ * arguments, and shapes.
  *
- * Ownership: all in the program's arena, or in the mapped file; one call frees everything. Immutable after opening, hence thread-safe.
+ * Ownership: all in the program's arena, or in the mapped file; one call frees everything. Immutable after opening,
+ * hence thread-safe.
  */
 #ifndef PT2_ARCHIVE_PROGRAM_H
 #define PT2_ARCHIVE_PROGRAM_H
@@ -117,10 +119,10 @@ struct pt2_arg {
 
 struct pt2_pnode {
     const char *target;        /* without "torch.ops.": "aten.relu.default", "higher_order.cond" (also from
-                                * torch._higher_order_ops.*), or as written: "_operator.add", "torch.sym_max", "math.trunc" */
+                                * torch._higher_order_ops.*), or as written: "_operator.add", "torch.sym_max" */
     const char *name;          /* the FX node name or the first output's name; for messages */
     const char *module_path;   /* innermost nn_module_stack path, "" when unknown */
-    const char *python_line;   /* "file.py:12 in forward: x = x + 1", from stack_trace, cleaned and truncated; "" when unknown */
+    const char *python_line;   /* "file.py:12 in forward: x = x + 1", cleaned and truncated; "" when unknown */
     uint32_t num_args;
     const struct pt2_arg *args;
     uint32_t num_outs;         /* schema results in order; a Tensor[] result is flattened into several */
@@ -219,11 +221,13 @@ struct pt2_archive_limits {
 
 /* Opens the archive at `path` (mapped read-only), or in memory (borrowed until the program is destroyed).
  * `name`: which program of a multi-model archive, NULL: "model", or the only one.
- * Errors: IO, FORMAT (damaged, or another kind of file: the message says which), UNSUPPORTED (schema too new, custom objects). */
+ * Errors: IO, FORMAT (damaged, or another kind of file: the message says which), UNSUPPORTED (schema too new, custom
+ * objects that are used), ARG (no program of that name; the message lists them), NOMEM (limits too). */
 PT2_MUST_USE pt2_status pt2_program_open(const char *path, const char *name, const struct pt2_archive_limits *limits,
                                          struct pt2_program **out_program);
 PT2_MUST_USE pt2_status pt2_program_open_memory(const void *data, size_t size, const char *label, const char *name,
-                                                const struct pt2_archive_limits *limits, struct pt2_program **out_program);
+                                                const struct pt2_archive_limits *limits,
+                                                struct pt2_program **out_program);
 void pt2_program_destroy(struct pt2_program **program);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the functions and classes named in torch.save files mean.  Everything that is not in the tables becomes an opaque
- * object with the name for a label, and so does whatever is built from an opaque object. */
+ * What the functions and classes named in torch.save files mean.  Everything that is not in the tables becomes an
+ * opaque object with the name for a label, and so does whatever is built from an opaque object. */
 #include "archive/pickle.h"
 
 enum { MAX_COPIED = 1 << 22 };
@@ -73,7 +73,8 @@ static bool is_lazy(const struct pt2_pickle *p, const object_t *metadata)
 }
 
 /* (storage, offset, size, stride, requires_grad, hooks[, dtype][, metadata]) */
-static pt2_status call_tensor(struct pt2_pickle *p, const struct function *f, const object_t *args, uint32_t *out_object)
+static pt2_status call_tensor(struct pt2_pickle *p, const struct function *f, const object_t *args,
+                              uint32_t *out_object)
 {
     const object_t *storage = arg(p, args, 0), *offset = arg(p, args, 1), *size = arg(p, args, 2);
     uint32_t metadata = f->what ? 7 : 6;
@@ -171,7 +172,8 @@ static pt2_status call_sequence(struct pt2_pickle *p, const struct function *f, 
 }
 
 /* ('text', 'latin1'): protocol 2 spells bytes as the characters U+0000 to U+00FF. */
-static pt2_status call_encode(struct pt2_pickle *p, const struct function *f, const object_t *args, uint32_t *out_object)
+static pt2_status call_encode(struct pt2_pickle *p, const struct function *f, const object_t *args,
+                              uint32_t *out_object)
 {
     const object_t *text = arg(p, args, 0);
     if (text->kind != PT2_PICKLE_STRING)

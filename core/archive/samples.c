@@ -32,7 +32,8 @@ static pt2_status read_leaf(struct flattener *f, uint32_t object)
     };
     s->kind = kinds[o->kind];
     if (s->kind == PT2_ARG_CUSTOM || (s->kind == PT2_ARG_NONE && o->kind != PT2_PICKLE_NONE))
-        return pt2_fail(PT2_ERR_UNSUPPORTED, "%.100s is %s", name, o->text ? o->text : "of a kind that is not supported");
+        return pt2_fail(PT2_ERR_UNSUPPORTED, "%.100s is %s", name,
+                        o->text ? o->text : "of a kind that is not supported");
     f->done++;
     s->i = o->i;
     s->f = o->f;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Symbolic expressions: one precedence-climbing parser for both spellings, as the pure call grammar of sympy's srepr
- * (torch 2.6+) is a subset of the infix grammar (before) except for its leaves: Symbol(), Integer(), Float(), Rational().
+ * (torch 2.6+) is a subset of the infix grammar (before) but for its leaves: Symbol(), Integer(), Float(), Rational().
  * Sums and products are kept n-ary, so that depth stays that of the text's parentheses.
  * Nesting is bounded before recursion, and only the names of one table can be called. */
 #include "archive/program.h"

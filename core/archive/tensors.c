@@ -130,7 +130,8 @@ static pt2_status find_record(struct config *c, const struct pt2_at *entry, cons
     return *out_record ? PT2_OK : pt2_at_fail(entry, PT2_ERR_FORMAT, "there is no record %.100s", path);
 }
 
-static pt2_status shared_storage(struct config *c, const struct pt2_zip_record *record, struct pt2_storage **out_storage)
+static pt2_status shared_storage(struct config *c, const struct pt2_zip_record *record,
+                                 struct pt2_storage **out_storage)
 {
     *out_storage = pt2_map_get(&c->storages, record->name);
     if (*out_storage)
@@ -167,10 +168,8 @@ static pt2_status read_entry(struct config *c, const struct pt2_at *entry)
     const char *fqn = pt2_load_intern(c->ld, entry->key);
     struct pt2_stored_tensor *t = PT2_NEW(c->ld->arena, struct pt2_stored_tensor);
     PT2_TRY(pt2_at_maybe(entry, "tensor_meta", &meta));
-    if (!meta.v) { /* a custom object: never unpickled */
-        pt2_map_put(&c->ld->scratch, &c->ld->custom, fqn, t);
+    if (!meta.v) /* a custom object: never unpickled */
         return PT2_OK;
-    }
     PT2_NOTE(read_raw_tensor(c, entry, &meta, t), "%.100s", fqn);
     if (!pt2_map_put(&c->ld->scratch, c->into, fqn, t))
         return pt2_at_fail(entry, PT2_ERR_FORMAT, "occurs twice");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The inner ZIP is parsed as a bounded buffer of its own and is the last level: its records are never opened as ZIPs. */
+ * The inner ZIP is parsed as a bounded buffer of its own and is the last level: its records are never opened as ZIPs.
+ */
 #include "archive/torchsave.h"
 
 /* ---- opening ---- */
@@ -92,10 +93,8 @@ static pt2_status add_entry(struct pt2_torchsave *file, uint32_t key_object, uin
     if (key->kind != PT2_PICKLE_STRING || strlen(key->text) != key->len)
         return pt2_fail(PT2_ERR_FORMAT, "a key that is no text");
     const char *fqn = pt2_load_intern(ld, key->text);
-    if (file->pickle.objects.data[object].kind != PT2_PICKLE_TENSOR) { /* missing, if the program uses it */
-        pt2_map_put(&ld->scratch, &ld->custom, fqn, t);
+    if (file->pickle.objects.data[object].kind != PT2_PICKLE_TENSOR) /* missing, if the program uses it */
         return PT2_OK;
-    }
     PT2_NOTE(pt2_torchsave_bind(file, object, t), "%.100s", fqn);
     return pt2_map_put(&ld->scratch, into, fqn, t) ? PT2_OK : pt2_fail(PT2_ERR_FORMAT, "%.100s occurs twice", fqn);
 }

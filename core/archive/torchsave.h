@@ -24,7 +24,7 @@ void pt2_torchsave_close(struct pt2_torchsave *file);
 PT2_MUST_USE pt2_status pt2_torchsave_bind(struct pt2_torchsave *file, uint32_t object,
                                            struct pt2_stored_tensor *out_tensor);
 
-/* A whole record that holds a dict of tensors; other objects go to ld->custom. */
+/* A whole record that holds a dict of tensors; other objects are left out. */
 PT2_MUST_USE pt2_status pt2_torchsave_dict(struct pt2_load *ld, const struct pt2_zip_record *record,
                                            struct pt2_map *into);
 /* A whole record, or bytes, that hold one tensor. */

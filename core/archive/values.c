@@ -45,7 +45,8 @@ pt2_status pt2_load_dtype(const struct pt2_at *at, pt2_dtype *out_dtype)
 
 /* ---- expressions ---- */
 
-static pt2_status parse_text(struct pt2_load *ld, const struct pt2_at *at, const char *text, const struct pt2_symexpr **out_expr)
+static pt2_status parse_text(struct pt2_load *ld, const struct pt2_at *at, const char *text,
+                             const struct pt2_symexpr **out_expr)
 {
     *out_expr = pt2_map_get(&ld->exprs, text);
     if (*out_expr)

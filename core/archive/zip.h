@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The record table of a ZIP file that lies in memory: the archive itself, or a torch.save file inside one of its records.
+ * The record table of a ZIP file that lies in memory: the archive itself, or a torch.save file inside one of its
+ * records.
  * After pt2_zip_open every record's bytes lie inside the file, no two overlap, and names are unique and harmless.
  */
 #ifndef PT2_ARCHIVE_ZIP_H

@@ -168,7 +168,8 @@ static void test_bad_expressions(void **state)
 {
     static const char *const cases[] = {
         "", "(", "s0 +", "s0 s1", "Foo(s0)", "__import__('os')", "Symbol(s0)", "Symbol('')", "Integer(1.5)",
-        "Integer(9223372036854775808)", "Rational(1, 0)", "Float('x')", "Add()", "Mod(1)", "Pow(1, 2, 3)", "Piecewise((1, a))",
+        "Integer(9223372036854775808)", "Rational(1, 0)", "Float('x')", "Add()", "Mod(1)", "Pow(1, 2, 3)",
+        "Piecewise((1, a))",
         "lambda: 0", "s0.x", "s0[0]", "9223372036854775808", "1..2", "Symbol('a\\n')", "Where(1, 2)", "Max(1, 2",
     };
     struct pt2_arena arena = {0};
@@ -211,8 +212,9 @@ static void test_expression_limits(void **state)
 
 static void test_json_numbers(void **state)
 {
-    static const char text[] = "{\"big\": 9223372036854775807, \"small\":-9223372036854775808, \"list\": [NaN, -Infinity,"
-                               "Infinity, \"Infinity\", 1e-05, 3], \"text\": \"NaN 12345678901234567890 \\\" \\u00e9\"}";
+    static const char text[] = "{\"big\": 9223372036854775807, \"small\":-9223372036854775808, \"list\": [NaN,"
+                               "-Infinity, Infinity, \"Infinity\", 1e-05, 3],"
+                               "\"text\": \"NaN 12345678901234567890 \\\" \\u00e9\"}";
     cJSON *root;
     struct pt2_at at, list;
     int64_t i;
@@ -583,7 +585,8 @@ static void test_tree(void **state)
         assert_string_equal(names[i], want[i]);
     assert_int_equal(pt2_tree_parse(&a, "[2," LEAF "]", NULL, &tree), PT2_ERR_UNSUPPORTED);
     assert_int_equal(pt2_tree_parse(&a, "[1]", NULL, &tree), PT2_ERR_FORMAT);
-    assert_int_equal(pt2_tree_parse(&a, "[1,{\"type\":null,\"children_spec\":[" LEAF "]}]", NULL, &tree), PT2_ERR_FORMAT);
+    assert_int_equal(pt2_tree_parse(&a, "[1,{\"type\":null,\"children_spec\":[" LEAF "]}]", NULL, &tree),
+                     PT2_ERR_FORMAT);
     pt2_arena_free(&a);
 }
 
@@ -605,8 +608,10 @@ static void test_traces(void **state)
 
 /* ---- whole programs ---- */
 
-#define META "{\"dtype\":7,\"sizes\":[{\"as_int\":2}],\"strides\":[{\"as_int\":1}],\"storage_offset\":{\"as_int\":0},\"layout\":7}"
-#define SPEC(children) "[1,{\\\"type\\\":\\\"builtins.tuple\\\",\\\"context\\\":\\\"null\\\",\\\"children_spec\\\":[" children "]}]"
+#define META "{\"dtype\":7,\"sizes\":[{\"as_int\":2}],\"strides\":[{\"as_int\":1}]," \
+             "\"storage_offset\":{\"as_int\":0},\"layout\":7}"
+#define SPEC(children) \
+    "[1,{\\\"type\\\":\\\"builtins.tuple\\\",\\\"context\\\":\\\"null\\\",\\\"children_spec\\\":[" children "]}]"
 #define QLEAF "{\\\"type\\\":null,\\\"context\\\":null,\\\"children_spec\\\":[]}"
 
 /* The parts of a program that the cases below replace; NULL: as in a good one. */
@@ -632,9 +637,9 @@ static void add_program(struct builder *b, const struct parts *p)
              "[{\"user_output\":{\"arg\":{\"as_tensor\":{\"name\":\"y\"}}}}]},\"module_call_graph\":[{\"fqn\":\"\","
              "\"signature\":{\"in_spec\":\"" SPEC(QLEAF) "\",\"out_spec\":\"%s\"}}]}}",
              or(p->version, "{\"major\":8,\"minor\":20}"), or(p->outputs, "{\"as_tensor\":{\"name\":\"y\"}}"),
-             or(p->nodes, "{\"target\":\"torch.ops.aten.add.Tensor\",\"inputs\":[{\"name\":\"self\",\"arg\":{\"as_tensor\":"
-                          "{\"name\":\"x\"}}},{\"name\":\"other\",\"arg\":{\"as_tensor\":{\"name\":\"w\"}}}],\"outputs\":"
-                          "[{\"as_tensor\":{\"name\":\"y\"}}],\"metadata\":{}}"),
+             or(p->nodes, "{\"target\":\"torch.ops.aten.add.Tensor\",\"inputs\":[{\"name\":\"self\",\"arg\":"
+                          "{\"as_tensor\":{\"name\":\"x\"}}},{\"name\":\"other\",\"arg\":{\"as_tensor\":"
+                          "{\"name\":\"w\"}}}],\"outputs\":[{\"as_tensor\":{\"name\":\"y\"}}],\"metadata\":{}}"),
              or(p->meta, META),
              or(p->input_spec, "{\"parameter\":{\"arg\":{\"name\":\"w\"},\"parameter_name\":\"w\"}}"),
              or(p->out_spec, "[1," QLEAF "]"));
@@ -642,7 +647,8 @@ static void add_program(struct builder *b, const struct parts *p)
     add_text(b, "m/archive_format", "pt2");
     add_text(b, "m/archive_version", "0");
     add_text(b, "m/data/weights/model_weights_config.json",
-             or(p->config, "{\"config\":{\"w\":{\"path_name\":\"weight_0\",\"use_pickle\":false,\"tensor_meta\":" META "}}}"));
+             or(p->config, "{\"config\":{\"w\":{\"path_name\":\"weight_0\",\"use_pickle\":false,"
+                           "\"tensor_meta\":" META "}}}"));
     add_text(b, "m/data/weights/weight_0", or(p->weight, "01234567"));
     finish_zip(b);
 }
@@ -686,8 +692,8 @@ static void test_programs(void **state)
         {.version = "{\"major\":9,\"minor\":0}", .status = PT2_ERR_UNSUPPORTED, .why = "schema version 9.0"},
         {.version = "3", .status = PT2_ERR_UNSUPPORTED, .why = "schema version 3"},
         {.nodes = NODE(TENSOR("z"), TENSOR("y")), .status = PT2_ERR_FORMAT,
-         .why = "record m/models/model.json: node aten.relu.default: graph_module.graph.nodes[0].inputs[0].arg.as_tensor: "
-                "value z is used before it is defined"},
+         .why = "record m/models/model.json: node aten.relu.default: graph_module.graph.nodes[0].inputs[0].arg."
+                "as_tensor: value z is used before it is defined"},
         {.nodes = NODE(TENSOR("y"), TENSOR("y")), .status = PT2_ERR_FORMAT, .why = "used before"},
         {.nodes = NODE(TENSOR("x"), TENSOR("x")), .status = PT2_ERR_FORMAT, .why = "value x is defined twice"},
         {.nodes = NODE("{\"as_sym_int\":{\"as_name\":\"x\"}}", TENSOR("y")), .status = PT2_ERR_FORMAT,
@@ -731,7 +737,8 @@ static void test_other_files(void **state)
     struct pt2_program *program;
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        assert_int_equal(pt2_program_open_memory(cases[i].data, cases[i].size, NULL, NULL, NULL, &program), PT2_ERR_FORMAT);
+        assert_int_equal(pt2_program_open_memory(cases[i].data, cases[i].size, NULL, NULL, NULL, &program),
+                         PT2_ERR_FORMAT);
         assert_message(cases[i].why);
     }
     assert_int_equal(pt2_program_open("/nonexistent/x.pt2", NULL, NULL, &program), PT2_ERR_IO);
