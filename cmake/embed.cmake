@@ -6,12 +6,12 @@ function(pt2_embed_write in out)
     get_filename_component(name ${in} NAME)
     string(REGEX REPLACE "[^A-Za-z0-9]" "_" symbol ${name})
     file(READ ${in} bytes HEX)
-    string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
-    string(REPEAT "0x..," 24 row)
+    string(REGEX REPLACE "(..)" "'\\\\x\\1'," bytes "${bytes}")
+    string(REPEAT "'.....," 16 row)
     string(REGEX REPLACE "(${row})" "\\1\n    " bytes "${bytes}")
     file(WRITE ${out} "/* Made from ${name} by cmake/embed.cmake. */\n"
         "extern const char pt2_shader_${symbol}[];\n"
-        "const char pt2_shader_${symbol}[] = {\n    ${bytes}0x00\n};\n")
+        "const char pt2_shader_${symbol}[] = {\n    ${bytes}0\n};\n")
 endfunction()
 
 # pt2_embed(VARIABLE file...): VARIABLE is the list of C sources that are made from the files.
