@@ -25,17 +25,18 @@ static int64_t flip(int64_t v)
     for (int i = 0; i < n; i++)                                                                                   \
         d[i] = (expr)
 
-static void widen_int(enum pt2_reduce_op op, int dtype, int n, const int64_t *restrict v, int64_t *restrict d)
+static const void *widen_int(enum pt2_reduce_op op, int dtype, int n, const int64_t *v, int64_t *restrict d)
 {
     if (dtype == PT2_U64 && orders(op))
         EACH(op == PT2_RED_ARGMIN ? ~flip(v[i]) : flip(v[i]));
     else if (op == PT2_RED_ARGMIN)
         EACH(~v[i]);
     else
-        EACH(v[i]);
+        return v;
+    return d;
 }
 
-void ref_acc_widen(enum pt2_reduce_op op, int dtype, int n, const void *v, void *out)
+const void *ref_acc_widen(enum pt2_reduce_op op, int dtype, int n, const void *v, void *out)
 {
     double *restrict d = out;
     double sign = op == PT2_RED_ARGMIN ? -1 : 1;
@@ -43,10 +44,19 @@ void ref_acc_widen(enum pt2_reduce_op op, int dtype, int n, const void *v, void 
     const double *g = v;
     if (dtype == PT2_F32)
         EACH(sign * (double)f[i]);
-    else if (dtype == PT2_F64)
-        EACH(sign * g[i]);
+    else if (dtype == PT2_F64 && op == PT2_RED_ARGMIN)
+        EACH(-g[i]);
     else
-        widen_int(op, dtype, n, v, out);
+        return dtype == PT2_F64 ? v : widen_int(op, dtype, n, v, out);
+    return out;
+}
+
+void ref_acc_sum_f32(int n, void *acc, const void *v)
+{
+    double *restrict a = acc;
+    const float *restrict x = v;
+    for (int i = 0; i < n; i++)
+        a[i] += (double)x[i];
 }
 
 static double neutral_float(enum pt2_reduce_op op)

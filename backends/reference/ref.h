@@ -134,12 +134,14 @@ int ref_outside(int n, const int64_t *index, int64_t count);
 /* ---- accumulate.c: lanes of double or int64, two to a result (value and, for ARGMAX and ARGMIN, position) ---- */
 
 /* Turns n values of a body into what accumulators take: floats become double, unsigned ones and ARGMIN get an order
- * that signed maximum understands. */
-void ref_acc_widen(enum pt2_reduce_op op, int dtype, int n, const void *v, void *out);
+ * that signed maximum understands. Returns where they are: v or out. */
+const void *ref_acc_widen(enum pt2_reduce_op op, int dtype, int n, const void *v, void *out);
 void ref_acc_init(enum pt2_reduce_op op, int dtype, int n, void *acc, int64_t *pos);
 /* acc[i] ⊕= v[i]; the position of v[i] is at + i * stride. `last`: of equals the last one wins. */
 void ref_acc_step(enum pt2_reduce_op op, int dtype, int n, void *acc, int64_t *pos, const void *v, int64_t at,
                   int stride, bool last);
+/* Widen and step in one, for the commonest case. */
+void ref_acc_sum_f32(int n, void *acc, const void *v);
 /* acc[0] = ⊕ of all n. */
 void ref_acc_merge(enum pt2_reduce_op op, int dtype, int n, void *acc, int64_t *pos);
 /* The results, as lanes of the result's class. */

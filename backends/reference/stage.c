@@ -223,9 +223,15 @@ enum { ACC, POS, TEMP, TEMP2 }; /* uses of the scratch registers */
 
 static bool reduce_step(struct ref_lanes *x, const struct ref_stage *s, void *state, int64_t at, int stride)
 {
+    enum pt2_reduce_op op = s->src->op;
+    const void *v = ref_reg(x, s->body);
     (void)state;
-    ref_acc_widen(s->src->op, s->dtype, x->n, ref_reg(x, s->body), scratch(x, TEMP));
-    ref_acc_step(s->src->op, s->dtype, x->n, scratch(x, ACC), scratch(x, POS), scratch(x, TEMP), at, stride, false);
+    if (op == PT2_RED_SUM && s->dtype == PT2_F32) {
+        ref_acc_sum_f32(x->n, scratch(x, ACC), v);
+        return true;
+    }
+    v = ref_acc_widen(op, s->dtype, x->n, v, scratch(x, TEMP));
+    ref_acc_step(op, s->dtype, x->n, scratch(x, ACC), scratch(x, POS), v, at, stride, false);
     return true;
 }
 
@@ -316,11 +322,11 @@ static bool store_step(struct ref_lanes *x, const struct ref_stage *s, void *sta
 static bool scan_step(struct ref_lanes *x, const struct ref_stage *s, void *state, int64_t at, int stride)
 {
     enum pt2_reduce_op op = s->src->op;
-    int64_t *acc = scratch(x, ACC), *pos = scratch(x, POS), *v = scratch(x, TEMP);
+    int64_t *acc = scratch(x, ACC), *pos = scratch(x, POS);
     char *out = scratch(x, TEMP2);
     size_t size = s->class == REF_F && op != PT2_RED_ARGMAX && op != PT2_RED_ARGMIN ? sizeof(float) : sizeof(int64_t);
     (void)state;
-    ref_acc_widen(op, s->dtype, x->n, ref_reg(x, s->body), v);
+    const int64_t *v = ref_acc_widen(op, s->dtype, x->n, ref_reg(x, s->body), scratch(x, TEMP));
     int count = x->inner ? x->n : 1, lanes = x->inner ? 1 : x->n;
     for (int i = 0; i < count; i++) {
         ref_acc_step(op, s->dtype, lanes, acc, pos, v + i, at + (int64_t)i * stride, 0, true);

@@ -195,12 +195,20 @@ static int emit_load(struct translator *t, struct entry *n, pt2_ex e, int level)
 
 /* ---- operators ---- */
 
+/* Operands in outer levels first, so that partial results stay outside the loops. Floats are taken in their order. */
 static int emit_nary(struct translator *t, pt2_ex e, int level)
 {
     ref_op_fn *fn = ref_op((enum pt2_expr_op)e->op, e->dtype);
-    int r = emit(t, e->args[0]);
-    for (int i = 1; i < e->num_args; i++)
-        r = push_wrapped(t, level, e->dtype, fn, r, emit(t, e->args[i]), r);
+    bool reorder = ref_class_of(e->dtype) == REF_I;
+    int r = -1;
+    for (int at = reorder ? 0 : level; at <= level; at++) {
+        for (int i = 0; i < e->num_args; i++) {
+            if (reorder && entry_of(t, e->args[i])->level != at)
+                continue;
+            int a = emit(t, e->args[i]);
+            r = r < 0 ? a : push_wrapped(t, at, e->dtype, fn, r, a, r);
+        }
+    }
     return r;
 }
 
@@ -221,6 +229,8 @@ static int emit_op(struct translator *t, pt2_ex e, int level)
     case PT2_E_RANDOM: return push_op(t, level, ref_op(PT2_E_RANDOM, PT2_IDX), a, b, c);
     case PT2_E_LT: case PT2_E_LE: case PT2_E_EQ: case PT2_E_NE: case PT2_E_ISNAN:
         return push_op(t, level, ref_op((enum pt2_expr_op)e->op, from), a, b, c);
+    case PT2_E_AND: case PT2_E_OR: case PT2_E_XOR: case PT2_E_MIN: case PT2_E_MAX: /* stay in their range */
+        return push_op(t, level, ref_op((enum pt2_expr_op)e->op, e->dtype), a, b, c);
     case PT2_E_CHECK:
         return push(t, level,
                     (struct ref_instr){ .kind = REF_CHECK, .strict = entry_of(t, e)->strict, .a = a, .b = b });
