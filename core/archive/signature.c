@@ -230,20 +230,14 @@ static const char *arg_name(const struct pt2_at *names, uint32_t i)
 }
 
 /* Without argument names, a plain argument is called like its graph input, unless that is a mere number (torch 2.1). */
-static const char *fallback_name(struct pt2_load *ld, const struct pt2_tree *arg, uint32_t position, uint32_t leaf)
+static const char *fallback_name(struct pt2_load *ld, const struct pt2_tree *arg, uint32_t position, const char *value)
 {
-    const struct pt2_program *p = ld->program;
-    for (uint32_t i = 0; i < p->num_inputs && !arg->type; i++) {
-        const char *name = p->inputs[i].value->name;
-        size_t len = strlen(name);
-        if (p->inputs[i].leaf != (int)leaf)
-            continue;
-        if (len > 3 && !strncmp(name, "l_", 2) && name[len - 1] == '_') /* torch 2.2, 2.3 */
-            return pt2_arena_strndup(ld->arena, name + 2, len - 3);
-        if (len && strncmp(name, "arg", 3) != 0)
-            return name;
-    }
-    return pt2_arena_printf(ld->arena, "arg_%u", position);
+    size_t len = strlen(value);
+    if (arg->type || !len || !strncmp(value, "arg", 3))
+        return pt2_arena_printf(ld->arena, "arg_%u", position);
+    if (len > 3 && !strncmp(value, "l_", 2) && value[len - 1] == '_') /* torch 2.2, 2.3 */
+        return pt2_arena_strndup(ld->arena, value + 2, len - 3);
+    return value;
 }
 
 static bool is_args_kwargs(const struct pt2_tree *t)
@@ -254,13 +248,19 @@ static bool is_args_kwargs(const struct pt2_tree *t)
 
 static void name_inputs(struct pt2_load *ld, const struct pt2_at *arg_names, const char **names)
 {
+    const struct pt2_program *p = ld->program;
     const struct pt2_tree *tree = &ld->in_tree, *args = tree;
+    const char **values = PT2_NEW_N(&ld->scratch, const char *, p->num_in_leaves + 1); /* by leaf */
     uint32_t n = 0;
+    for (uint32_t i = 0; i < p->num_inputs; i++)
+        if (p->inputs[i].leaf >= 0)
+            values[p->inputs[i].leaf] = p->inputs[i].value->name;
+    values[p->num_in_leaves] = ""; /* for an empty container that comes last */
     if (is_args_kwargs(tree)) /* torch 2.1 writes the arguments alone when there are no keywords */
         args = &tree->children[0];
     for (uint32_t i = 0; i < args->num_children; i++) {
         const char *name = arg_name(arg_names, i);
-        name = name ? pt2_load_intern(ld, name) : fallback_name(ld, &args->children[i], i, n);
+        name = name ? pt2_load_intern(ld, name) : fallback_name(ld, &args->children[i], i, values[n]);
         pt2_tree_names(ld->arena, &args->children[i], name, names, &n);
     }
     if (args != tree)
@@ -329,30 +329,55 @@ pt2_status pt2_load_signature(struct pt2_load *ld, const struct pt2_at *graph_mo
 static pt2_status check_meta(const struct pt2_input_spec *s)
 {
     const struct pt2_tensor_meta *meta = s->value->meta;
-    if (!meta)
-        return PT2_OK;
     bool same = meta->dtype == s->stored->dtype && meta->rank == s->stored->rank;
     for (int i = 0; same && i < meta->rank; i++)
         same = meta->sizes[i]->op != PT2_SYM_INT || meta->sizes[i]->i == s->stored->sizes[i];
     return same ? PT2_OK : pt2_fail(PT2_ERR_FORMAT, "the stored tensor differs in dtype or shape from the graph's");
 }
 
+/* Constants of schema 1 have no meta in the file. */
+static struct pt2_tensor_meta *meta_of(struct pt2_load *ld, const struct pt2_stored_tensor *t)
+{
+    struct pt2_tensor_meta *m = PT2_NEW(ld->arena, struct pt2_tensor_meta);
+    struct pt2_symexpr *ints = PT2_NEW_N(ld->arena, struct pt2_symexpr, 2 * t->rank + 1); /* 0 is the offset */
+    m->dtype = t->dtype;
+    m->rank = t->rank;
+    m->sizes = PT2_NEW_N(ld->arena, const struct pt2_symexpr *, t->rank);
+    m->strides = PT2_NEW_N(ld->arena, const struct pt2_symexpr *, t->rank);
+    ints[0].i = t->offset;
+    m->offset = ints++;
+    for (int i = 0; i < t->rank; i++) {
+        ints[2 * i].i = t->sizes[i];
+        ints[2 * i + 1].i = t->strides[i];
+        m->sizes[i] = &ints[2 * i];
+        m->strides[i] = &ints[2 * i + 1];
+    }
+    return m;
+}
+
+static pt2_status bind_input(struct pt2_load *ld, uint32_t i)
+{
+    struct pt2_input_spec *s = &ld->program->inputs[i];
+    struct pt2_pvalue *value = ld->program->graph->inputs[i];
+    bool constant = s->kind == PT2_INPUT_TENSOR_CONSTANT;
+    if (s->kind != PT2_INPUT_PARAMETER && s->kind != PT2_INPUT_BUFFER && !constant)
+        return PT2_OK;
+    if (value->kind != PT2_VALUE_TENSOR)
+        return pt2_fail(PT2_ERR_FORMAT, "bound to something that is no tensor");
+    /* Non-persistent buffers moved from one place to the other between releases. */
+    s->stored = pt2_map_get(constant ? &ld->constants : &ld->weights, s->fqn);
+    if (!s->stored)
+        s->stored = pt2_map_get(constant ? &ld->weights : &ld->constants, s->fqn);
+    if (s->stored && !value->meta)
+        value->meta = meta_of(ld, s->stored);
+    return s->stored ? check_meta(s) : PT2_OK;
+}
+
 pt2_status pt2_load_bind(struct pt2_load *ld)
 {
-    struct pt2_program *p = ld->program;
-    for (uint32_t i = 0; i < p->num_inputs; i++) {
-        struct pt2_input_spec *s = &p->inputs[i];
-        bool constant = s->kind == PT2_INPUT_TENSOR_CONSTANT;
-        if (s->kind != PT2_INPUT_PARAMETER && s->kind != PT2_INPUT_BUFFER && !constant)
-            continue;
-        /* Non-persistent buffers moved from one place to the other between releases. */
-        s->stored = pt2_map_get(constant ? &ld->constants : &ld->weights, s->fqn);
-        if (!s->stored)
-            s->stored = pt2_map_get(constant ? &ld->weights : &ld->constants, s->fqn);
-        if (s->value->kind != PT2_VALUE_TENSOR)
-            return pt2_fail(PT2_ERR_FORMAT, "%.100s is bound to something that is no tensor", s->fqn);
-        if (s->stored)
-            PT2_NOTE(check_meta(s), "%.100s", s->fqn);
+    for (uint32_t i = 0; i < ld->program->num_inputs; i++) {
+        const struct pt2_input_spec *s = &ld->program->inputs[i];
+        PT2_NOTE(bind_input(ld, i), "%.100s", s->fqn ? s->fqn : s->value->name);
     }
     return PT2_OK;
 }

@@ -4,9 +4,13 @@
  * Build with clang -fsanitize=fuzzer,address,undefined -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION, which also turns off
  * checksums.  With PT2_FUZZ_STANDALONE it has a main of its own that replays the files given as arguments.
  *
+ * Bytes that begin with "E:", "P:" or "T:" go to the parser of expressions, pickles or tree specs alone.
+ *
  * The mutator works at three levels: the whole file, the text of one record (JSON grows and shrinks at the cost of
  * spaces), and one digit or tag in it, so that most inputs get past the ZIP directory. */
+#include "archive/pickle.h"
 #include "archive/program.h"
+#include "archive/treespec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,10 +42,67 @@ static void touch_all(const struct pt2_program *p)
             touch(&p->samples[i].tensor);
 }
 
+/* ---- parts ---- */
+
+static pt2_status fuzz_expression(struct pt2_arena *arena, const uint8_t *data, size_t size)
+{
+    const struct pt2_symexpr *e;
+    return pt2_symexpr_parse(arena, (const char *)data, size, &e);
+}
+
+static pt2_status fuzz_pickle(struct pt2_arena *arena, const uint8_t *data, size_t size)
+{
+    struct pt2_pickle pickle;
+    return pt2_pickle_parse(arena, data, size, &pickle);
+}
+
+static pt2_status fuzz_tree(struct pt2_arena *arena, const uint8_t *data, size_t size)
+{
+    struct pt2_tree tree = {0};
+    uint32_t n = 0;
+    PT2_TRY(pt2_tree_parse(arena, pt2_arena_strndup(arena, (const char *)data, size), NULL, &tree));
+    pt2_tree_names(arena, &tree, "x", PT2_NEW_N(arena, const char *, tree.num_leaves), &n);
+    return n == tree.num_leaves ? PT2_OK : (abort(), PT2_ERR_INTERNAL);
+}
+
+static const struct part {
+    char letter;
+    pt2_status (*run)(struct pt2_arena *arena, const uint8_t *data, size_t size);
+} parts[] = {{'E', fuzz_expression}, {'P', fuzz_pickle}, {'T', fuzz_tree}};
+
+static const struct part *find_part(const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && size >= 2; i++)
+        if (data[0] == (uint8_t)parts[i].letter && data[1] == ':')
+            return &parts[i];
+    return NULL;
+}
+
+/* A copy of exactly this size, so that reading past its end is seen. */
+static void run_part(const struct part *part, const uint8_t *data, size_t size)
+{
+    struct pt2_arena arena = {0};
+    uint8_t *copy = malloc(size ? size : 1);
+    if (!copy)
+        abort();
+    memcpy(copy, data, size);
+    if (part->run(&arena, copy, size) != PT2_OK)
+        (void)pt2_error_message();
+    pt2_arena_free(&arena);
+    free(copy);
+}
+
+/* ---- the whole ---- */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    const struct part *part = find_part(data, size);
+    if (part) {
+        run_part(part, data + 2, size - 2);
+        return 0;
+    }
     static const struct pt2_archive_limits limits = {
         .json_bytes = 1 << 22, .pickle_bytes = 1 << 20, .inflate_bytes = 1 << 22, .tensor_bytes = (uint64_t)1 << 32};
     struct pt2_program *program;
@@ -139,6 +200,8 @@ static void mutate_json(uint8_t *data, size_t size, unsigned seed)
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
+    if (find_part(data, size)) /* the letter stays */
+        return 2 + LLVMFuzzerMutate(data + 2, size - 2, max_size - 2);
     size_t at = 0, n = find_record(data, size, seed >> 3, &at);
     if (seed % 4 == 0 || !n)
         return LLVMFuzzerMutate(data, size, max_size);

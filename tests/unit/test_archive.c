@@ -338,6 +338,12 @@ static void test_pickle_tensor(void **state)
     assert_true(o->tensor->dtype == PT2_F32 && o->tensor->rank == 2 && o->tensor->offset == 1);
     assert_true(o->tensor->sizes[0] == 2 && o->tensor->strides[0] == 3 && o->tensor->strides[1] == 1);
     assert_true(p.objects.data[o->tensor->storage].i == 24);
+    o = unpickle(&a, &p, PICKLE("ctorch._utils\n_rebuild_tensor_v2\n(" STORAGE "K\x01K\x02\x85K\x03\x85\x89"
+                                "N}X\x04\0\0\0conj\x88stR."));
+    assert_true(o->kind == PT2_PICKLE_OPAQUE && strstr(o->text, "conj"));
+    o = unpickle(&a, &p, PICKLE("ctorch._utils\n_rebuild_parameter\n(ctorch._utils\n_rebuild_tensor_v2\n(" STORAGE
+                                "K\0))\x89NtR\x88NtR."));
+    assert_true(o->kind == PT2_PICKLE_TENSOR && o->tensor->rank == 0);
     o = unpickle(&a, &p, PICKLE("ctorch._utils\n_rebuild_sparse_tensor\n)R."));
     assert_true(o->kind == PT2_PICKLE_OPAQUE && strstr(o->text, "sparse"));
     o = unpickle(&a, &p, PICKLE("ctorch\nfloat8_e4m3fn\n."));
@@ -724,6 +730,58 @@ static void test_programs(void **state)
         check_program(&cases[i]);
 }
 
+#define ARG(name, value) "{\"name\":\"" name "\",\"arg\":" value "}"
+
+/* One node with every kind of argument. */
+static void test_arguments(void **state)
+{
+    static const struct parts parts = {
+        .nodes = "{\"target\":\"torch._higher_order_ops.wrap.cond\",\"inputs\":["
+                 ARG("0", "{\"as_none\":true}") "," ARG("1", "{\"as_int\":-9223372036854775808}") ","
+                 ARG("2", "{\"as_float\":\"-Infinity\"}") "," ARG("3", "{\"as_bool\":false,\"as_int\":null}") ","
+                 ARG("4", "{\"as_string\":\"ij,jk\"}") "," ARG("5", "{\"as_complex\":{\"real\":1,\"imag\":-2.5}}") ","
+                 ARG("6", "{\"as_scalar_type\":13}") "," ARG("7", "{\"as_memory_format\":2}") ","
+                 ARG("8", "{\"as_device\":{\"type\":\"cuda\",\"index\":1}}") ","
+                 ARG("9", "{\"as_operator\":\"torch.ops.aten.mul.Tensor\"}") ","
+                 ARG("10", "{\"as_sym_ints\":[{\"as_int\":4},{\"as_int\":5,\"as_name\":null}]}") ","
+                 ARG("11", "{\"as_optional_tensors\":[{\"as_none\":[]},{\"as_tensor\":\"x\"}]}") ","
+                 ARG("12", "{\"as_nested_tensors\":[[{\"name\":\"x\"}],[]]}") ","
+                 ARG("13", "{\"as_string_to_argument\":{\"k\":{\"as_ints\":[]}}}") ","
+                 ARG("14", "{\"as_graph\":{\"name\":\"g\",\"graph\":{\"inputs\":[{\"as_tensor\":{\"name\":\"x\"}}],"
+                           "\"outputs\":[{\"as_tensor\":{\"name\":\"x\"}}],\"nodes\":[],\"tensor_values\":{}}}}")
+                 "],\"outputs\":[{\"as_tensors\":[{\"name\":\"a\"},{\"name\":\"y\"}]},{\"as_none\":true}],"
+                 "\"metadata\":{}}"};
+    struct builder *b = calloc(1, sizeof *b);
+    struct pt2_program *p;
+    (void)state;
+    assert_non_null(b);
+    add_program(b, &parts);
+    if (pt2_program_open_memory(b->data, b->size, NULL, NULL, NULL, &p) != PT2_OK)
+        fail_msg("%s", pt2_error_message());
+    const struct pt2_pnode *n = p->graph->nodes;
+    const struct pt2_arg *a = n->args;
+    static const enum pt2_arg_kind kinds[] = {
+        PT2_ARG_NONE, PT2_ARG_INT, PT2_ARG_FLOAT, PT2_ARG_BOOL, PT2_ARG_STRING, PT2_ARG_COMPLEX, PT2_ARG_DTYPE,
+        PT2_ARG_MEMORY_FORMAT, PT2_ARG_DEVICE, PT2_ARG_OPERATOR, PT2_ARG_LIST, PT2_ARG_LIST, PT2_ARG_LIST, PT2_ARG_DICT,
+        PT2_ARG_GRAPH};
+    assert_int_equal(n->num_args, COUNT(kinds));
+    for (uint32_t i = 0; i < COUNT(kinds); i++)
+        assert_int_equal(a[i].kind, kinds[i]);
+    assert_string_equal(n->target, "higher_order.cond");
+    assert_true(a[1].i == INT64_MIN && a[2].f == -INFINITY && a[5].imag == -2.5 && a[6].dtype == PT2_BF16);
+    assert_string_equal(a[9].text, "aten.mul.Tensor");
+    assert_true(a[10].num_items == 2 && a[10].items[1].i == 5);
+    assert_true(a[11].items[0].kind == PT2_ARG_NONE && a[11].items[1].value == p->inputs[1].value);
+    assert_true(a[12].num_items == 2 && a[12].items[0].items[0].value == p->inputs[1].value);
+    assert_string_equal(a[13].items[0].name, "k");
+    assert_ptr_equal(a[14].graph->parent, p->graph);
+    assert_ptr_not_equal(a[14].graph->inputs[0], p->inputs[1].value); /* a scope of its own */
+    assert_int_equal(n->num_outs, 3);
+    assert_int_equal(n->outs[2]->kind, PT2_VALUE_NONE);
+    pt2_program_destroy(&p);
+    free(b);
+}
+
 static void test_other_files(void **state)
 {
     static const struct { const char *data; size_t size; const char *why; } cases[] = {
@@ -764,19 +822,42 @@ static const struct pt2_input_spec *spec_of(const struct pt2_program *p, const c
     return NULL;
 }
 
+static const struct pt2_stored_tensor *stored(const struct pt2_program *p, const char *prefix, const char *name)
+{
+    char fqn[64];
+    snprintf(fqn, sizeof fqn, "%s%s", prefix, name);
+    return spec_of(p, fqn)->stored;
+}
+
 static void test_aliases(void **state)
 {
-    static const char *const files[] = {"2.6-storages.pt2", "2.13-storages.pt2"};
+    static const struct { const char *file, *prefix; } cases[] = {
+        {"2.1-storages.pt2", "L__self___"}, {"2.13-storages.pt2", ""}};
     (void)state;
-    for (size_t i = 0; i < COUNT(files); i++) {
-        struct pt2_program *p = open_corpus(files[i]);
-        const struct pt2_stored_tensor *base = spec_of(p, "base")->stored, *tail = spec_of(p, "tail")->stored;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct pt2_program *p = open_corpus(cases[i].file);
+        const struct pt2_stored_tensor *base = stored(p, cases[i].prefix, "base");
+        const struct pt2_stored_tensor *tail = stored(p, cases[i].prefix, "tail");
         assert_ptr_equal(base->storage, tail->storage);
         assert_int_equal(tail->offset, 10);
-        assert_ptr_not_equal(base->storage, spec_of(p, "step")->stored->storage);
+        assert_ptr_not_equal(base->storage, stored(p, cases[i].prefix, "step")->storage);
         assert_int_equal((uintptr_t)base->storage->data % 16, 0);
+        assert_int_equal(p->weight_bytes, 427);
         pt2_program_destroy(&p);
     }
+}
+
+/* Constants inside the JSON of torch 2.1 become inputs. */
+static void test_constants1(void **state)
+{
+    struct pt2_program *p = open_corpus("2.1-storages.pt2");
+    const struct pt2_input_spec *s = spec_of(p, "_tensor_constant0");
+    (void)state;
+    assert_int_equal(s->kind, PT2_INPUT_TENSOR_CONSTANT);
+    assert_non_null(s->stored);
+    assert_non_null(s->value->meta); /* which the file lacks */
+    assert_int_equal(s->stored->sizes[0], 3);
+    pt2_program_destroy(&p);
 }
 
 static void test_scalar_inputs(void **state)
@@ -800,7 +881,7 @@ static void test_scalar_inputs(void **state)
 static void test_schemas(void **state)
 {
     static const struct { const char *file, *layout; int major; } cases[] = {
-        {"2.1-cond.pt2", "flat", 1},        {"2.1-symint_out.pt2", "flat", 1},
+        {"2.1-cond.pt2", "flat", 1},        {"2.1-storages.pt2", "flat", 1},
         {"2.2-counter.pt2", "flat", 2},     {"2.3-masked_inf.pt2", "flat", 5},
         {"2.5-dyn_exprs.pt2", "flat", 7},   {"2.8-nested_io.pt2", "rooted, pickled weights", 8},
         {"2.13-exprs.pt2", "rooted, raw weights", 8}, {"2.13-deflated.pt2", "rooted, raw weights", 8},
@@ -838,6 +919,7 @@ int main(void)
         cmocka_unit_test(test_zip_names),       cmocka_unit_test(test_zip_truncated),
         cmocka_unit_test(test_tree),            cmocka_unit_test(test_traces),
         cmocka_unit_test(test_programs),        cmocka_unit_test(test_other_files),
+        cmocka_unit_test(test_arguments),       cmocka_unit_test(test_constants1),
         cmocka_unit_test(test_aliases),         cmocka_unit_test(test_scalar_inputs),
         cmocka_unit_test(test_schemas),         cmocka_unit_test(test_mutation),
     };
