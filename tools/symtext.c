@@ -28,6 +28,7 @@ static const struct {
     [PT2_SYM_DENSE_INDICATOR] = { "is_dense", 0 },
 };
 
+/* Parentheses when the operator binds less than `outer`. */
 static void add(struct pt2_str *text, const struct pt2_symexpr *e, int outer)
 {
     switch (e->op) {
@@ -47,14 +48,15 @@ static void add(struct pt2_str *text, const struct pt2_symexpr *e, int outer)
         break;
     }
     int precedence = ops[e->op].precedence;
-    bool parentheses = !precedence || precedence <= outer;
+    bool parentheses = precedence < outer || !precedence;
     if (!precedence)
         pt2_str_add(text, ops[e->op].text);
     pt2_str_add(text, parentheses ? "(" : "");
     for (uint32_t i = 0; i < e->num_args; i++) {
         if (i)
             pt2_str_add(text, precedence ? ops[e->op].text : ", ");
-        add(text, e->args[i], precedence - (i == 0 || e->op == PT2_SYM_ADD || e->op == PT2_SYM_MUL));
+        bool associates = e->args[i]->op == e->op && (e->op == PT2_SYM_ADD || e->op == PT2_SYM_MUL);
+        add(text, e->args[i], precedence && i && !associates ? precedence + 1 : precedence);
     }
     pt2_str_add(text, parentheses ? ")" : "");
 }
