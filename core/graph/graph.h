@@ -62,6 +62,7 @@ struct pt2_node {
     const struct pt2_pnode *origin; /* the archive's node, for messages; may be NULL */
 
     int input;              /* INPUT */
+    bool state;             /* INPUT: its memory belongs to the session and may be overwritten */
     const void *data;       /* CONST: borrowed from the mapped file or arena, dense row-major */
 
     pt2_ex body;            /* MAP, REDUCE, SCAN, SCATTER (the update), ITEM (PT2_IDX), CALL (bool): scalar expression */
@@ -74,6 +75,7 @@ struct pt2_node {
     struct pt2_value *base; /* SCATTER; SORT: keys */
     pt2_ex *index;          /* SCATTER: one per dimension of base, over VAR 0… of the update space */
     pt2_ex cond;            /* SCATTER: bool, update only where true; NULL: always */
+    bool distinct;          /* SCATTER: no two updates touch one element */
 
     int symbol;             /* ITEM: bound to body; LOOP: the iteration number */
 
@@ -155,6 +157,7 @@ void pt2_node_uses(struct pt2_graph *g, struct pt2_node *n, pt2_node_use_fn *fn,
 PT2_MUST_USE pt2_status pt2_graph_verify(struct pt2_graph *g);
 const char *pt2_kind_name(enum pt2_kind kind);             /* "map" */
 const char *pt2_reduce_name(enum pt2_reduce_op op);        /* "sum" */
+const char *pt2_node_label(const struct pt2_node *n);      /* packet of the operator it came from ("relu"), else its kind */
 /* The text form parses back; see docs/graph-text.md. Sub-graphs are printed after the graph that uses them. */
 void pt2_graph_print(struct pt2_graph *g, struct pt2_str *out);
 PT2_MUST_USE pt2_status pt2_graph_parse(struct pt2_module *m, const char *text, struct pt2_graph **out_graph);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The graph's text form; docs/graph-text.md is its grammar. */
+#include "archive/program.h"
 #include "graph/graph.h"
 
 static const char *const kind_names[] = {
@@ -16,6 +17,14 @@ static const char *const reduce_names[] = {
 
 const char *pt2_kind_name(enum pt2_kind kind) { return kind_names[kind]; }
 const char *pt2_reduce_name(enum pt2_reduce_op op) { return reduce_names[op]; }
+
+const char *pt2_node_label(const struct pt2_node *n)
+{
+    if (!n->origin)
+        return kind_names[n->kind];
+    const char *dot = strchr(n->origin->target, '.');
+    return dot ? dot + 1 : n->origin->target;
+}
 
 static void print_list(struct pt2_graph *g, int n, const pt2_ex *list, struct pt2_str *out)
 {

@@ -392,8 +392,10 @@ static void written_inputs(struct pt2_lower *L)
         if (!t || t->store->input < 0 || !t->store->written)
             continue;
         struct pt2_graph_input *in = &out->inputs[t->store->input];
-        if (in->written_output < 0)
-            in->written_output = add_output(L, t->store->cur);
+        if (in->written_output >= 0)
+            continue;
+        in->written_output = add_output(L, t->store->cur);
+        L->g->inputs.data[t->store->input]->def->state = true;
     }
 }
 

@@ -296,6 +296,7 @@ void op_write(struct pt2_lower *L, pt2_t *t, pt2_t *value)
         at[k] = t->map ? t->map[k] : v[k];
     at[m] = v[t->rank];
     s->cur = pt2_node_scatter(L->g, PT2_RED_SET, s->cur, n, dims, at, body, NULL);
+    s->cur->def->distinct = true; /* PyTorch refuses to write through overlapping views */
 }
 
 /* ---- data-dependent integers ---- */

@@ -26,6 +26,8 @@ pt2_status pt2_run_passes(struct pt2_module *m, const struct pt2_pass_params *pa
         pt2_pass_cse(g);
         pt2_pass_dce(g);
         PT2_TRY(verify(g, "dce"));
+        pt2_pass_inplace(g);
+        PT2_TRY(verify(g, "inplace"));
     }
     return PT2_OK;
 }

@@ -21,5 +21,7 @@ void pt2_pass_cse(struct pt2_graph *g);
 void pt2_pass_inline(struct pt2_graph *g, const struct pt2_pass_params *params);
 /* Nodes that no output needs are removed. */
 void pt2_pass_dce(struct pt2_graph *g);
+/* Afterwards every SCATTER may overwrite its base: those that may not get a copy to write into. */
+void pt2_pass_inplace(struct pt2_graph *g);
 
 #endif

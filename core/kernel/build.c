@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT
+ * Region to kernel. The linear point number is split into the outer indices; each member becomes a stage or two, its variables replaced by outer
+ * indices and loop variables; LOADs become registers (a member read at the point itself) or buffer elements at a linear index; and
+ * everything that is the same for all points, sizes above all, becomes a parameter, so that kernels serve any sizes. */
+#include "expr/internal.h"
+#include "plan/plan.h"
+
+#include <stdlib.h>
+
+struct reg {
+    struct pt2_value *value;
+    int stage;
+};
+
+struct build {
+    struct pt2_module *m;
+    struct pt2_exprs *E;
+    struct pt2_arena *arena;
+    struct pt2_region *r;
+    struct pt2_kernel *k;
+    pt2_ex outer[PT2_MAX_RANK * 2];             /* index of each outer axis at VAR 0 */
+    PT2_VEC(struct pt2_value *) bufs;
+    PT2_VEC(struct pt2_kernel_buf) buf_infos;
+    PT2_VEC(pt2_ex) params;
+    PT2_VEC(struct pt2_stage) stages;
+    PT2_VEC(struct reg) regs;
+    pt2_ex *memo; /* of parametrise, by expression id; owned */
+    uint32_t memo_count;
+};
+
+/* ---- buffers and registers ---- */
+
+static int buf_of(struct build *b, struct pt2_value *v, bool write)
+{
+    uint32_t k = 0;
+    while (k < b->bufs.count && b->bufs.data[k] != v)
+        k++;
+    if (k == b->bufs.count) {
+        struct pt2_kernel_buf info = { v->dtype, false, false };
+        pt2_push(b->arena, &b->bufs, v);
+        pt2_push(b->arena, &b->buf_infos, info);
+    }
+    if (write)
+        b->buf_infos.data[k].write = true;
+    else
+        b->buf_infos.data[k].read = true;
+    return (int)k;
+}
+
+static int reg_of(const struct build *b, const struct pt2_value *v)
+{
+    for (uint32_t k = 0; k < b->regs.count; k++)
+        if (b->regs.data[k].value == v)
+            return b->regs.data[k].stage;
+    return -1;
+}
+
+static pt2_ex resolve_load(void *ctx, struct pt2_exprs *E, pt2_ex e)
+{
+    struct build *b = ctx;
+    if (e->op != PT2_E_LOAD)
+        return e;
+    struct pt2_value *v = b->m->values.data[e->i];
+    int stage = reg_of(b, v);
+    if (stage >= 0)
+        return pt2_roundto(E, v->dtype, pt2_reg(E, stage, e->dtype));
+    pt2_ex linear = pt2_linearize(E, v->rank, v->shape, e->args);
+    return pt2_load_raw(E, e->dtype, buf_of(b, v, false), 1, &linear);
+}
+
+static pt2_ex resolve(struct build *b, pt2_ex e, int n, const pt2_ex *axes)
+{
+    if (!e)
+        return NULL;
+    return pt2_rewrite(b->E, pt2_subst_vars(b->E, e, n, axes), resolve_load, b);
+}
+
+/* ---- stages ---- */
+
+static int add_stage(struct build *b, struct pt2_stage s)
+{
+    s.first_axis = 1;
+    pt2_push(b->arena, &b->stages, s);
+    return (int)b->stages.count - 1;
+}
+
+static void store(struct build *b, struct pt2_value *v, pt2_ex body, const pt2_ex *at, int num_loops, pt2_ex *loops)
+{
+    struct pt2_stage s = { .kind = PT2_STAGE_STORE, .op = PT2_RED_SET, .body = body, .dtype = body->dtype };
+    s.index = pt2_linearize(b->E, v->rank, v->shape, at);
+    s.buf = buf_of(b, v, true);
+    s.num_loops = num_loops;
+    s.loops = loops;
+    add_stage(b, s);
+}
+
+/* The member's output axes as outer indices and loop variables; returns the number of loops. */
+static int member_axes(struct build *b, const struct pt2_member *m, pt2_ex *axes, pt2_ex **out_loops)
+{
+    const struct pt2_value *v = m->node->outs[0];
+    int n = 0;
+    *out_loops = PT2_NEW_N(b->arena, pt2_ex, PT2_MAX_RANK);
+    for (int k = 0; k < v->rank; k++) {
+        bool loop = m->outer[k] < 0 && !pt2_is_int(v->shape[k], 1);
+        axes[k] = m->outer[k] >= 0 ? b->outer[m->outer[k]] : pt2_var(b->E, 1 + n, v->shape[k]);
+        if (loop)
+            (*out_loops)[n++] = v->shape[k];
+    }
+    return n;
+}
+
+static void keep_register(struct build *b, struct pt2_value *v, int stage)
+{
+    struct reg r = { v, stage };
+    pt2_push(b->arena, &b->regs, r);
+}
+
+static void build_map(struct build *b, const struct pt2_member *m)
+{
+    struct pt2_node *n = m->node;
+    pt2_ex axes[PT2_MAX_RANK], *loops;
+    int num_loops = member_axes(b, m, axes, &loops);
+    pt2_ex body = resolve(b, n->body, n->outs[0]->rank, axes);
+    if (num_loops == 0 && b->r->members.count > 1) {
+        struct pt2_stage s = { .kind = PT2_STAGE_LET, .body = body, .dtype = body->dtype };
+        int stage = add_stage(b, s);
+        keep_register(b, n->outs[0], stage);
+        body = pt2_reg(b->E, stage, body->dtype);
+    }
+    if (m->store)
+        store(b, n->outs[0], body, axes, num_loops, loops);
+}
+
+static int build_loops(struct build *b, int rank, int n, const pt2_ex *extents, pt2_ex *axes, pt2_ex **out_loops)
+{
+    *out_loops = pt2_arena_copy(b->arena, extents, (size_t)n * sizeof *extents);
+    for (int k = 0; k < n; k++)
+        axes[rank + k] = pt2_var(b->E, 1 + k, extents[k]);
+    return n;
+}
+
+static bool gives_position(enum pt2_reduce_op op)
+{
+    return op == PT2_RED_ARGMAX || op == PT2_RED_ARGMIN;
+}
+
+static void build_reduce(struct build *b, const struct pt2_member *m)
+{
+    struct pt2_node *n = m->node;
+    struct pt2_value *v = n->outs[0];
+    pt2_ex axes[PT2_MAX_RANK * 2], *unused;
+    member_axes(b, m, axes, &unused);
+    struct pt2_stage s = { .kind = PT2_STAGE_REDUCE, .op = n->op };
+    s.num_loops = build_loops(b, v->rank, n->num_axes, n->axes, axes, &s.loops);
+    s.body = resolve(b, n->body, v->rank + n->num_axes, axes);
+    s.dtype = gives_position(n->op) ? PT2_I64 : s.body->dtype;
+    int stage = add_stage(b, s);
+    keep_register(b, v, stage);
+    if (m->store)
+        store(b, v, pt2_reg(b->E, stage, s.dtype), axes, 0, NULL);
+}
+
+static void build_scan(struct build *b, const struct pt2_member *m)
+{
+    struct pt2_node *n = m->node;
+    struct pt2_value *v = n->outs[0];
+    pt2_ex axes[PT2_MAX_RANK];
+    struct pt2_stage s = { .kind = PT2_STAGE_SCAN, .op = n->op, .reverse = n->reverse };
+    if (member_axes(b, m, axes, &s.loops) == 0)
+        s.loops[0] = v->shape[n->axis];
+    s.num_loops = 1;
+    s.body = resolve(b, n->body, v->rank, axes);
+    s.dtype = gives_position(n->op) ? PT2_I64 : s.body->dtype;
+    s.index = pt2_linearize(b->E, v->rank, v->shape, axes);
+    s.buf = buf_of(b, v, true);
+    add_stage(b, s);
+}
+
+static void build_scatter(struct build *b, const struct pt2_member *m)
+{
+    struct pt2_node *n = m->node;
+    struct pt2_value *v = n->outs[0];
+    pt2_ex axes[PT2_MAX_RANK * 2], at[PT2_MAX_RANK + 1];
+    struct pt2_stage s = { .kind = PT2_STAGE_STORE, .op = n->op };
+    s.loops = PT2_NEW_N(b->arena, pt2_ex, n->num_axes);
+    for (int k = 0; k < n->num_axes; k++) {
+        if (m->outer[k] >= 0) {
+            axes[k] = b->outer[m->outer[k]];
+        } else {
+            s.loops[s.num_loops] = n->axes[k];
+            axes[k] = pt2_var(b->E, 1 + s.num_loops++, n->axes[k]);
+        }
+    }
+    for (int k = 0; k < v->rank; k++)
+        at[k] = resolve(b, n->index[k], n->num_axes, axes);
+    s.body = resolve(b, n->body, n->num_axes, axes);
+    s.cond = resolve(b, n->cond, n->num_axes, axes);
+    s.dtype = s.body->dtype;
+    s.index = pt2_linearize(b->E, v->rank, v->shape, at);
+    s.buf = buf_of(b, v, true);
+    b->buf_infos.data[s.buf].read = true;
+    add_stage(b, s);
+}
+
+static pt2_ex key_at(struct build *b, struct pt2_value *keys, const pt2_ex *outer, pt2_ex last)
+{
+    pt2_ex at[PT2_MAX_RANK];
+    memcpy(at, outer, (size_t)keys->rank * sizeof *at);
+    at[keys->rank - 1] = last;
+    pt2_ex e = pt2_load_raw(b->E, (int)pt2_dtype_compute(keys->dtype), keys->id, keys->rank, at);
+    return resolve(b, e, 0, NULL);
+}
+
+/* "x comes before y" for the order of SORT: NaN is the largest. */
+static pt2_ex before(struct pt2_exprs *E, pt2_ex x, pt2_ex y, bool descending)
+{
+    pt2_ex less = descending ? pt2_lt(E, y, x) : pt2_lt(E, x, y);
+    if (!pt2_is_float_type(x->dtype))
+        return less;
+    pt2_ex first = descending ? x : y, second = descending ? y : x;
+    pt2_ex nan = pt2_and(E, pt2_un(E, PT2_E_ISNAN, first), pt2_not(E, pt2_un(E, PT2_E_ISNAN, second)));
+    return pt2_or(E, less, nan);
+}
+
+/* Without a sort in the dialect, each element counts those that come before it: the position where it belongs. Equal ones keep
+ * their order. */
+static void sort_by_counting(struct build *b, struct pt2_node *n, const pt2_ex *at)
+{
+    struct pt2_exprs *E = b->E;
+    struct pt2_value *keys = n->base;
+    pt2_ex size = keys->shape[keys->rank - 1], j = pt2_var(E, 1, size), i = at[keys->rank - 1];
+    pt2_ex mine = key_at(b, keys, at, i), other = key_at(b, keys, at, j);
+    pt2_ex same = pt2_and(E, pt2_not(E, before(E, mine, other, n->reverse)), pt2_lt(E, j, i));
+    struct pt2_stage s = { .kind = PT2_STAGE_REDUCE, .op = PT2_RED_SUM, .num_loops = 1, .dtype = PT2_I32 };
+    s.loops = pt2_arena_copy(b->arena, &size, sizeof size);
+    s.body = pt2_cast(E, PT2_I32, pt2_or(E, before(E, other, mine, n->reverse), same));
+    pt2_ex to[PT2_MAX_RANK], rank = pt2_cast(E, PT2_IDX, pt2_reg(E, add_stage(b, s), PT2_I32));
+    memcpy(to, at, (size_t)keys->rank * sizeof *to);
+    to[keys->rank - 1] = rank;
+    store(b, n->outs[0], mine, to, 0, NULL);
+    store(b, n->outs[1], pt2_cast(E, PT2_I64, i), to, 0, NULL);
+}
+
+static void build_sort(struct build *b, const struct pt2_member *m)
+{
+    struct pt2_node *n = m->node;
+    struct pt2_value *keys = n->base;
+    pt2_ex axes[PT2_MAX_RANK], *loops;
+    int num_loops = member_axes(b, m, axes, &loops);
+    if (m->outer[keys->rank - 1] >= 0) {
+        sort_by_counting(b, n, axes);
+        return;
+    }
+    if (num_loops == 0)
+        loops[0] = keys->shape[keys->rank - 1];
+    struct pt2_stage s = { .kind = PT2_STAGE_SORT, .num_loops = 1, .loops = loops, .reverse = n->reverse };
+    s.body = key_at(b, keys, axes, axes[keys->rank - 1]);
+    s.dtype = s.body->dtype;
+    s.index = pt2_linearize(b->E, keys->rank, keys->shape, axes);
+    s.buf = buf_of(b, n->outs[0], true);
+    s.buf2 = buf_of(b, n->outs[1], true);
+    add_stage(b, s);
+}
+
+/* ---- parameters ---- */
+
+static pt2_ex param(struct build *b, pt2_ex e)
+{
+    uint32_t k = 0;
+    while (k < b->params.count && b->params.data[k] != e)
+        k++;
+    if (k == b->params.count)
+        pt2_push(b->arena, &b->params, e);
+    int64_t lo = e->lo >= 1 ? 1 : e->lo >= 0 ? 0 : -PT2_INF;
+    return pt2_param(b->E, (int)k, lo, PT2_INF);
+}
+
+/* The largest index expressions that hold for all points become parameters; small constants stay, for the compiler's sake.
+ * Nothing is simplified again: the structure must be the same for all sizes. */
+static pt2_ex parametrise(struct build *b, pt2_ex e)
+{
+    pt2_ex args[PT2_MAX_TERMS + 2], r = e;
+    if (e->op == PT2_E_VAR || e->num_args > PT2_MAX_TERMS)
+        return e;
+    if (e->id < b->memo_count && b->memo[e->id])
+        return b->memo[e->id];
+    if (e->dtype == PT2_IDX && !(e->has & (PT2_HAS_VAR | PT2_HAS_LOAD | PT2_HAS_REG | PT2_HAS_PARAM))) {
+        bool small = e->op == PT2_E_CONST && e->i >= -2 && e->i <= 2;
+        r = small ? e : param(b, e);
+    } else {
+        bool changed = false;
+        for (int k = 0; k < e->num_args; k++) {
+            args[k] = parametrise(b, e->args[k]);
+            changed |= args[k] != e->args[k];
+        }
+        if (changed)
+            r = pt2_intern(b->E, e->op, e->dtype, e->i, e->f, e->num_args, args);
+    }
+    if (e->id < b->memo_count)
+        b->memo[e->id] = r;
+    return r;
+}
+
+static void parametrise_stage(struct build *b, struct pt2_stage *s)
+{
+    s->body = parametrise(b, s->body);
+    if (s->cond)
+        s->cond = parametrise(b, s->cond);
+    if (s->index)
+        s->index = parametrise(b, s->index);
+    for (int k = 0; k < s->num_loops; k++)
+        s->loops[k] = parametrise(b, s->loops[k]);
+}
+
+/* ---- what a device must have ---- */
+
+static void note_needs(void *ctx, pt2_ex e)
+{
+    struct pt2_kernel *k = ctx;
+    if (e->dtype != PT2_F64)
+        return;
+    k->needs |= PT2_NEED_F64;
+    switch (e->op) {
+    case PT2_E_CONST: case PT2_E_LOAD: case PT2_E_REG: case PT2_E_CAST: case PT2_E_NEG: case PT2_E_ABS: case PT2_E_ADD: case PT2_E_SUB:
+    case PT2_E_MUL: case PT2_E_DIV: case PT2_E_MIN: case PT2_E_MAX: case PT2_E_SQRT: case PT2_E_FLOOR: case PT2_E_CEIL: case PT2_E_TRUNC:
+    case PT2_E_ROUND: case PT2_E_SELECT: case PT2_E_COPYSIGN: case PT2_E_FLOORDIV: case PT2_E_FLOORMOD: case PT2_E_TRUNCDIV:
+    case PT2_E_REM:
+        return;
+    default: k->needs |= PT2_NEED_F64_MATH; return;
+    }
+}
+
+static void find_needs(struct pt2_kernel *k)
+{
+    for (int i = 0; i < k->num_bufs; i++)
+        if (k->bufs[i].dtype == PT2_F64)
+            k->needs |= PT2_NEED_F64;
+    for (int i = 0; i < k->num_stages; i++) {
+        const struct pt2_stage *s = &k->stages[i];
+        pt2_visit(s->body, note_needs, k);
+        if (s->cond)
+            pt2_visit(s->cond, note_needs, k);
+        if (s->index)
+            pt2_visit(s->index, note_needs, k);
+        if (s->op == PT2_RED_LOGADDEXP && s->dtype == PT2_F64)
+            k->needs |= PT2_NEED_F64_MATH;
+    }
+}
+
+/* ---- whole algorithms ---- */
+
+static void build_library(struct build *b, struct pt2_node *n)
+{
+    for (int k = 0; k < n->num_args; k++)
+        buf_of(b, n->args[k], false);
+    for (int k = 0; k < n->num_outs; k++)
+        buf_of(b, n->outs[k], true);
+    for (uint32_t k = 0; k < b->bufs.count; k++)
+        for (int d = 0; d < b->bufs.data[k]->rank; d++)
+            pt2_push(b->arena, &b->params, b->bufs.data[k]->shape[d]);
+    b->k->library = n;
+    b->k->needs = PT2_NEED_HOST;
+}
+
+/* "conv2d_relu": the operators inside, for traces. */
+static const char *kernel_name(struct build *b)
+{
+    struct pt2_str s = { 0 };
+    const char *last = "";
+    for (uint32_t k = 0; k < b->r->members.count && s.len < 48; k++) {
+        const struct pt2_node *n = b->r->members.data[k].node;
+        const char *t = pt2_node_label(n);
+        if (strcmp(t, last)) {
+            if (s.len)
+                pt2_str_add(&s, "_");
+            for (const char *c = t; *c && *c != '.'; c++)
+                pt2_str_addf(&s, "%c", (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') ? *c : '_');
+        }
+        last = t;
+    }
+    const char *name = pt2_arena_strdup(b->arena, pt2_str_text(&s));
+    pt2_str_free(&s);
+    return name;
+}
+
+static void build_members(struct build *b)
+{
+    for (uint32_t k = 0; k < b->r->members.count; k++) {
+        const struct pt2_member *m = &b->r->members.data[k];
+        switch (m->node->kind) {
+        case PT2_NODE_MAP: build_map(b, m); break;
+        case PT2_NODE_REDUCE: build_reduce(b, m); break;
+        case PT2_NODE_SCAN: build_scan(b, m); break;
+        case PT2_NODE_SCATTER: build_scatter(b, m); break;
+        case PT2_NODE_SORT: build_sort(b, m); break;
+        default: build_library(b, m->node); break;
+        }
+    }
+}
+
+/* An interpreting device sorts a row at a point; the others place one element at a point. */
+static void shape_for_device(struct pt2_region *r, const struct pt2_caps *caps)
+{
+    struct pt2_member *m = &r->members.data[0];
+    if (m->node->kind == PT2_NODE_SORT && caps->interprets && r->rank == m->node->base->rank) {
+        r->rank--;
+        m->outer[r->rank] = -1;
+    }
+}
+
+pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const struct pt2_caps *caps)
+{
+    struct pt2_module *m = g->module;
+    struct build b = { .m = m, .E = &m->exprs, .arena = &m->arena, .r = r, .k = PT2_NEW(&m->arena, struct pt2_kernel) };
+    shape_for_device(r, caps);
+    r->points = pt2_product(b.E, r->rank, r->outer);
+    pt2_delinearize(b.E, r->rank, r->outer, pt2_var(b.E, 0, r->points), b.outer);
+    build_members(&b);
+    struct pt2_kernel *k = b.k;
+    k->name = kernel_name(&b);
+    b.memo_count = b.E->count;
+    b.memo = calloc(b.memo_count + 1u, sizeof *b.memo);
+    if (!b.memo)
+        return pt2_fail(PT2_ERR_NOMEM, "out of memory");
+    for (uint32_t i = 0; i < b.stages.count; i++)
+        parametrise_stage(&b, &b.stages.data[i]);
+    free(b.memo);
+    k->points = k->library ? pt2_idx(b.E, 1) : param(&b, r->points);
+    k->num_bufs = r->num_bufs = (int)b.bufs.count;
+    k->bufs = b.buf_infos.data;
+    r->bufs = b.bufs.data;
+    k->num_stages = (int)b.stages.count;
+    k->stages = b.stages.data;
+    k->num_params = r->num_params = (int)b.params.count;
+    r->params = b.params.data;
+    k->local_size = k->points_per_group = caps->kind == PT2_KIND_CPU ? 64 : 128;
+    find_needs(k);
+    r->kernel = k;
+    return PT2_OK;
+}

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: MIT
+ * Nodes to regions. A region starts as one node over its outer space: all axes of a MAP, the output axes of a REDUCE. Another node
+ * joins it when it reads the region's results only at the point itself, as registers, so that a row's maximum, the sum of its exponentials and
+ * the quotient are one kernel that visits each row once.
+ *
+ * A node that joins has the region's outer space among its own axes; a MAP may have more, which it loops over. It must not depend on
+ * the region by way of another one, or the two would wait for each other. */
+#include "plan/plan.h"
+
+#include <stdlib.h>
+
+enum { MAX_MEMBERS = 16 };
+
+struct fuse {
+    struct pt2_plan *p;
+    struct pt2_graph *g;
+    struct pt2_exprs *E;
+    struct pt2_arena *arena;
+    struct pt2_region **region_of; /* by value id; NULL: an input, a constant, or the result of a step that is no region */
+    int *uses;                     /* by value id: nodes and outputs that read it */
+    bool *reaches;                 /* [a * cap + b]: region b depends on region a */
+    uint32_t cap;
+};
+
+/* ---- dependencies between regions ---- */
+
+struct depend {
+    struct fuse *f;
+    struct pt2_region *r;
+};
+
+static void add_dependency(void *ctx, struct pt2_value *v)
+{
+    struct depend *d = ctx;
+    struct fuse *f = d->f;
+    struct pt2_region *from = f->region_of[v->id];
+    if (!from || from == d->r)
+        return;
+    for (uint32_t a = 0; a < f->p->regions.count; a++)
+        if (a == from->id || f->reaches[a * f->cap + from->id])
+            f->reaches[a * f->cap + d->r->id] = true;
+}
+
+/* Everything that already depends on r depends on what r now depends on. */
+static void propagate(struct fuse *f, const struct pt2_region *r)
+{
+    uint32_t n = f->p->regions.count;
+    for (uint32_t b = 0; b < n; b++)
+        if (f->reaches[r->id * f->cap + b])
+            for (uint32_t a = 0; a < n; a++)
+                f->reaches[a * f->cap + b] |= f->reaches[a * f->cap + r->id];
+}
+
+struct through {
+    struct fuse *f;
+    const struct pt2_region *r;
+    bool found;
+};
+
+static void find_through(void *ctx, struct pt2_value *v)
+{
+    struct through *t = ctx;
+    const struct pt2_region *q = t->f->region_of[v->id];
+    if (q && q != t->r && t->f->reaches[t->r->id * t->f->cap + q->id])
+        t->found = true;
+}
+
+static bool depends_through_another(struct fuse *f, struct pt2_node *n, const struct pt2_region *r)
+{
+    struct through t = { f, r, false };
+    pt2_node_uses(f->g, n, find_through, &t);
+    return t.found;
+}
+
+/* ---- matching a node's axes with a region's outer space ---- */
+
+struct match {
+    struct fuse *f;
+    const struct pt2_region *r;
+    const struct pt2_node *n;
+    int axis_of[PT2_MAX_RANK]; /* outer axis -> the node's output axis, -1: not seen yet */
+    bool ok, any;
+};
+
+static const struct pt2_member *member_of(const struct pt2_region *r, const struct pt2_value *v)
+{
+    for (uint32_t k = 0; k < r->members.count; k++)
+        if (r->members.data[k].node->outs[0] == v)
+            return &r->members.data[k];
+    return NULL;
+}
+
+/* One index of a LOAD of the region's value at outer axis j must be one output axis of the node (0 where the size is 1). */
+static void match_index(struct match *m, int j, pt2_ex index, int rank)
+{
+    if (pt2_is_int(m->r->outer[j], 1)) {
+        m->ok = m->ok && pt2_is_int(index, 0);
+        return;
+    }
+    if (index->op != PT2_E_VAR || index->i >= rank || (m->axis_of[j] >= 0 && m->axis_of[j] != index->i) ||
+        !pt2_prove_eq(m->f->E, index->args[0], m->r->outer[j])) {
+        m->ok = false;
+        return;
+    }
+    m->axis_of[j] = (int)index->i;
+}
+
+static void match_load(void *ctx, pt2_ex e)
+{
+    struct match *m = ctx;
+    if (e->op != PT2_E_LOAD || !m->ok)
+        return;
+    struct pt2_value *v = m->f->g->module->values.data[e->i];
+    if (m->f->region_of[v->id] != m->r)
+        return;
+    const struct pt2_member *member = member_of(m->r, v);
+    m->any = true;
+    for (int k = 0; m->ok && k < v->rank; k++) {
+        if (member->outer[k] < 0)
+            m->ok = false; /* not a register: the member loops over this axis */
+        else
+            match_index(m, member->outer[k], e->args[k], m->n->outs[0]->rank);
+    }
+}
+
+/* Two outer axes must not be one axis of the node. */
+static bool injective(const struct match *m)
+{
+    for (int j = 0; j < m->r->rank; j++)
+        for (int i = 0; i < j; i++)
+            if (m->axis_of[j] >= 0 && m->axis_of[j] == m->axis_of[i])
+                return false;
+    return true;
+}
+
+static bool all_matched(const struct match *m)
+{
+    for (int j = 0; j < m->r->rank; j++)
+        if (m->axis_of[j] < 0 && !pt2_is_int(m->r->outer[j], 1))
+            return false;
+    return true;
+}
+
+/* Siblings: no register is read, but the spaces are equal axis by axis. */
+static bool same_space(struct match *m)
+{
+    const struct pt2_value *v = m->n->outs[0];
+    if (v->rank != m->r->rank)
+        return false;
+    for (int j = 0; j < m->r->rank; j++) {
+        if (!pt2_prove_eq(m->f->E, v->shape[j], m->r->outer[j]))
+            return false;
+        if (!pt2_is_int(m->r->outer[j], 1))
+            m->axis_of[j] = j;
+    }
+    return true;
+}
+
+static bool has_reduce(const struct pt2_region *r)
+{
+    for (uint32_t k = 0; k < r->members.count; k++)
+        if (r->members.data[k].node->kind == PT2_NODE_REDUCE)
+            return true;
+    return false;
+}
+
+/* Every output axis of the node: outer axis, or -1. Axes of size 1 may be either; they take a free outer axis of size 1. */
+static int *outer_axes(struct fuse *f, const struct match *m)
+{
+    const struct pt2_value *v = m->n->outs[0];
+    int *outer = PT2_NEW_N(f->arena, int, PT2_MAX_RANK);
+    for (int k = 0; k < v->rank; k++) {
+        outer[k] = -1;
+        for (int j = 0; j < m->r->rank; j++)
+            if (m->axis_of[j] == k)
+                outer[k] = j;
+    }
+    for (int k = 0, j = 0; k < v->rank; k++) {
+        if (outer[k] >= 0 || !pt2_is_int(v->shape[k], 1))
+            continue;
+        while (j < m->r->rank && !pt2_is_int(m->r->outer[j], 1))
+            j++;
+        if (j < m->r->rank)
+            outer[k] = j++;
+    }
+    return outer;
+}
+
+static bool only_at_points(const struct fuse *f, const struct match *m, const int *outer)
+{
+    const struct pt2_value *v = m->n->outs[0];
+    (void)f;
+    if (m->n->kind == PT2_NODE_MAP)
+        return true;
+    for (int k = 0; k < v->rank; k++) /* a REDUCE inside a loop would need a loop around it */
+        if (outer[k] < 0 && !pt2_is_int(v->shape[k], 1))
+            return false;
+    return true;
+}
+
+static bool try_join(struct fuse *f, struct pt2_node *n, struct pt2_region *r)
+{
+    struct match m = { .f = f, .r = r, .n = n, .ok = true };
+    if (!r->sequential || r->members.count >= MAX_MEMBERS || (n->kind != PT2_NODE_MAP && n->kind != PT2_NODE_REDUCE) || r->rank >= PT2_MAX_RANK)
+        return false;
+    for (int j = 0; j < PT2_MAX_RANK; j++)
+        m.axis_of[j] = -1;
+    pt2_visit(n->body, match_load, &m);
+    if (!m.ok || !has_reduce(r))
+        return false;
+    if (!m.any && (n->kind != PT2_NODE_REDUCE || !same_space(&m)))
+        return false;
+    if (!all_matched(&m) || !injective(&m) || depends_through_another(f, n, r))
+        return false;
+    int *outer = outer_axes(f, &m);
+    if (!only_at_points(f, &m, outer))
+        return false;
+    struct pt2_member member = { n, outer, false };
+    pt2_push(f->arena, &r->members, member);
+    return true;
+}
+
+/* ---- regions of one node ---- */
+
+static bool alone_in(pt2_ex e, int axis, int num_axes)
+{
+    (void)num_axes;
+    if (e->op == PT2_E_VAR)
+        return e->i == axis;
+    if (e->op == PT2_E_ADD || e->op == PT2_E_MUL) {
+        bool seen = false;
+        for (int k = 0; k < e->num_args; k++) {
+            if (e->args[k]->has & PT2_HAS_LOAD)
+                return false;
+            if (!(e->args[k]->has & PT2_HAS_VAR))
+                continue;
+            if (seen || !alone_in(e->args[k], axis, num_axes))
+                return false;
+            seen = true;
+        }
+        return seen;
+    }
+    return false;
+}
+
+/* Update axis k may run in parallel when an index of the target is a function of it alone. Each index serves one axis. */
+static bool parallel_axis(const struct pt2_node *n, int axis)
+{
+    if (n->distinct)
+        return true;
+    for (int k = 0; k < n->base->rank; k++)
+        if (alone_in(n->index[k], axis, n->num_axes))
+            return true;
+    return false;
+}
+
+static struct pt2_region *new_region(struct fuse *f)
+{
+    struct pt2_region *r = PT2_NEW(f->arena, struct pt2_region);
+    r->id = f->p->regions.count;
+    r->outer = PT2_NEW_N(f->arena, pt2_ex, PT2_MAX_RANK * 2);
+    pt2_push(f->arena, &f->p->regions, r);
+    return r;
+}
+
+static void add_outer(struct pt2_region *r, int *outer, int axis, pt2_ex extent)
+{
+    outer[axis] = r->rank;
+    r->outer[r->rank++] = extent;
+}
+
+static struct pt2_region *region_for(struct fuse *f, struct pt2_node *n)
+{
+    struct pt2_region *r = new_region(f);
+    const struct pt2_value *v = n->outs[0];
+    int *outer = PT2_NEW_N(f->arena, int, PT2_MAX_RANK * 2);
+    int axes = n->kind == PT2_NODE_SCATTER ? n->num_axes : n->kind == PT2_NODE_LIBRARY ? 0 : v->rank;
+    for (int k = 0; k < axes; k++) {
+        bool inner = n->kind == PT2_NODE_SCAN ? k == n->axis : n->kind == PT2_NODE_SCATTER && !parallel_axis(n, k);
+        outer[k] = -1;
+        if (!inner)
+            add_outer(r, outer, k, n->kind == PT2_NODE_SCATTER ? n->axes[k] : v->shape[k]);
+    }
+    r->sequential = n->kind == PT2_NODE_MAP || n->kind == PT2_NODE_REDUCE;
+    struct pt2_member m = { n, outer, true };
+    pt2_push(f->arena, &r->members, m);
+    return r;
+}
+
+struct reads_value {
+    const struct pt2_value *value;
+    bool found;
+};
+
+static void find_value(void *ctx, struct pt2_value *v)
+{
+    struct reads_value *q = ctx;
+    q->found |= v == q->value;
+}
+
+/* ---- candidates: the regions of what the node reads; for a REDUCE also those that read the same values ---- */
+
+struct candidates {
+    struct fuse *f;
+    struct pt2_node *n;
+    struct pt2_region *joined;
+};
+
+static void try_region_of(void *ctx, struct pt2_value *v)
+{
+    struct candidates *c = ctx;
+    struct pt2_region *r = c->f->region_of[v->id];
+    if (!c->joined && r && try_join(c->f, c->n, r))
+        c->joined = r;
+}
+
+static void note_load(void *ctx, struct pt2_value *v)
+{
+    bool **flags = ctx;
+    (*flags)[v->id] = true;
+}
+
+struct shares {
+    const bool *reads;
+    bool found;
+};
+
+static void find_shared(void *ctx, struct pt2_value *v)
+{
+    struct shares *s = ctx;
+    s->found |= s->reads[v->id];
+}
+
+/* A REDUCE over the same space that reads a value the region reads. Only recent regions are looked at. */
+static void try_sibling(struct candidates *c)
+{
+    struct fuse *f = c->f;
+    uint32_t n = f->p->regions.count;
+    bool *reads = calloc(f->g->module->values.count + 1u, 1);
+    if (!reads)
+        return;
+    pt2_node_uses(f->g, c->n, note_load, &reads);
+    for (uint32_t k = n; k-- > 0 && k + 8 > n && !c->joined;) {
+        struct pt2_region *r = f->p->regions.data[k];
+        struct shares s = { reads, false };
+        for (uint32_t j = 0; j < r->members.count; j++)
+            pt2_node_uses(f->g, r->members.data[j].node, find_shared, &s);
+        if (s.found && try_join(f, c->n, r))
+            c->joined = r;
+    }
+    free(reads);
+}
+
+/* A SCATTER overwrites its base in place: what reads the base must have run. */
+static void wait_for_readers(struct fuse *f, struct pt2_node *scatter, struct pt2_region *r)
+{
+    struct depend d = { f, r };
+    for (uint32_t k = 0; k < f->g->nodes.count && f->g->nodes.data[k] != scatter; k++) {
+        struct pt2_node *n = f->g->nodes.data[k];
+        struct reads_value q = { scatter->base, false };
+        pt2_node_uses(f->g, n, find_value, &q);
+        if (q.found && n->num_outs)
+            add_dependency(&d, n->outs[0]);
+    }
+}
+
+static void place_node(struct fuse *f, struct pt2_node *n, bool fusion)
+{
+    struct candidates c = { f, n, NULL };
+    if (fusion && (n->kind == PT2_NODE_MAP || n->kind == PT2_NODE_REDUCE))
+        pt2_node_uses(f->g, n, try_region_of, &c);
+    if (fusion && !c.joined && n->kind == PT2_NODE_REDUCE)
+        try_sibling(&c);
+    struct pt2_region *r = c.joined ? c.joined : region_for(f, n);
+    for (int k = 0; k < n->num_outs; k++)
+        f->region_of[n->outs[k]->id] = r;
+    struct depend d = { f, r };
+    pt2_node_uses(f->g, n, add_dependency, &d);
+    if (n->kind == PT2_NODE_SCATTER)
+        wait_for_readers(f, n, r);
+    if (c.joined)
+        propagate(f, r);
+}
+
+/* ---- which results must be in memory ---- */
+
+static void mark_read(void *ctx, struct pt2_value *v)
+{
+    struct depend *d = ctx;
+    if (d->f->region_of[v->id] != d->r)
+        d->f->uses[v->id]++;
+}
+
+static void mark_stores(struct fuse *f)
+{
+    for (uint32_t k = 0; k < f->g->nodes.count; k++) {
+        struct pt2_node *n = f->g->nodes.data[k];
+        struct depend d = { f, n->num_outs ? f->region_of[n->outs[0]->id] : NULL };
+        pt2_node_uses(f->g, n, mark_read, &d);
+    }
+    for (uint32_t k = 0; k < f->g->outputs.count; k++)
+        f->uses[f->g->outputs.data[k]->id]++;
+    for (uint32_t k = 0; k < f->p->regions.count; k++) {
+        struct pt2_region *r = f->p->regions.data[k];
+        for (uint32_t j = 0; j < r->members.count; j++) {
+            struct pt2_member *m = &r->members.data[j];
+            m->store = f->uses[m->node->outs[0]->id] > 0 || r->members.count == 1;
+        }
+    }
+}
+
+static bool makes_region(const struct pt2_node *n)
+{
+    switch (n->kind) {
+    case PT2_NODE_MAP: case PT2_NODE_REDUCE: case PT2_NODE_SCAN: case PT2_NODE_SCATTER: case PT2_NODE_SORT: case PT2_NODE_LIBRARY:
+    case PT2_NODE_CUSTOM:
+        return true;
+    default: return false;
+    }
+}
+
+/* The host takes part here: nothing may move from behind it to before it. */
+static void close_regions(struct pt2_plan *p)
+{
+    for (uint32_t k = 0; k < p->regions.count; k++)
+        p->regions.data[k]->sequential = false;
+}
+
+void pt2_plan_fuse(struct pt2_plan *p, const struct pt2_plan_params *params)
+{
+    struct pt2_graph *g = p->graph;
+    size_t values = g->module->values.count + 1u;
+    struct fuse f = { .p = p, .g = g, .E = &g->module->exprs, .arena = &g->module->arena, .cap = g->nodes.count + 1 };
+    f.region_of = calloc(values, sizeof *f.region_of);
+    f.uses = calloc(values, sizeof *f.uses);
+    f.reaches = calloc((size_t)f.cap * f.cap, sizeof *f.reaches);
+    if (f.region_of && f.uses && f.reaches) {
+        for (uint32_t k = 0; k < g->nodes.count; k++)
+            if (makes_region(g->nodes.data[k]))
+                place_node(&f, g->nodes.data[k], !params->no_fusion);
+            else if (g->nodes.data[k]->kind >= PT2_NODE_ITEM)
+                close_regions(p);
+        mark_stores(&f);
+    }
+    free(f.region_of);
+    free(f.uses);
+    free(f.reaches);
+}

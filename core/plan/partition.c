@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * Regions to devices: the first listed device that can run the region; the last one, the reference backend, can run all. The reason
+ * is kept, and the plan prints it. */
+#include "plan/plan.h"
+
+/* Why the device cannot run the kernel; NULL when it can. */
+static const char *obstacle(struct pt2_exprs *E, const struct pt2_region *r, const struct pt2_caps *caps)
+{
+    (void)E;
+    if (caps->interprets)
+        return NULL;
+    if (r->kernel->needs & PT2_NEED_HOST)
+        return "a whole-algorithm node, which has no kernel";
+    if ((r->kernel->needs & PT2_NEED_F64) && !caps->float64)
+        return "needs float64";
+    if ((r->kernel->needs & PT2_NEED_F64_MATH) && !caps->float64_math)
+        return "needs float64 functions";
+    for (int k = 0; k < r->num_bufs; k++) {
+        const struct pt2_value *v = r->bufs[k];
+        uint64_t bytes = pt2_dtype_size(v->dtype);
+        for (int d = 0; d < v->rank; d++)
+            bytes *= pt2_is_const(v->shape[d]) ? (uint64_t)v->shape[d]->i : 1;
+        if (bytes > caps->max_buffer_range)
+            return "a tensor is larger than the device can bind";
+    }
+    return NULL;
+}
+
+static pt2_status place(struct pt2_plan *p, struct pt2_region *r, const struct pt2_plan_params *params, int first)
+{
+    struct pt2_module *m = p->graph->module;
+    const char *why = NULL;
+    for (int k = 0; k < params->num_devices; k++) {
+        int d = (first + k) % params->num_devices;
+        PT2_TRY(pt2_kernel_build(p->graph, r, &params->devices[d].caps));
+        const char *no = obstacle(&m->exprs, r, &params->devices[d].caps);
+        if (!no) {
+            r->device = d;
+            r->why = why ? why : first ? "alternate placement was asked for" : "first choice";
+            return PT2_OK;
+        }
+        why = pt2_arena_printf(&m->arena, "%s%s%s cannot: %s", why ? why : "", why ? "; " : "", params->devices[d].name, no);
+    }
+    return pt2_fail(PT2_ERR_INTERNAL, "no device can run a region");
+}
+
+pt2_status pt2_plan_partition(struct pt2_plan *p, const struct pt2_plan_params *params)
+{
+    for (uint32_t k = 0; k < p->regions.count; k++)
+        PT2_TRY(place(p, p->regions.data[k], params, params->alternate ? (int)k % params->num_devices : 0));
+    return PT2_OK;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The plan of one graph: which nodes share a kernel, where each kernel runs and why, in which order, and what waits for what.
+ *
+ *   fuse       nodes -> regions            (fuse.c)
+ *   partition  regions -> devices          (partition.c)
+ *   build      regions -> kernels          (kernel/build.c)
+ *   schedule   regions -> steps            (schedule.c)
+ *
+ * Memory is placed when sizes are known (runtime/place.c), from the dependencies here.
+ *
+ * Ownership: everything is in the module's arena. Immutable once built.
+ */
+#ifndef PT2_PLAN_PLAN_H
+#define PT2_PLAN_PLAN_H
+
+#include "backend.h"
+#include "graph/graph.h"
+#include "kernel/kernel.h"
+
+/* A node inside a region. Output axis k of the node is axis `outer[k]` of the region's outer space, or an inner one (-1) that the
+ * kernel loops over. */
+struct pt2_member {
+    struct pt2_node *node;
+    int *outer;
+    bool store; /* something outside the region reads it */
+};
+
+/* One kernel's worth of nodes. */
+struct pt2_region {
+    uint32_t id;
+    int rank;                      /* of the outer space */
+    pt2_ex *outer;                 /* its extents */
+    PT2_VEC(struct pt2_member) members;
+    bool sequential;               /* reads no register of a later member: members may be added */
+    int device;                    /* index into the plan's devices */
+    const char *why;               /* why it runs there; static or arena */
+    bool in_place;                 /* SCATTER: writes into the memory of its base */
+    struct pt2_kernel *kernel;
+    int num_bufs;
+    struct pt2_value **bufs;       /* kernel buffer k holds this value */
+    int num_params;
+    pt2_ex *params;                /* launch argument k: an index expression over symbols */
+    pt2_ex points;                 /* over symbols */
+};
+
+enum pt2_step_kind {
+    PT2_STEP_LAUNCH, /* region */
+    PT2_STEP_ITEM,   /* node: read a value on the host, bind a symbol */
+    PT2_STEP_CALL,   /* node */
+    PT2_STEP_LOOP,   /* node */
+};
+
+struct pt2_step {
+    enum pt2_step_kind kind;
+    struct pt2_region *region;
+    struct pt2_node *node;
+    uint32_t num_deps;
+    uint32_t *deps;    /* earlier steps whose results it reads, or whose memory it overwrites in place */
+};
+
+struct pt2_plan {
+    struct pt2_graph *graph;
+    PT2_VEC(struct pt2_region *) regions;
+    uint32_t num_steps;
+    struct pt2_step *steps;
+};
+
+/* What the planner knows of a device. */
+struct pt2_plan_device {
+    const char *name;   /* "vulkan:0" */
+    struct pt2_caps caps;
+};
+
+struct pt2_plan_params {
+    int num_devices;    /* at least 1; the last one is the reference backend */
+    const struct pt2_plan_device *devices;
+    bool no_fusion;
+    bool alternate;     /* every second region on the next device that can run it */
+};
+
+/* Plans one graph. Errors: INTERNAL. */
+PT2_MUST_USE pt2_status pt2_plan_build(struct pt2_graph *g, const struct pt2_plan_params *params, struct pt2_plan *out);
+
+/* The parts, in the order of pt2_plan_build. */
+void pt2_plan_fuse(struct pt2_plan *p, const struct pt2_plan_params *params);
+PT2_MUST_USE pt2_status pt2_plan_partition(struct pt2_plan *p, const struct pt2_plan_params *params);
+PT2_MUST_USE pt2_status pt2_plan_schedule(struct pt2_plan *p);
+/* Makes region->kernel, bufs, params and points for the region's device. */
+PT2_MUST_USE pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const struct pt2_caps *caps);
+/* Fills kernel->text and kernel->hash from its stages. */
+void pt2_kernel_render(struct pt2_module *m, struct pt2_kernel *k);
+
+#endif
