@@ -165,6 +165,15 @@ static void pt_put_f16(__global ushort *p, float v)
     static T pt_sqrt_##S(T x) { return sqrt(x); }                                                                     \
     static T pt_rsqrt_##S(T x) { return rsqrt(x); }                                                                   \
     static T pt_exp_##S(T x) { return exp(x); }                                                                       \
+    static T pt_tanh_##S(T x) { return tanh(x); }                                                                     \
+    static T pt_nextafter_##S(T x, T y) { return nextafter(x, y); }                                                   \
+    static T pt_copysign_##S(T x, T y) { return copysign(x, y); }                                                     \
+    static T pt_floor_##S(T x) { return floor(x); }                                                                   \
+    static T pt_ceil_##S(T x) { return ceil(x); }                                                                     \
+    static T pt_trunc_##S(T x) { return trunc(x); }                                                                   \
+    static T pt_round_##S(T x) { return rint(x); }
+
+#define PT_FLOAT_MATH(T, S)                                                                                           \
     static T pt_exp2_##S(T x) { return exp2(x); }                                                                     \
     static T pt_expm1_##S(T x) { return expm1(x); }                                                                   \
     static T pt_log_##S(T x) { return log(x); }                                                                       \
@@ -179,18 +188,11 @@ static void pt_put_f16(__global ushort *p, float v)
     static T pt_atan_##S(T x) { return atan(x); }                                                                     \
     static T pt_sinh_##S(T x) { return sinh(x); }                                                                     \
     static T pt_cosh_##S(T x) { return cosh(x); }                                                                     \
-    static T pt_tanh_##S(T x) { return tanh(x); }                                                                     \
     static T pt_asinh_##S(T x) { return asinh(x); }                                                                   \
     static T pt_acosh_##S(T x) { return acosh(x); }                                                                   \
     static T pt_atanh_##S(T x) { return atanh(x); }                                                                   \
     static T pt_atan2_##S(T y, T x) { return atan2(y, x); }                                                           \
-    static T pt_hypot_##S(T x, T y) { return hypot(x, y); }                                                           \
-    static T pt_nextafter_##S(T x, T y) { return nextafter(x, y); }                                                   \
-    static T pt_copysign_##S(T x, T y) { return copysign(x, y); }                                                     \
-    static T pt_floor_##S(T x) { return floor(x); }                                                                   \
-    static T pt_ceil_##S(T x) { return ceil(x); }                                                                     \
-    static T pt_trunc_##S(T x) { return trunc(x); }                                                                   \
-    static T pt_round_##S(T x) { return rint(x); }
+    static T pt_hypot_##S(T x, T y) { return hypot(x, y); }
 
 PT_FLOAT(float, f32)
 #define PT_HAVE_MIN_F32
@@ -199,7 +201,12 @@ PT_FLOAT(float, f32)
 #define PT_HAVE_REM_F32
 #define PT_HAVE_FLOORMOD_F32
 #define PT_HAVE_FLOORDIV_F32
+#define PT_HAVE_NEXTAFTER_F32
+#define PT_HAVE_COPYSIGN_F32
 #define PT_HAVE_EXP_F32
+#define PT_HAVE_TANH_F32
+#ifndef PT_SLOW_BUILTINS /* where calls of these keep a loop over invocations from being vectorized, math.h is faster */
+PT_FLOAT_MATH(float, f32)
 #define PT_HAVE_EXP2_F32
 #define PT_HAVE_EXPM1_F32
 #define PT_HAVE_LOG_F32
@@ -214,26 +221,16 @@ PT_FLOAT(float, f32)
 #define PT_HAVE_ATAN_F32
 #define PT_HAVE_SINH_F32
 #define PT_HAVE_COSH_F32
-#define PT_HAVE_TANH_F32
 #define PT_HAVE_ASINH_F32
 #define PT_HAVE_ACOSH_F32
 #define PT_HAVE_ATANH_F32
 #define PT_HAVE_ATAN2_F32
 #define PT_HAVE_HYPOT_F32
-#define PT_HAVE_NEXTAFTER_F32
-#define PT_HAVE_COPYSIGN_F32
-
-#define PT_HAVE_POW_F32
-#define PT_HAVE_ERF_F32
-#define PT_HAVE_ERFC_F32
-#define PT_HAVE_LGAMMA_F32
-static float pt_pow_f32(float x, float y) { return pow(x, y); }
-static float pt_erf_f32(float x) { return erf(x); }
-static float pt_erfc_f32(float x) { return erfc(x); }
-static float pt_lgamma_f32(float x) { return lgamma(x); }
+#endif
 
 #if PT_FLOAT64
 PT_FLOAT(double, f64)
+PT_FLOAT_MATH(double, f64)
 
 #define pt_lit_f64(x) ((double)(x))
 #define pt_inf_f64() ((double)INFINITY)

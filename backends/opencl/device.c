@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Devices: the list is made once, over all platforms in the loader's order, and what a device can do is asked from
- * OpenCL only, with one exception (has_lazy_binaries). Devices below OpenCL 1.2, without a compiler, or with
+ * OpenCL only, with one exception (is_pocl). Devices below OpenCL 1.2, without a compiler, or with
  * another byte order than the host's are left out. */
 #include "opencl.h"
 
@@ -15,7 +15,7 @@ enum { MAX_DEVICES = 32, MAX_PLATFORMS = 16 };
 struct found {
     cl_device_id id;
     struct pt2_device_desc desc;
-    char options[96];
+    char options[128];
     size_t max_arg_bytes;
     bool lazy_binaries;
 };
@@ -164,24 +164,25 @@ static void fill_caps(cl_device_id id, struct pt2_caps *caps, size_t max_arg_byt
     caps->max_params = (int)((max_arg_bytes / 2) / sizeof(cl_int)); /* the other half is for buffers */
 }
 
-/* Like PyTorch, divide and take roots with correct rounding where the device offers it; never trade accuracy for
- * speed. */
-static void fill_options(struct found *f)
-{
-    cl_ulong config = get_ulong(f->id, CL_DEVICE_SINGLE_FP_CONFIG);
-    snprintf(f->options, sizeof f->options, "-cl-std=CL1.2%s%s",
-             config & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT ? " -cl-fp32-correctly-rounded-divide-sqrt" : "",
-             config & CL_FP_FMA ? " -DPT_FAST_FMA" : "");
-}
-
-/* PoCL compiles for a group size when a kernel is first launched and keeps that on disk itself. Asked for a binary
- * it compiles all kernels again, for any group size: 60 ms each, for a binary that the first launch then does not
- * use. */
-static bool has_lazy_binaries(cl_device_id id)
+/* Two facts that no question of OpenCL tells, both of PoCL (seen with 3.1).
+ *  - It compiles for a group size when a kernel is first launched and keeps that on disk itself. Asked for a binary it
+ *    compiles all kernels once more, 60 ms each, to something that the first launch then does not use.
+ *  - Its built-in functions of scalars are calls that keep its loop over invocations from being vectorized: log of a
+ *    million numbers takes 13 ms, the one of shaders/math.h 1 ms. exp and tanh are exceptions. */
+static bool is_pocl(cl_device_id id)
 {
     char version[256];
     get_text(id, CL_DEVICE_VERSION, version, sizeof version);
     return strstr(version, "PoCL") != NULL;
+}
+
+/* Like PyTorch, divide and take roots with correct rounding where the device offers it; never trade accuracy for speed. */
+static void fill_options(struct found *f)
+{
+    cl_ulong config = get_ulong(f->id, CL_DEVICE_SINGLE_FP_CONFIG);
+    snprintf(f->options, sizeof f->options, "-cl-std=CL1.2%s%s%s",
+             config & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT ? " -cl-fp32-correctly-rounded-divide-sqrt" : "",
+             config & CL_FP_FMA ? " -DPT_FAST_FMA" : "", is_pocl(f->id) ? " -DPT_SLOW_BUILTINS" : "");
 }
 
 static void add_device(cl_platform_id platform, cl_device_id id)
@@ -197,7 +198,7 @@ static void add_device(cl_platform_id platform, cl_device_id id)
     get_text(id, CL_DRIVER_VERSION, driver, sizeof driver);
     ocl.clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof vendor - 1, vendor, NULL);
     snprintf(f->desc.driver, sizeof f->desc.driver, "%s %s", vendor, driver);
-    f->lazy_binaries = has_lazy_binaries(id);
+    f->lazy_binaries = is_pocl(id);
     fill_caps(id, &f->desc.caps, f->max_arg_bytes);
     fill_options(f);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * On a device that claims to be concurrent, two long launches without a dependency overlap in time, and two with one do not:
+ * On a device that claims to be concurrent, two long launches without a dependency overlap in time, and two with
+ * one do not:
  *
  *     test_overlap opencl 0 */
 #include "test_device.h"
@@ -89,7 +90,8 @@ static void test_dependent(struct scene *s)
         CHECK(s->times[1].begin_ns >= s->times[0].end_ns);
     }
     check_results(s);
-    printf("dependent: %.1f ms, then %.1f ms\n", (double)length(&s->times[0]) * 1e-6, (double)length(&s->times[1]) * 1e-6);
+    printf("dependent: %.1f ms, then %.1f ms\n",
+           (double)length(&s->times[0]) * 1e-6, (double)length(&s->times[1]) * 1e-6);
 }
 
 /* On a busy machine one of two threads may start late: one good try is enough. */
