@@ -26,6 +26,9 @@ static int64_t eigh_space(const struct ref_lib *l)
     return 2 * n * n + 3 * n;
 }
 
+/* Column-major, so that the inner loops run over neighbours. */
+#define AT(row, col) v[(col) * n + (row)]
+
 /* One Householder step on row i: leaves the scaled vector in row i of v, its length in the off-diagonal e[i]. */
 static double eliminate_row(int64_t n, int64_t i, double *v, double *d, double *e)
 {
@@ -35,8 +38,8 @@ static double eliminate_row(int64_t n, int64_t i, double *v, double *d, double *
     if (scale == 0 || i < 2) {
         e[i] = d[i - 1];
         for (int64_t j = 0; j < i; j++) {
-            d[j] = v[(i - 1) * n + j];
-            v[i * n + j] = v[j * n + i] = 0;
+            d[j] = AT(i - 1, j);
+            AT(i, j) = AT(j, i) = 0;
         }
         return 0;
     }
@@ -57,11 +60,11 @@ static void transform_block(int64_t n, int64_t i, double h, double *v, double *d
     for (int64_t j = 0; j < i; j++)
         e[j] = 0;
     for (int64_t j = 0; j < i; j++) {
-        double f = d[j], g = e[j] + v[j * n + j] * f;
-        v[j * n + i] = f;
+        double f = d[j], g = e[j] + AT(j, j) * f;
+        AT(j, i) = f;
         for (int64_t k = j + 1; k < i; k++) {
-            g += v[k * n + j] * d[k];
-            e[k] += v[k * n + j] * f;
+            g += AT(k, j) * d[k];
+            e[k] += AT(k, j) * f;
         }
         e[j] = g;
     }
@@ -74,9 +77,9 @@ static void transform_block(int64_t n, int64_t i, double h, double *v, double *d
         e[j] -= f / (h + h) * d[j];
     for (int64_t j = 0; j < i; j++) {
         for (int64_t k = j; k < i; k++)
-            v[k * n + j] -= d[j] * e[k] + e[j] * d[k];
-        d[j] = v[(i - 1) * n + j];
-        v[i * n + j] = 0;
+            AT(k, j) -= d[j] * e[k] + e[j] * d[k];
+        d[j] = AT(i - 1, j);
+        AT(i, j) = 0;
     }
 }
 
@@ -84,7 +87,7 @@ static void transform_block(int64_t n, int64_t i, double h, double *v, double *d
 static void tridiagonalise(int64_t n, double *v, double *d, double *e)
 {
     for (int64_t j = 0; j < n; j++)
-        d[j] = v[(n - 1) * n + j];
+        d[j] = AT(n - 1, j);
     for (int64_t i = n - 1; i > 0; i--) {
         double h = eliminate_row(n, i, v, d, e);
         if (h != 0)
@@ -92,26 +95,26 @@ static void tridiagonalise(int64_t n, double *v, double *d, double *e)
         d[i] = h;
     }
     for (int64_t i = 0; i < n - 1; i++) { /* accumulate */
-        v[(n - 1) * n + i] = v[i * n + i];
-        v[i * n + i] = 1;
+        AT(n - 1, i) = AT(i, i);
+        AT(i, i) = 1;
         double h = d[i + 1];
         for (int64_t k = 0; k <= i && h != 0; k++)
-            d[k] = v[k * n + i + 1] / h;
+            d[k] = AT(k, i + 1) / h;
         for (int64_t j = 0; j <= i && h != 0; j++) {
             double g = 0;
             for (int64_t k = 0; k <= i; k++)
-                g += v[k * n + i + 1] * v[k * n + j];
+                g += AT(k, i + 1) * AT(k, j);
             for (int64_t k = 0; k <= i; k++)
-                v[k * n + j] -= g * d[k];
+                AT(k, j) -= g * d[k];
         }
         for (int64_t k = 0; k <= i; k++)
-            v[k * n + i + 1] = 0;
+            AT(k, i + 1) = 0;
     }
     for (int64_t j = 0; j < n; j++) {
-        d[j] = v[(n - 1) * n + j];
-        v[(n - 1) * n + j] = 0;
+        d[j] = AT(n - 1, j);
+        AT(n - 1, j) = 0;
     }
-    v[n * n - 1] = 1;
+    AT(n - 1, n - 1) = 1;
     e[0] = 0;
 }
 
@@ -137,9 +140,9 @@ static void ql_sweep(int64_t n, int64_t l, int64_t m, double *v, double *d, doub
         d[i + 1] = g + p;
         g = c * r - b;
         for (int64_t k = 0; k < n; k++) {
-            f = v[k * n + i + 1];
-            v[k * n + i + 1] = s * v[k * n + i] + c * f;
-            v[k * n + i] = c * v[k * n + i] - s * f;
+            f = AT(k, i + 1);
+            AT(k, i + 1) = s * AT(k, i) + c * f;
+            AT(k, i) = c * AT(k, i) - s * f;
         }
     }
     d[l] -= p;
@@ -200,7 +203,7 @@ static void run_eigh(const struct ref_lib *l, int64_t item, double *v)
         int64_t from = (int64_t)order[j];
         e[j] = d[from];
         for (int64_t i = 0; i < n; i++)
-            out[i * n + j] = v[i * n + from];
+            out[i * n + j] = AT(i, from);
     }
     ref_lib_write(l, 0, item, e);
     ref_lib_write(l, 1, item, out);
@@ -229,35 +232,36 @@ static bool svd_fits(const struct ref_lib *l)
 static int64_t svd_space(const struct ref_lib *l)
 {
     int64_t m = ref_lib_dim(l, 0, 0), n = ref_lib_dim(l, 0, 1), big = m > n ? m : n, k = min64(m, n);
-    return m * n + 4 * k + 4 * k * k + 4 * big * big + big;
+    return m * n + 2 * big * big + k * k + k + 3 * k + 2 * k * k + big * k;
 }
 
-/* Rotates columns p and q of a [rows, n]. */
-static void rotate(int64_t rows, int64_t n, double *a, int64_t p, int64_t q, double c, double s)
+static void rotate(int64_t n, double *a, double *b, double c, double s)
 {
-    for (int64_t i = 0; i < rows; i++) {
-        double x = a[i * n + p], y = a[i * n + q];
-        a[i * n + p] = c * x - s * y;
-        a[i * n + q] = s * x + c * y;
+    for (int64_t i = 0; i < n; i++) {
+        double x = a[i], y = b[i];
+        a[i] = c * x - s * y;
+        b[i] = s * x + c * y;
     }
+}
+
+static double dot_of(int64_t n, const double *a, const double *b)
+{
+    double s = 0;
+    for (int64_t i = 0; i < n; i++)
+        s += a[i] * b[i];
+    return s;
 }
 
 /* Makes columns p and q of w orthogonal; returns whether they were not. */
 static bool orthogonalise(int64_t n, double *w, double *v, int64_t p, int64_t q)
 {
-    double a = 0, b = 0, dot = 0;
-    for (int64_t i = 0; i < n; i++) {
-        double x = w[i * n + p], y = w[i * n + q];
-        a += x * x;
-        b += y * y;
-        dot += x * y;
-    }
+    double *x = w + p * n, *y = w + q * n, a = dot_of(n, x, x), b = dot_of(n, y, y), dot = dot_of(n, x, y);
     if (!(fabs(dot) > 1e-15 * sqrt(a) * sqrt(b)) || dot == 0)
         return false;
     double zeta = (b - a) / (2 * dot), t = copysign(1, zeta) / (fabs(zeta) + hypot(1, zeta));
     double c = 1 / hypot(1, t), s = c * t;
-    rotate(n, n, w, p, q, c, s);
-    rotate(n, n, v, p, q, c, s);
+    rotate(n, x, y, c, s);
+    rotate(n, v + p * n, v + q * n, c, s);
     return true;
 }
 
@@ -265,9 +269,8 @@ static void jacobi(int64_t n, double *w, double *v)
 {
     enum { MAX_SWEEPS = 60 };
     bool again = true;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < n; j++)
-            v[i * n + j] = i == j;
+    for (int64_t i = 0; i < n * n; i++)
+        v[i] = i % (n + 1) == 0;
     for (int sweep = 0; sweep < MAX_SWEEPS && again; sweep++) {
         again = false;
         for (int64_t p = 0; p < n - 1; p++)
@@ -276,91 +279,76 @@ static void jacobi(int64_t n, double *w, double *v)
     }
 }
 
-/* Fills columns [from, n) of q [m, n] so that all are orthonormal; `work` has m numbers. */
-static void complete_basis(int64_t m, int64_t n, double *q, int64_t from, double *work)
+/* Makes columns [from, n) of q [m, n] so that all are orthonormal: unit vectors, less their projections. */
+static void complete_basis(int64_t m, int64_t n, double *q, int64_t from)
 {
     int64_t axis = 0;
     for (int64_t j = from; j < n; axis++) {
-        double norm = 0;
+        double *x = q + j * m;
         for (int64_t i = 0; i < m; i++)
-            work[i] = i == axis % m;
+            x[i] = i == axis % m;
         for (int pass = 0; pass < 2; pass++)
             for (int64_t k = 0; k < j; k++) {
-                double dot = 0;
+                double dot = dot_of(m, x, q + k * m);
                 for (int64_t i = 0; i < m; i++)
-                    dot += work[i] * q[i * n + k];
-                for (int64_t i = 0; i < m; i++)
-                    work[i] -= dot * q[i * n + k];
+                    x[i] -= dot * q[k * m + i];
             }
-        for (int64_t i = 0; i < m; i++)
-            norm += work[i] * work[i];
-        if (sqrt(norm) < 0.5 / sqrt((double)m) && axis < m)
+        double norm = sqrt(dot_of(m, x, x));
+        if (norm < 0.5 / sqrt((double)m) && axis < m)
             continue;
         for (int64_t i = 0; i < m; i++)
-            q[i * n + j] = norm > 0 ? work[i] / sqrt(norm) : 0;
+            x[i] = norm > 0 ? x[i] / norm : 0;
         j++;
     }
 }
 
-/* Singular triplets of a [m, n], m >= n (destroyed): left [m, lc] and right [n, n] columns, s descending. */
+/* Singular triplets of a [m, n], m >= n (destroyed): left [m, lc] and right [n, n] columns, s descending. All are
+ * column-major. */
 static void svd_tall(int64_t m, int64_t n, double *a, double *left, int64_t lc, double *right, double *s, double *work)
 {
-    double *tau = work, *order = tau + n, *norm = order + n, *w = norm + n, *v = w + n * n, *sorted = v + n * n;
-    double *temp = sorted + n * n;
+    double *tau = work, *order = tau + n, *norm = order + n, *w = norm + n, *v = w + n * n, *q = v + n * n;
     int64_t rank = 0;
     ref_qr_factor(m, n, a, tau);
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < n; j++)
-            w[j * n + i] = j >= i ? a[i * n + j] : 0;
+            w[i * n + j] = j >= i ? a[j * m + i] : 0;
     jacobi(n, w, v);
-    for (int64_t j = 0; j < n; j++) {
-        norm[j] = 0;
-        for (int64_t i = 0; i < n; i++)
-            norm[j] = hypot(norm[j], w[i * n + j]);
-    }
+    for (int64_t j = 0; j < n; j++)
+        norm[j] = sqrt(dot_of(n, w + j * n, w + j * n));
     sort_order(n, norm, true, order);
+    ref_qr_form(m, a, n, tau, lc, left);
+    memcpy(q, left, sizeof *q * (size_t)(m * n));
     for (int64_t j = 0; j < n; j++) {
         int64_t from = (int64_t)order[j];
         s[j] = norm[from];
         rank += s[j] > s[0] * 1e-300;
-        for (int64_t i = 0; i < n; i++) {
-            right[i * n + j] = s[j] > 0 ? w[i * n + from] / s[j] : 0;
-            sorted[i * n + j] = v[i * n + from];
-        }
+        for (int64_t i = 0; i < n; i++)
+            right[j * n + i] = s[j] > 0 ? w[from * n + i] / s[j] : 0;
+        for (int64_t i = 0; i < m; i++)
+            left[j * m + i] = 0;
+        for (int64_t k = 0; k < n; k++) /* Q times V */
+            for (int64_t i = 0; i < m; i++)
+                left[j * m + i] += q[k * m + i] * v[from * n + k];
     }
-    complete_basis(n, n, right, rank, temp);
-    ref_qr_form(m, n, a, n, tau, lc, left);
-    for (int64_t i = 0; i < m; i++) { /* the first n columns of Q times V */
-        for (int64_t j = 0; j < n; j++) {
-            temp[j] = 0;
-            for (int64_t k = 0; k < n; k++)
-                temp[j] += left[i * lc + k] * sorted[k * n + j];
-        }
-        for (int64_t j = 0; j < n; j++)
-            left[i * lc + j] = temp[j];
-    }
+    complete_basis(n, n, right, rank);
 }
 
+/* A is read as it lies, row-major: as the column-major A^T, which has U and V exchanged. */
 static void run_svd(const struct ref_lib *l, int64_t item, double *a)
 {
     int64_t m = ref_lib_dim(l, 0, 0), n = ref_lib_dim(l, 0, 1), k = min64(m, n), big = m > n ? m : n;
     bool wide = m < n, full = ref_lib_dim(l, 1, 1) > k || (l->num_values > 3 && ref_lib_dim(l, 3, 0) > k);
     int64_t lc = full ? big : k;
     double *t = a + m * n, *left = t + big * big, *right = left + big * big, *s = right + k * k, *work = s + k;
-    ref_lib_read(l, 0, item, wide ? t : a);
-    for (int64_t i = 0; i < m && wide; i++)
-        for (int64_t j = 0; j < n; j++)
-            a[j * m + i] = t[i * n + j];
+    ref_lib_read(l, 0, item, wide ? a : t);
+    if (!wide)
+        ref_transpose(m, n, t, a);
     svd_tall(big, k, a, left, lc, right, s, work);
-    /* A = left S right^T, or A^T is: then right is U and left is V. */
-    const double *cols = wide ? left : right;
-    int64_t rows = wide ? lc : k, size = wide ? big : k;
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < size; j++)
-            t[i * size + j] = cols[j * rows + i];
-    ref_lib_write(l, 0, item, wide ? right : left);
+    /* Columns one after the other are the rows of the transposed matrix. */
+    ref_transpose(wide ? k : lc, wide ? k : big, wide ? right : left, t);
+    ref_lib_write(l, 0, item, t);
     ref_lib_write(l, 1, item, s);
-    ref_lib_write(l, 2, item, t);
+    ref_lib_write(l, 2, item, wide ? left : right);
 }
 
 const struct ref_algorithm ref_svd = {

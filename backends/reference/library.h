@@ -64,10 +64,11 @@ void ref_lib_read(const struct ref_lib *l, int value, int64_t item, double *out)
 void ref_lib_write(const struct ref_lib *l, int out, int64_t item, const double *v);
 void ref_lib_write_int(const struct ref_lib *l, int out, int64_t item, int64_t at, int64_t v);
 
-/* Householder reflections, shared by QR, HOUSEHOLDER, SVD and EIGH; see linalg.c. */
+/* Householder reflections, shared by QR, HOUSEHOLDER and SVD. Matrices are column-major. */
 void ref_qr_factor(int64_t m, int64_t n, double *a, double *tau);
-/* The first `cols` columns of the product of the reflections below the diagonal of a [m, lda]. */
-void ref_qr_form(int64_t m, int64_t lda, const double *a, int64_t reflections, const double *tau, int64_t cols,
-                 double *q);
+/* The first `cols` columns of the product of the reflections that are below the diagonal of a [m, ..]. */
+void ref_qr_form(int64_t m, const double *a, int64_t reflections, const double *tau, int64_t cols, double *q);
+/* out [n, m] = a [m, n] transposed. */
+void ref_transpose(int64_t m, int64_t n, const double *a, double *out);
 
 #endif

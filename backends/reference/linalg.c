@@ -174,61 +174,67 @@ const struct ref_algorithm ref_triangular_solve = {
     .space = solve_space, .run = run_solve,
 };
 
-/* ---- Householder ---- */
+/* ---- Householder; matrices are column-major here ---- */
 
 /* A hypotenuse that neither overflows nor loses small columns. */
-static double column_norm(int64_t m, int64_t n, const double *a, int64_t from, int64_t col)
+static double norm_of(int64_t n, const double *x)
 {
     double scale = 0, sum = 0;
-    for (int64_t i = from; i < m; i++)
-        scale = fmax(scale, fabs(a[i * n + col]));
+    for (int64_t i = 0; i < n; i++)
+        scale = fmax(scale, fabs(x[i]));
     if (scale == 0 || isinf(scale))
         return scale;
-    for (int64_t i = from; i < m; i++)
-        sum += a[i * n + col] / scale * (a[i * n + col] / scale);
+    for (int64_t i = 0; i < n; i++)
+        sum += x[i] / scale * (x[i] / scale);
     return scale * sqrt(sum);
 }
 
-/* Applies I - tau v v^T to columns [first, cols) of c [.., ldc]; v is column `col` of a below its diagonal, with v[col]
- * = 1. */
-static void reflect(int64_t m, int64_t lda, const double *a, int64_t col, double tau, double *c, int64_t ldc,
-                    int64_t first, int64_t cols)
+/* Applies I - tau v v^T to columns [first, cols) of c [m, cols]; v is column k of a [m, ..] below its diagonal, with
+ * v[k] = 1. */
+static void reflect(int64_t m, const double *a, int64_t k, double tau, double *c, int64_t first, int64_t cols)
 {
+    const double *v = a + k * m;
     for (int64_t j = first; j < cols && tau != 0; j++) {
-        double s = c[col * ldc + j];
-        for (int64_t i = col + 1; i < m; i++)
-            s += a[i * lda + col] * c[i * ldc + j];
+        double *x = c + j * m, s = x[k];
+        for (int64_t i = k + 1; i < m; i++)
+            s += v[i] * x[i];
         s *= tau;
-        c[col * ldc + j] -= s;
-        for (int64_t i = col + 1; i < m; i++)
-            c[i * ldc + j] -= s * a[i * lda + col];
+        x[k] -= s;
+        for (int64_t i = k + 1; i < m; i++)
+            x[i] -= s * v[i];
     }
 }
 
 void ref_qr_factor(int64_t m, int64_t n, double *a, double *tau)
 {
     for (int64_t k = 0; k < min64(m, n); k++) {
-        double alpha = a[k * n + k], below = column_norm(m, n, a, k + 1, k);
+        double *x = a + k * m, alpha = x[k], below = norm_of(m - k - 1, x + k + 1);
         tau[k] = 0;
         if (below == 0)
             continue;
         double beta = -copysign(hypot(alpha, below), alpha);
         tau[k] = (beta - alpha) / beta;
         for (int64_t i = k + 1; i < m; i++)
-            a[i * n + k] /= alpha - beta;
-        reflect(m, n, a, k, tau[k], a, n, k + 1, n);
-        a[k * n + k] = beta;
+            x[i] /= alpha - beta;
+        reflect(m, a, k, tau[k], a, k + 1, n);
+        x[k] = beta;
     }
 }
 
-void ref_qr_form(int64_t m, int64_t lda, const double *a, int64_t reflections, const double *tau, int64_t cols,
-                 double *q)
+void ref_qr_form(int64_t m, const double *a, int64_t reflections, const double *tau, int64_t cols, double *q)
+{
+    for (int64_t j = 0; j < cols; j++)
+        for (int64_t i = 0; i < m; i++)
+            q[j * m + i] = i == j;
+    for (int64_t k = reflections - 1; k >= 0; k--)
+        reflect(m, a, k, tau[k], q, 0, cols);
+}
+
+void ref_transpose(int64_t m, int64_t n, const double *a, double *out)
 {
     for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < cols; j++)
-            q[i * cols + j] = i == j;
-    for (int64_t k = reflections - 1; k >= 0; k--)
-        reflect(m, lda, a, k, tau[k], q, cols, 0, cols);
+        for (int64_t j = 0; j < n; j++)
+            out[j * m + i] = a[i * n + j];
 }
 
 static bool qr_fits(const struct ref_lib *l)
@@ -241,21 +247,23 @@ static bool qr_fits(const struct ref_lib *l)
 static int64_t qr_space(const struct ref_lib *l)
 {
     int64_t m = ref_lib_dim(l, 0, 0), n = ref_lib_dim(l, 0, 1);
-    return m * n + min64(m, n) + l->values[1].item + ref_lib_dim(l, 1, 1) * n;
+    return m * n + min64(m, n) + l->values[1].item + m * (m + n);
 }
 
 static void run_qr(const struct ref_lib *l, int64_t item, double *a)
 {
     int64_t m = ref_lib_dim(l, 0, 0), n = ref_lib_dim(l, 0, 1), k = min64(m, n), cols = ref_lib_dim(l, 1, 1);
-    double *tau = a + m * n, *q = tau + k, *r = q + m * cols;
-    ref_lib_read(l, 0, item, a);
+    double *tau = a + m * n, *q = tau + k, *out = q + m * cols;
+    ref_lib_read(l, 0, item, out);
+    ref_transpose(m, n, out, a);
     ref_qr_factor(m, n, a, tau);
-    ref_qr_form(m, n, a, k, tau, cols, q);
+    ref_qr_form(m, a, k, tau, cols, q);
+    ref_transpose(cols, m, q, out);
+    ref_lib_write(l, 0, item, out);
     for (int64_t i = 0; i < cols; i++)
         for (int64_t j = 0; j < n; j++)
-            r[i * n + j] = j >= i ? a[i * n + j] : 0;
-    ref_lib_write(l, 0, item, q);
-    ref_lib_write(l, 1, item, r);
+            out[i * n + j] = j >= i ? a[j * m + i] : 0;
+    ref_lib_write(l, 1, item, out);
 }
 
 const struct ref_algorithm ref_qr = {
@@ -277,10 +285,12 @@ static void run_householder(const struct ref_lib *l, int64_t item, double *a)
 {
     int64_t m = ref_lib_dim(l, 0, 0), n = ref_lib_dim(l, 0, 1), k = ref_lib_dim(l, 1, 0);
     double *tau = a + m * n, *q = tau + k;
-    ref_lib_read(l, 0, item, a);
+    ref_lib_read(l, 0, item, q);
     ref_lib_read(l, 1, item, tau);
-    ref_qr_form(m, n, a, k, tau, n, q);
-    ref_lib_write(l, 0, item, q);
+    ref_transpose(m, n, q, a);
+    ref_qr_form(m, a, k, tau, n, q);
+    ref_transpose(n, m, q, a);
+    ref_lib_write(l, 0, item, a);
 }
 
 const struct ref_algorithm ref_householder = {
