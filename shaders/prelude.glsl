@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The kernel dialect in GLSL 4.50; README.md says what each name means. The backend defines the PT_ facts before this text. */
+ * The kernel dialect in GLSL 4.50; README.md says what each name means. The backend defines the PT_ facts before
+ * this text. */
 
 #extension GL_EXT_spirv_intrinsics : enable
 #if PT_INT64
@@ -347,7 +348,8 @@ uvec2 pt_cvt_f64_u64(double x)
 #define pt_st_i64(b, i, v) { b[i] = v; }
 #define pt_st_u64(b, i, v) { b[i] = v; }
 
-/* Raw bytes and halves, as uint. A word that other invocations store to is changed by two atomics, each of which leaves their bits alone. */
+/* Raw bytes and halves, as uint. A word that other invocations store to is changed by two atomics, each of which leaves
+ * their bits alone. */
 #if PT_STORAGE8
 #define pt_ld_byte(b, i) uint(b[i])
 #define pt_st_byte(b, i, v) { b[i] = uint8_t(v); }

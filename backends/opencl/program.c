@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-extern const char pt2_shader_prelude_cl[], pt2_shader_math_h[], pt2_shader_math64_h[];
+extern const char pt2_shader_prelude_cl[], pt2_shader_math_h[], pt2_shader_special_h[],
+    pt2_shader_math64_h[];
 
 enum {
     MAX_THREADS = 8,
@@ -102,6 +103,7 @@ static void add_source(struct pt2_str *s, const struct build *b, struct unit u)
 {
     pt2_str_add(s, pt2_shader_prelude_cl);
     pt2_str_add(s, pt2_shader_math_h);
+    pt2_str_add(s, pt2_shader_special_h);
     if (b->dev->base.desc.caps.float64)
         pt2_str_add(s, pt2_shader_math64_h);
     for (int i = 0; i < u.count; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Files of the kernel cache. Each has a header with a checksum over its data; a file is written under another name and then renamed, so that
- * readers never see half of one, whatever other processes do. */
+ * Files of the kernel cache. Each has a header with a checksum over its data; a file is written under another name
+ * and then renamed, so that readers never see half of one, whatever other processes do. */
 #include "vk.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Validation layers with synchronisation validation. Messages go to standard error as they come, and are counted, so that a test
- * can demand that there were none. Also the names of results. */
+ * Validation layers with synchronisation validation. Messages go to standard error as they come, and are counted,
+ * so that a test can demand that there were none. Also the names of results. */
 #include "vk.h"
 
 #include <stdio.h>
@@ -54,7 +54,9 @@ static bool has_layer(const struct vk_loader *L)
 
 bool vk_debug_setup(const struct vk_loader *L, VkInstanceCreateInfo *info)
 {
-    static const VkValidationFeatureEnableEXT enables[] = { VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT };
+    static const VkValidationFeatureEnableEXT enables[] = {
+        VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT
+    };
     static const VkValidationFeaturesEXT features = { .sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
                                                       .enabledValidationFeatureCount = 1,
                                                       .pEnabledValidationFeatures = enables };

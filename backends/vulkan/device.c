@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Devices: what they can do, and opening them.
  *
- * All physical devices of all drivers are asked once; those without a compute queue or without Vulkan 1.1 are left out. Everything that
- * differs between devices is in pt2_caps and vk_features from then on: no other file asks for versions or extensions. */
+ * All physical devices of all drivers are asked once; those without a compute queue or without Vulkan 1.1 are left
+ * out. Everything that differs between devices is in pt2_caps and vk_features from then on: no other file asks for
+ * versions or extensions. */
 #include "vk.h"
 
 #include <stdio.h>
@@ -198,8 +199,8 @@ static void read_properties(const struct vk_loader *L, struct facts *f, const st
 
 static void read_memory(const struct vk_loader *L, struct facts *f)
 {
-    const VkMemoryPropertyFlags host =
-        VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+    const VkMemoryPropertyFlags host = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                                       VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
     struct pt2_caps *caps = &f->desc.caps;
     VkPhysicalDeviceMemoryProperties *m = &f->memory_types;
     L->GetPhysicalDeviceMemoryProperties(f->physical, m);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Records launches into one command buffer.
  *
- * Barriers: launches are walked in order, and those since the last barrier form an epoch. A launch that depends on one of the current epoch
- * gets a barrier before it, which ends the epoch; one that depends on older epochs only needs none. One barrier covers all of memory:
- * drivers make nothing of finer ones. The order of launches is the core's choice. */
+ * Barriers: launches are walked in order, and those since the last barrier form an epoch. A launch that depends on
+ * one of the current epoch gets a barrier before it, which ends the epoch; one that depends on older epochs only
+ * needs none. One barrier covers all of memory: drivers make nothing of finer ones. The order of launches is the
+ * core's choice. */
 #include "vk.h"
 
 #include <stdlib.h>
@@ -25,13 +26,14 @@ static pt2_status open_pool(struct vk_device *d, struct pt2_exec *exec, const st
 
 static VkDescriptorBufferInfo describe(const struct vk_device *d, const struct pt2_binding *b)
 {
-    /* Whole words, since bytes may be accessed through them; buffers and the distances of tensors are multiples of 16. */
+    /* Whole words, since bytes may be accessed through them; sizes of buffers and offsets are multiples of 16. */
     if (b->size)
         return (VkDescriptorBufferInfo){ b->buf->handle, b->offset, (b->size + 15) & ~(uint64_t)15 };
     return (VkDescriptorBufferInfo){ d->dummy->handle, 0, d->dummy->size };
 }
 
-static pt2_status write_set(struct vk_device *d, VkDescriptorSet set, uint32_t count, const VkDescriptorBufferInfo *infos)
+static pt2_status write_set(struct vk_device *d, VkDescriptorSet set, uint32_t count,
+                            const VkDescriptorBufferInfo *infos)
 {
     VkWriteDescriptorSet *writes = calloc(count + 1, sizeof *writes);
     if (!writes)
@@ -76,8 +78,8 @@ static pt2_status bind_set(struct vk_device *d, struct pt2_exec *exec, const str
 
 /* ---- launches ---- */
 
-static void add_barrier(struct vk_device *d, struct pt2_exec *exec, VkPipelineStageFlags from, VkAccessFlags from_access,
-                        VkPipelineStageFlags to, VkAccessFlags to_access)
+static void add_barrier(struct vk_device *d, struct pt2_exec *exec, VkPipelineStageFlags from,
+                        VkAccessFlags from_access, VkPipelineStageFlags to, VkAccessFlags to_access)
 {
     VkMemoryBarrier barrier = { .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER, .srcAccessMask = from_access,
                                 .dstAccessMask = to_access };
@@ -118,7 +120,8 @@ static pt2_status record_launch(struct vk_device *d, struct pt2_exec *exec, uint
     d->CmdBindPipeline(exec->cmd, VK_PIPELINE_BIND_POINT_COMPUTE, p->pipeline);
     PT2_TRY(bind_set(d, exec, l, params_at));
     if (p->num_params && p->pushes)
-        d->CmdPushConstants(exec->cmd, p->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, (uint32_t)p->num_params * 4, l->params);
+        d->CmdPushConstants(exec->cmd, p->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, (uint32_t)p->num_params * 4,
+                            l->params);
     stamp(d, exec, 2 * i, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT);
     dispatch(d, exec, groups);
     stamp(d, exec, 2 * i + 1, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT);
@@ -278,7 +281,7 @@ void vk_exec_destroy(struct pt2_device *device, struct pt2_exec *exec)
 
 /* ---- times ---- */
 
-/* A launch may be stamped as begun while it waits at its barrier: it cannot begin before the epochs before its own have ended. */
+/* A launch may be stamped as begun while it waits at its barrier: it begins when the epochs before its own have ended. */
 static void correct_begins(const struct pt2_exec *exec, struct pt2_timing *timings)
 {
     uint64_t done = 0, newest = 0; /* ends of the older epochs, of all launches so far */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The Vulkan functions that the backend calls, without "vk", as lists: VK_GLOBAL_FUNCTIONS need no instance, VK_INSTANCE_FUNCTIONS
- * an instance, VK_DEVICE_FUNCTIONS a device. Those of VK_OPTIONAL_FUNCTIONS may be NULL; the capability that allows each is in device.c.
+ * The Vulkan functions that the backend calls, without "vk", as lists: VK_GLOBAL_FUNCTIONS need no instance,
+ * VK_INSTANCE_FUNCTIONS an instance, VK_DEVICE_FUNCTIONS a device. Those of VK_OPTIONAL_FUNCTIONS may be NULL; the
+ * capability that allows each is in device.c.
  */
 #ifndef PT2_VULKAN_FUNCTIONS_H
 #define PT2_VULKAN_FUNCTIONS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Finds Vulkan at run time, so that a binary starts on machines without it. The instance is made once and kept: drivers are
- * loaded by it, and unloading them while other threads run has never been safe. */
+ * Finds Vulkan at run time, so that a binary starts on machines without it. The instance is made once and kept:
+ * drivers are loaded by it, and unloading them while other threads run has never been safe. */
 #include "vk.h"
 
 #include <dlfcn.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Device memory.
  *
- * Drivers allow few allocations (4096 on many), models have thousands of weights: small buffers share blocks. A block keeps its free ranges
- * in a list ordered by offset; first fit; neighbours are joined when freed. A block that is empty again is returned. Blocks that the host
- * can reach stay mapped.
+ * Drivers allow few allocations (4096 on many), models have thousands of weights: small buffers share blocks. A
+ * block keeps its free ranges in a list ordered by offset; first fit; neighbours are joined when freed. A block
+ * that is empty again is returned. Blocks that the host can reach stay mapped.
  *
- * Three kinds of memory are chosen once: `direct_type` is device-local and visible to the host, when there is enough of it; `device_type` is
- * device-local; `staging_type` is visible to the host and cached if possible. */
+ * Three kinds of memory are chosen once: `direct_type` is device-local and visible to the host, when there is
+ * enough of it; `device_type` is device-local; `staging_type` is visible to the host and cached if possible. */
 #include "vk.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Kernels become pipelines: text -> SPIR-V (shaderc, or a file of the cache) -> pipeline.
  *
- * A few threads take kernels from one list. The key of a cached SPIR-V module is the hash of the whole source text, which holds the prelude and
- * the signature, and of the names of device and driver. What the driver makes of it is kept in one VkPipelineCache per device, saved when
- * the device is closed. */
+ * A few threads take kernels from one list. The key of a cached SPIR-V module is the hash of the whole source
+ * text, which holds the prelude and the signature, and of the names of device and driver. What the driver makes of
+ * it is kept in one VkPipelineCache per device, saved when the device is closed. */
 #include "vk.h"
 
 #include <shaderc/shaderc.h>
@@ -62,13 +62,15 @@ static pt2_status run_shaderc(struct vk_device *d, const struct pt2_str *text, c
     return status;
 }
 
-static pt2_status get_spirv(struct vk_device *d, const struct pt2_kernel *k, const char *cache_dir, struct vk_spirv *out)
+static pt2_status get_spirv(struct vk_device *d, const struct pt2_kernel *k, const char *cache_dir,
+                            struct vk_spirv *out)
 {
     struct pt2_str text = { 0 };
     void *data;
     pt2_status status = PT2_OK;
     vk_source(d, k, &text);
-    uint64_t key[2] = { pt2_hash(text.data, text.len, d->cache_key[0]), pt2_hash(text.data, text.len, d->cache_key[1]) };
+    uint64_t key[2] = { pt2_hash(text.data, text.len, d->cache_key[0]),
+                        pt2_hash(text.data, text.len, d->cache_key[1]) };
     if (cache_dir && vk_cache_get(cache_dir, key, "spv", &data, &out->size)) {
         out->words = data;
     } else {
@@ -270,8 +272,8 @@ void vk_compiler_free(struct vk_device *d)
         shaderc_compiler_release(d->compiler);
 }
 
-pt2_status vk_compile(struct pt2_device *device, const struct pt2_kernel *const *kernels, int count, const char *cache_dir,
-                      struct pt2_program_obj **out_programs)
+pt2_status vk_compile(struct pt2_device *device, const struct pt2_kernel *const *kernels, int count,
+                      const char *cache_dir, struct pt2_program_obj **out_programs)
 {
     struct vk_device *d = vk_dev(device);
     struct work w = { .device = d, .kernels = kernels, .count = count, .cache_dir = cache_dir,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Submitting and waiting. A device has one queue.
  *
- * With timeline semaphores, submission n signals the value n. Signals of one queue happen in order, so that value n means that all submissions up
- * to n are complete, as the contract wants it. A submission waits for the value `after`, so that independent ones may overlap.
+ * With timeline semaphores, submission n signals the value n. Signals of one queue happen in order, so that value
+ * n means that all submissions up to n are complete, as the contract wants it. A submission waits for the value
+ * `after`, so that independent ones may overlap.
  *
- * Without them each exec has a fence, the list `flights` remembers which are under way, and every exec begins with a barrier (exec.c): nothing
- * overlaps, all else is the same. */
+ * Without them each exec has a fence, the list `flights` remembers which are under way, and every exec begins with
+ * a barrier (exec.c): nothing overlaps, all else is the same. */
 #include "vk.h"
 
 pt2_status vk_queue_open(struct vk_device *d)

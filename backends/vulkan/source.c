@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * The GLSL text of a kernel: what the device can do as macros, the prelude and the shared functions, the buffers, the kernel's body.
+ * The GLSL text of a kernel: what the device can do as macros, the prelude and the shared functions, the buffers,
+ * the kernel's body.
  *
- * Two words of the dialect cannot be macros in GLSL: SHARED, since shared variables are declared outside functions, and pt_lit_f64, since
- * a double needs the suffix "lf". Both are rewritten here. */
+ * Two words of the dialect cannot be macros in GLSL: SHARED, since shared variables are declared outside
+ * functions, and pt_lit_f64, since a double needs the suffix "lf". Both are rewritten here. */
 #include "vk.h"
 
 #include <ctype.h>
 
-extern const char pt2_shader_prelude_glsl[], pt2_shader_math_h[];
+extern const char pt2_shader_prelude_glsl[], pt2_shader_math_h[], pt2_shader_special_h[];
 
 bool vk_pushes_params(const struct vk_device *d, int num_params)
 {
@@ -22,11 +23,13 @@ static void add_facts(const struct vk_device *d, struct pt2_str *out)
         const char *name;
         bool on;
     } facts[] = {
-        { "PT_INT64", caps->int64 },          { "PT_FLOAT64", caps->float64 },   { "PT_FLOAT64_MATH", caps->float64_math },
+        { "PT_INT64", caps->int64 },          { "PT_FLOAT64", caps->float64 },
+        { "PT_FLOAT64_MATH", caps->float64_math },
         { "PT_STORAGE8", caps->storage8 },    { "PT_STORAGE16", caps->storage16 },
         { "PT_KEEP_NAN32", has->keep_nan32 }, { "PT_KEEP_NAN64", has->keep_nan64 },
         { "PT_RTE32", has->rte32 },           { "PT_RTE64", has->rte64 },
         { "PT_DENORM32", has->denorm32 },     { "PT_DENORM64", has->denorm64 },
+        { "PT_FMA", caps->kind != PT2_KIND_CPU },
     };
     pt2_str_add(out, "#version 450\n");
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
@@ -111,6 +114,7 @@ void vk_source(const struct vk_device *d, const struct pt2_kernel *k, struct pt2
     add_facts(d, out);
     pt2_str_add(out, pt2_shader_prelude_glsl);
     pt2_str_add(out, pt2_shader_math_h);
+    pt2_str_add(out, pt2_shader_special_h);
     add_signature(d, k, out);
     const char *body = add_shared(k->text, out);
     pt2_str_add(out, "void main()\n{\n#line 1\n");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Copies between the host and a device: directly where the host reaches the memory, else through one staging buffer, in pieces. */
+ * Copies between the host and a device: directly where the host reaches the memory, else through one staging
+ * buffer, in pieces. */
 #include "vk.h"
 
 #include <stdlib.h>
@@ -34,8 +35,8 @@ void vk_staging_free(struct vk_device *d)
         d->DestroyCommandPool(d->handle, d->staging_pool, NULL);
 }
 
-/* The caller has waited for the launches, so that only their writes must become visible; launches that come later make the copy's
- * visible themselves (exec.c). */
+/* The caller has waited for the launches, so that only their writes must become visible; launches that come later
+ * make the copy's visible themselves (exec.c). */
 static pt2_status record_copy(struct vk_device *d, VkBuffer src, VkBuffer dst, const VkBufferCopy *copy)
 {
     VkCommandBufferBeginInfo begin = { .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
@@ -72,8 +73,8 @@ static pt2_status copy_now(struct vk_device *d, VkBuffer src, VkBuffer dst, cons
 }
 
 /* One of src and dst is NULL. */
-static pt2_status copy_staged(struct vk_device *d, struct pt2_buf *buf, uint64_t offset, const uint8_t *src, uint8_t *dst,
-                              uint64_t size)
+static pt2_status copy_staged(struct vk_device *d, struct pt2_buf *buf, uint64_t offset, const uint8_t *src,
+                              uint8_t *dst, uint64_t size)
 {
     PT2_TRY(open_staging(d));
     for (uint64_t done = 0; done < size;) {

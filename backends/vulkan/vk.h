@@ -2,13 +2,16 @@
  *
  * What the files of the Vulkan backend share. The prefix of everything here is vk_.
  *
- * Thread-safety: objects are independent, but for the device's queue, its memory blocks, its staging buffer and its compiler, each of which
- * has a lock in struct vk_device. No function takes two of them, but for staging, which takes the queue's inside.
+ * Thread-safety: objects are independent, but for the device's queue, its memory blocks, its staging buffer and
+ * its compiler, each of which has a lock in struct vk_device. No function takes two of them, but for staging,
+ * which takes the queue's inside.
  */
 #ifndef PT2_VULKAN_VK_H
 #define PT2_VULKAN_VK_H
 
+#ifndef VK_NO_PROTOTYPES
 #define VK_NO_PROTOTYPES
+#endif
 #include <vulkan/vulkan_core.h>
 
 #include "backend.h"
@@ -30,7 +33,8 @@ struct vk_loader {
     VK_INSTANCE_FUNCTIONS(VK_MEMBER)
 };
 
-/* Opens libvulkan and makes the instance at the first call; it lives as long as the process. NULL: there is none. Thread-safe. */
+/* Opens libvulkan and makes the instance at the first call; it lives as long as the process. NULL: there is none.
+ * Thread-safe. */
 const struct vk_loader *vk_load(void);
 
 /* ---- debug.c: validation layers, for tests (environment PT2_VALIDATE=1) ---- */
@@ -148,7 +152,8 @@ void *vk_buf_map(struct pt2_device *device, struct pt2_buf *buf);
 
 /* ---- transfer.c ---- */
 
-pt2_status vk_buf_write(struct pt2_device *device, struct pt2_buf *buf, uint64_t offset, const void *src, uint64_t size);
+pt2_status vk_buf_write(struct pt2_device *device, struct pt2_buf *buf, uint64_t offset, const void *src,
+                        uint64_t size);
 pt2_status vk_buf_read(struct pt2_device *device, struct pt2_buf *buf, uint64_t offset, void *dst, uint64_t size);
 void vk_staging_free(struct vk_device *d);
 
@@ -181,8 +186,8 @@ struct pt2_program_obj {
     uint64_t points_per_group;
 };
 
-pt2_status vk_compile(struct pt2_device *device, const struct pt2_kernel *const *kernels, int count, const char *cache_dir,
-                      struct pt2_program_obj **out_programs);
+pt2_status vk_compile(struct pt2_device *device, const struct pt2_kernel *const *kernels, int count,
+                      const char *cache_dir, struct pt2_program_obj **out_programs);
 void vk_program_destroy(struct pt2_device *device, struct pt2_program_obj *program);
 void vk_compiler_free(struct vk_device *d); /* saves the pipeline cache */
 /* Kernels that had to be compiled from text in this process, for tests of the cache. */

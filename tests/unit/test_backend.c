@@ -74,8 +74,8 @@ static void test_axpy(void)
     for (int i = 0; i < N + 64; i++)
         y[i] = (float)(i * 3), x[i % N] = (float)(i % N);
     struct pt2_program_obj *p = compile(&k, NULL);
-    struct pt2_buf *bx = new_buf(sizeof x, x), *by = new_buf(sizeof y + dev->desc.caps.buffer_align, NULL), *bz = new_buf(sizeof z, NULL);
     uint64_t at = dev->desc.caps.buffer_align;
+    struct pt2_buf *bx = new_buf(sizeof x, x), *by = new_buf(sizeof y + at, NULL), *bz = new_buf(sizeof z, NULL);
     MUST(T.table->buf_write(dev, by, at, y, sizeof y));
     struct pt2_binding bind[] = { { bx, 0, sizeof x }, { by, at, sizeof y }, { bz, 0, sizeof z } };
     int32_t params[] = { N, 7, 5 };
@@ -128,7 +128,7 @@ static void test_chain(void)
     T.table->buf_destroy(dev, buf[1]);
 }
 
-/* Independent launches between dependent ones, an empty launch that carries an order on, and submissions after each other. */
+/* Independent launches between dependent ones, an empty launch that passes an order on, later submissions. */
 static void test_graph(void)
 {
     enum { N = 3000, WIDE = 16 };
@@ -157,7 +157,8 @@ static void test_graph(void)
     }
     /* Launch WIDE has no points; the second layer's launch 0 is ordered through it alone. */
     uint32_t first = 0, empty = WIDE;
-    l[WIDE] = (struct pt2_launch){ .program = p, .bindings = bind[0], .params = params[0], .deps = &first, .num_deps = 1 };
+    l[WIDE] = (struct pt2_launch){ .program = p, .bindings = bind[0], .params = params[0], .deps = &first,
+                                   .num_deps = 1 };
     l[WIDE + 1].deps = &empty;
     for (int e = 0; e < 3; e++) {
         uint64_t before = point;
@@ -249,7 +250,8 @@ static void test_shared(void)
                                  "    if (l < n) part[l] += part[l + n];\n"
                                  "    BARRIER();\n"
                                  "}\n"
-                                 "if (l == 0 && GROUP_ID() < P(0)) pt_st_i32(b0, GROUP_ID(), part[0] + pt_cvt_f32_i32(other[3]));\n");
+                                 "int s = part[0] + pt_cvt_f32_i32(other[3]);\n"
+                                 "if (l == 0 && GROUP_ID() < P(0)) pt_st_i32(b0, GROUP_ID(), s);\n");
     struct pt2_program_obj *p = compile(&k, NULL);
     int32_t got[GROUPS], params[] = { GROUPS };
     struct pt2_buf *buf = new_buf(sizeof got, NULL);
@@ -321,7 +323,8 @@ static void compile_many(const char *dir, int *out_compilations, double *out_sec
     const struct pt2_kernel *list[N];
     struct pt2_program_obj *programs[N];
     for (int i = 0; i < N; i++) {
-        snprintf(text[i], sizeof text[i], "int i = GLOBAL_ID();\nif (i < 100) pt_st_f32(b0, i, pt_ld_f32(b1, i) + %d.0f);", i);
+        snprintf(text[i], sizeof text[i],
+                 "int i = GLOBAL_ID();\nif (i < 100) pt_st_f32(b0, i, pt_ld_f32(b1, i) + %d.0f);", i);
         k[i] = kernel("cached", 2, f32_rw, 0, text[i]);
         list[i] = &k[i];
     }
@@ -337,7 +340,8 @@ static void compile_many(const char *dir, int *out_compilations, double *out_sec
 static void damage_files(const char *dir)
 {
     char command[300];
-    snprintf(command, sizeof command, "for f in %s/*; do printf x | dd of=$f bs=1 seek=30 conv=notrunc 2>/dev/null; done", dir);
+    snprintf(command, sizeof command,
+             "for f in %s/*; do printf x | dd of=$f bs=1 seek=30 conv=notrunc 2>/dev/null; done", dir);
     CHECK(system(command) == 0);
 }
 
@@ -357,7 +361,8 @@ static void test_cache(void)
     damage_files(dir);
     compile_many(dir, &n, &third);
     CHECK(n == 8 || n < 0);
-    printf("compiling 8 kernels: %.1f ms, cached %.1f ms, damaged cache %.1f ms\n", first * 1e3, second * 1e3, third * 1e3);
+    printf("compiling 8 kernels: %.1f ms, cached %.1f ms, damaged cache %.1f ms\n", first * 1e3, second * 1e3,
+           third * 1e3);
     snprintf(command, sizeof command, "rm -rf %s", dir);
     CHECK(system(command) == 0);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the tests of backends share: choosing a device from the command line (backend name, device number), running one handmade kernel, checks
- * that print both sides. A test without a device exits with 77, which ctest counts as skipped.
+ * What the tests of backends share: choosing a device from the command line (backend name, device number), running
+ * one handmade kernel, checks that print both sides. A test without a device exits with 77, which ctest counts as
+ * skipped.
  */
 #ifndef PT2_TEST_DEVICE_H
 #define PT2_TEST_DEVICE_H
