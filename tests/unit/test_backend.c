@@ -351,7 +351,7 @@ static void test_cache(void)
     int n;
     double first, second, third;
     if (!mkdtemp(dir)) {
-        CHECK(!"mkdtemp");
+        fail_line(__FILE__, __LINE__, "mkdtemp");
         return;
     }
     compile_many(dir, &n, &first);
