@@ -96,7 +96,7 @@ static pt2_status pass_all(struct prepass *p)
         p->depth += (c == '[' || c == '{') - (c == ']' || c == '}');
         if (p->depth > MAX_DEPTH)
             return pt2_fail(PT2_ERR_FORMAT, "JSON nested deeper than %d levels", MAX_DEPTH);
-        if (pass_word(p))
+        if ((c == 'N' || c == 'I' || c == '-') && pass_word(p))
             continue;
         if (c == '-' || (c >= '0' && c <= '9'))
             pass_number(p);

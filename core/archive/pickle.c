@@ -68,7 +68,7 @@ static pt2_status take(machine_t *m, uint64_t n, const uint8_t **out_bytes)
 /* A little-endian number of op->width bytes. */
 static pt2_status take_number(machine_t *m, opcode_t *op, uint64_t *out_value)
 {
-    const uint8_t *b;
+    const uint8_t *b = NULL;
     PT2_TRY(take(m, (uint64_t)op->width, &b));
     *out_value = 0;
     for (int i = 0; i < op->width; i++)
@@ -136,7 +136,7 @@ static void add_items(machine_t *m, uint32_t container, uint32_t first, uint32_t
 
 static pt2_status run_proto(machine_t *m, opcode_t *op)
 {
-    uint64_t version;
+    uint64_t version = 0;
     PT2_TRY(take_number(m, op, &version));
     return version <= 5 ? PT2_OK : pt2_fail(PT2_ERR_UNSUPPORTED, "pickle protocol %d", (int)version);
 }
@@ -161,8 +161,8 @@ static pt2_status run_constant(machine_t *m, opcode_t *op)
 
 static pt2_status run_int(machine_t *m, opcode_t *op)
 {
-    uint64_t v;
-    struct pt2_pickle_object *o;
+    uint64_t v = 0;
+    struct pt2_pickle_object *o = NULL;
     PT2_TRY(take_number(m, op, &v));
     PT2_TRY(push_new(m, PT2_PICKLE_INT, &o));
     o->i = op->width == 4 ? (int64_t)(int32_t)(uint32_t)v : (int64_t)v; /* only the widest is signed */
@@ -172,9 +172,9 @@ static pt2_status run_int(machine_t *m, opcode_t *op)
 /* Two's complement of any length, of which at most 8 bytes may matter. */
 static pt2_status run_long(machine_t *m, opcode_t *op)
 {
-    uint64_t n, v = 0;
-    const uint8_t *b;
-    struct pt2_pickle_object *o;
+    uint64_t n = 0, v = 0;
+    const uint8_t *b = NULL;
+    struct pt2_pickle_object *o = NULL;
     PT2_TRY(take_number(m, op, &n));
     PT2_TRY(take(m, n, &b));
     uint8_t sign = n && b[n - 1] & 0x80 ? 0xff : 0;
@@ -190,9 +190,9 @@ static pt2_status run_long(machine_t *m, opcode_t *op)
 
 static pt2_status run_float(machine_t *m, opcode_t *op)
 {
-    const uint8_t *b;
+    const uint8_t *b = NULL;
     uint64_t v = 0;
-    struct pt2_pickle_object *o;
+    struct pt2_pickle_object *o = NULL;
     (void)op;
     PT2_TRY(take(m, 8, &b));
     for (int i = 0; i < 8; i++)
@@ -204,9 +204,9 @@ static pt2_status run_float(machine_t *m, opcode_t *op)
 
 static pt2_status run_text(machine_t *m, opcode_t *op)
 {
-    uint64_t n;
-    const uint8_t *b;
-    struct pt2_pickle_object *o;
+    uint64_t n = 0;
+    const uint8_t *b = NULL;
+    struct pt2_pickle_object *o = NULL;
     PT2_TRY(take_number(m, op, &n));
     PT2_TRY(take(m, n, &b));
     for (size_t i = 0; op->what == PT2_PICKLE_STRING && i < n;) {
@@ -232,7 +232,7 @@ static pt2_status run_mark(machine_t *m, opcode_t *op)
 
 static pt2_status run_empty(machine_t *m, opcode_t *op)
 {
-    struct pt2_pickle_object *o;
+    struct pt2_pickle_object *o = NULL;
     return push_new(m, (enum pt2_pickle_kind)op->what, &o);
 }
 
@@ -247,7 +247,7 @@ static pt2_status make_tuple(machine_t *m, uint32_t first, uint32_t count)
 
 static pt2_status run_tuple(machine_t *m, opcode_t *op)
 {
-    uint32_t first, count;
+    uint32_t first = 0, count = 0;
     (void)op;
     PT2_TRY(pop_mark(m, &first, &count));
     return make_tuple(m, first, count);
@@ -265,7 +265,7 @@ static pt2_status run_small_tuple(machine_t *m, opcode_t *op)
 /* Items go into a container of the opcode's kind; what is said about unknown objects is dropped. */
 static pt2_status extend(machine_t *m, opcode_t *op, uint32_t first, uint32_t count)
 {
-    uint32_t container;
+    uint32_t container = 0;
     PT2_TRY(top(m, &container));
     enum pt2_pickle_kind kind = object_at(m, container)->kind;
     if (kind == PT2_PICKLE_OPAQUE)
@@ -278,7 +278,7 @@ static pt2_status extend(machine_t *m, opcode_t *op, uint32_t first, uint32_t co
 
 static pt2_status run_extend(machine_t *m, opcode_t *op)
 {
-    uint32_t first, count;
+    uint32_t first = 0, count = 0;
     PT2_TRY(pop_mark(m, &first, &count));
     return extend(m, op, first, count);
 }
@@ -296,7 +296,7 @@ static pt2_status run_append(machine_t *m, opcode_t *op)
 
 static pt2_status memorize(machine_t *m, uint64_t index)
 {
-    uint32_t object;
+    uint32_t object = 0;
     PT2_TRY(top(m, &object));
     if (index >= MAX_OBJECTS)
         return damaged(m, "memo index too large");
@@ -309,7 +309,7 @@ static pt2_status memorize(machine_t *m, uint64_t index)
 
 static pt2_status run_put(machine_t *m, opcode_t *op)
 {
-    uint64_t index;
+    uint64_t index = 0;
     PT2_TRY(take_number(m, op, &index));
     return memorize(m, index);
 }
@@ -322,7 +322,7 @@ static pt2_status run_memoize(machine_t *m, opcode_t *op)
 
 static pt2_status run_get(machine_t *m, opcode_t *op)
 {
-    uint64_t index;
+    uint64_t index = 0;
     PT2_TRY(take_number(m, op, &index));
     if (index >= m->memo.count || m->memo.data[index] == NO_OBJECT)
         return damaged(m, "unknown memo index");
@@ -351,8 +351,8 @@ static pt2_status push_global(machine_t *m, const char *module, size_t module_le
 
 static pt2_status run_global(machine_t *m, opcode_t *op)
 {
-    const char *module, *name;
-    size_t module_len, name_len;
+    const char *module = NULL, *name = NULL;
+    size_t module_len = 0, name_len = 0;
     (void)op;
     PT2_TRY(take_line(m, &module, &module_len));
     PT2_TRY(take_line(m, &name, &name_len));
@@ -361,7 +361,7 @@ static pt2_status run_global(machine_t *m, opcode_t *op)
 
 static pt2_status run_stack_global(machine_t *m, opcode_t *op)
 {
-    uint32_t module, name;
+    uint32_t module = 0, name = 0;
     (void)op;
     PT2_TRY(pop(m, &name));
     PT2_TRY(pop(m, &module));
@@ -373,7 +373,7 @@ static pt2_status run_stack_global(machine_t *m, opcode_t *op)
 
 static pt2_status run_reduce(machine_t *m, opcode_t *op)
 {
-    uint32_t function, args, result;
+    uint32_t function = 0, args = 0, result = 0;
     (void)op;
     PT2_TRY(pop(m, &args));
     PT2_TRY(pop(m, &function));
@@ -385,7 +385,7 @@ static pt2_status run_reduce(machine_t *m, opcode_t *op)
 
 static pt2_status run_persistent(machine_t *m, opcode_t *op)
 {
-    uint32_t id, result;
+    uint32_t id = 0, result = 0;
     (void)op;
     PT2_TRY(pop(m, &id));
     if (m->p->objects.count >= MAX_OBJECTS - 1)
@@ -453,7 +453,7 @@ static const struct opcode opcodes[256] = {
 pt2_status pt2_pickle_parse(struct pt2_arena *arena, const uint8_t *data, size_t size, struct pt2_pickle *out_pickle)
 {
     struct machine m = {.p = out_pickle, .begin = data, .at = data, .end = data + size};
-    const uint8_t *code;
+    const uint8_t *code = NULL;
     *out_pickle = (struct pt2_pickle){.arena = arena};
     pt2_pickle_new(out_pickle, PT2_PICKLE_NONE);
     pt2_pickle_new(out_pickle, PT2_PICKLE_BOOL);

@@ -186,7 +186,7 @@ static pt2_status finish(pt2_status status, struct pt2_program *program, const c
 pt2_status pt2_program_open(const char *path, const char *name, const struct pt2_archive_limits *limits,
                             struct pt2_program **out_program)
 {
-    struct pt2_program *program;
+    struct pt2_program *program = NULL;
     *out_program = NULL;
     PT2_TRY(new_program(path, &program));
     return finish(pt2_file_map(path, program->file), program, name, limits, out_program);
@@ -195,7 +195,7 @@ pt2_status pt2_program_open(const char *path, const char *name, const struct pt2
 pt2_status pt2_program_open_memory(const void *data, size_t size, const char *label, const char *name,
                                    const struct pt2_archive_limits *limits, struct pt2_program **out_program)
 {
-    struct pt2_program *program;
+    struct pt2_program *program = NULL;
     *out_program = NULL;
     PT2_TRY(new_program(label ? label : "<memory>", &program));
     struct pt2_file *file = program->file;

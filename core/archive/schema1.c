@@ -126,7 +126,7 @@ static pt2_status read_constant(struct pt2_load *ld, const struct pt2_at *at, st
 {
     const char *text;
     uint8_t *bytes;
-    uint64_t size;
+    uint64_t size = 0;
     PT2_TRY(pt2_at_text(at, &text));
     PT2_TRY(pt2_file_block(ld->file, strlen(text), &bytes));
     PT2_TRY(decode_base64(text, bytes, &size));

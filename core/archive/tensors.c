@@ -80,7 +80,7 @@ static pt2_status check_dims(struct pt2_load *ld, const struct pt2_stored_tensor
 
 pt2_status pt2_load_view(struct pt2_load *ld, struct pt2_storage *storage, struct pt2_stored_tensor *tensor)
 {
-    bool empty;
+    bool empty = false;
     PT2_TRY(check_dims(ld, tensor, &empty));
     tensor->storage = storage;
     if (empty)

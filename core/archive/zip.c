@@ -211,7 +211,7 @@ static pt2_status read_directory(struct pt2_arena *arena, const struct directory
     zip->records = PT2_NEW_N(arena, struct pt2_zip_record, count);
     for (uint32_t i = 0; i < count; i++) {
         struct pt2_zip_record *r = &zip->records[zip->num_records];
-        size_t used;
+        size_t used = 0;
         *r = (struct pt2_zip_record){.index = i};
         PT2_TRY(read_entry(arena, zip, d, zip->data + d->offset + done, d->size - done, r, &used));
         done += used;
@@ -230,7 +230,7 @@ static pt2_status read_directory(struct pt2_arena *arena, const struct directory
 pt2_status pt2_zip_open(struct pt2_arena *arena, struct pt2_file *file, const uint8_t *data, size_t size,
                         uint64_t *inflate_left, struct pt2_zip *out_zip)
 {
-    struct directory d;
+    struct directory d = {0};
     *out_zip = (struct pt2_zip){.file = file, .data = data, .size = size, .inflate_left = inflate_left};
     PT2_TRY(read_end(data, size, &d));
     return read_directory(arena, &d, out_zip);
