@@ -561,7 +561,6 @@ const struct pt2_op_row pt2_ops_pointwise[] = {
     { "aten.atan2", lower_float_binary, PT2_E_ATAN2 },
     { "aten.arctan2", lower_float_binary, PT2_E_ATAN2 },
     { "aten.hypot", lower_float_binary, PT2_E_HYPOT },
-    { "aten.nextafter", lower_float_binary, PT2_E_NEXTAFTER },
     { "aten.copysign", lower_float_binary, PT2_E_COPYSIGN },
     { "aten.xlogy", lower_xlogy, PT2_E_LOG },
     { "aten.special_xlogy", lower_xlogy, PT2_E_LOG },

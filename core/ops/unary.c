@@ -2,7 +2,6 @@
  * Elementwise functions of one tensor: elementary functions, rounding, signs and tests. */
 #include "ops/complex.h"
 #include "ops/pointwise.h"
-#include "ops/special.h"
 
 /* ---- functions that one expression operator computes ---- */
 
@@ -293,14 +292,6 @@ static void lower_logit(struct pt2_lower *L)
     op_pw_return(L, &p, ex_log(E, ex_div(E, x, ex_nsub(E, 1, x))));
 }
 
-static void lower_i0(struct pt2_lower *L)
-{
-    struct op_pw p;
-    op_pw_open(L, &p, OP_FLOAT, 1, "self");
-    op_pw_real(L, &p);
-    op_pw_return(L, &p, op_ex_i0(L->E, p.v[0]));
-}
-
 /* ---- frexp: x = mantissa * 2^exponent, mantissa in [0.5, 1) ---- */
 
 /* 0 and what is not finite keep their value, with exponent 0. */
@@ -376,8 +367,6 @@ const struct pt2_op_row pt2_ops_unary[] = {
     { "aten.rad2deg", lower_deg2rad, 1 },
     { "aten.logit", lower_logit, 0 },
     { "aten.special_logit", lower_logit, 0 },
-    { "aten.i0", lower_i0, 0 },
-    { "aten.special_i0", lower_i0, 0 },
     { "aten.frexp", lower_frexp, 0 },
     { 0 },
 };
