@@ -35,7 +35,6 @@ struct pt2_program_obj {
 struct pt2_exec {
     struct pt2_arena arena;
     struct ref_call *calls; /* arena, and what they point to */
-    const char **labels;    /* arena */
     struct pt2_timing *timings; /* arena; NULL: not timed */
     uint32_t count;
 };
@@ -208,7 +207,6 @@ static pt2_status exec_create(struct pt2_device *device, const struct pt2_launch
         return pt2_fail(PT2_ERR_NOMEM, "reference: no memory for an executable");
     e->count = count;
     e->calls = PT2_NEW_N(&e->arena, struct ref_call, count);
-    e->labels = PT2_NEW_N(&e->arena, const char *, count);
     e->timings = timed ? PT2_NEW_N(&e->arena, struct pt2_timing, count) : NULL;
     for (uint32_t i = 0; i < count; i++) {
         const struct pt2_launch *l = &launches[i];
@@ -217,7 +215,6 @@ static pt2_status exec_create(struct pt2_device *device, const struct pt2_launch
         e->calls[i] = (struct ref_call){ .program = p, .points = l->points,
                                          .views = views_of(&e->arena, p->kernel, l->bindings),
                                          .params = pt2_arena_copy(&e->arena, l->params, params) };
-        e->labels[i] = l->label ? pt2_arena_strdup(&e->arena, l->label) : NULL;
     }
     return PT2_OK;
 }
@@ -253,8 +250,6 @@ static pt2_status submit(struct pt2_device *device, struct pt2_exec *exec, uint6
     for (uint32_t i = 0; i < exec->count && status == PT2_OK; i++) {
         uint64_t begin = exec->timings ? now() : 0;
         status = run_call(d->pool, &exec->calls[i]);
-        if (status != PT2_OK && exec->labels[i])
-            (void)pt2_note(status, "%s", exec->labels[i]);
         if (exec->timings)
             exec->timings[i] = (struct pt2_timing){ i, begin, now() };
     }

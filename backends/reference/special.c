@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Functions that C has not, in double.
  *
- *   erfinv    Giles' approximation, then Newton steps on erf or erfc
+ *   erfinv    Giles' approximation, then Newton steps on erf or log erfc
  *   digamma   recurrence up to x >= 10, then the asymptotic series; reflection below 0
  *   igamma    series, continued fraction (Lentz), or for large a Gauss-Legendre quadrature (Numerical Recipes 6.2)
  *   zeta      Hurwitz zeta by Euler-Maclaurin, as Cephes has it
@@ -34,10 +34,12 @@ double ref_erfinv(double x)
         return x;
     double w = -log((1 - a) * (1 + a));
     double r = a * (w < 5 ? horner(w - 2.5, 9, near) : horner(sqrt(w) - 3, 9, far));
-    for (int i = 0; i < 3; i++) {
-        double error = a < 0.5 ? erf(r) - a : (1 - a) - erfc(r); /* 1 - a is exact there */
-        double step = error * 0.5 * sqrt(pi) * exp(r * r);
-        r -= step / (1 + r * step);
+    for (int i = 0; i < 4; i++) {
+        double slope = 2 / sqrt(pi) * exp(-r * r);
+        if (a < 0.5)
+            r -= (erf(r) - a) / slope;
+        else /* 1 - a is exact there */
+            r += (log(erfc(r)) - log(1 - a)) * erfc(r) / slope;
     }
     return copysign(r, x);
 }

@@ -266,7 +266,7 @@ static void test_floats(void **state)
     near(eval_float(PT2_E_ROUND, PT2_F32, 2.5, nan), 2, 0);
     near(eval_float(PT2_E_ERFINV, PT2_F64, 0.5, nan), 0.47693627620446987, 1e-15);
     near(eval_float(PT2_E_ERFINV, PT2_F64, -0.9999, nan), -2.7510639057120607, 1e-14);
-    near(eval_float(PT2_E_ERFINV, PT2_F64, 1 - 1e-15, nan), 5.6758637394385, 1e-3);
+    near(eval_float(PT2_E_ERFINV, PT2_F64, 1 - 1e-15, nan), 5.6759157397447126, 1e-12);
     near(eval_float(PT2_E_ERFINV, PT2_F32, 1, nan), inf, 0);
     near(eval_float(PT2_E_DIGAMMA, PT2_F64, 1, nan), -0.57721566490153286, 1e-14);
     near(eval_float(PT2_E_DIGAMMA, PT2_F64, -1.5, nan), 0.70315664064524319, 1e-13);
