@@ -44,9 +44,11 @@ static void test_many_buffers(void)
     enum { N = 3000 };
     static struct pt2_buf *bufs[N];
     for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < N; i++)
+        for (int i = 0; i < N; i++) {
+            int data[250] = { i };
             if (!bufs[i])
-                bufs[i] = new_buf(4 + (uint64_t)(i % 50) * 20, &i);
+                bufs[i] = new_buf(4 + (uint64_t)(i % 50) * 20, data);
+        }
         for (int i = 0; i < N; i++) {
             int got = -1;
             MUST(T.table->buf_read(dev, bufs[i], 0, &got, 4));
