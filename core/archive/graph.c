@@ -211,7 +211,9 @@ static pt2_status read_node(struct pt2_scope *scope, const struct pt2_at *at, st
     node->target = pt2_load_target(scope->ld, text);
     PT2_TRY(maybe_text(at, "name", &text));
     node->name = *text ? pt2_load_intern(scope->ld, text) : NULL;
-    PT2_NOTE(read_node_parts(scope, at, node), "node %.100s", node->name ? node->name : node->target);
+    pt2_status status = read_node_parts(scope, at, node);
+    if (status != PT2_OK) /* with the outermost nodes, as deep nesting would fill the message */
+        return scope->depth < 3 ? pt2_note(status, "node %.100s", node->name ? node->name : node->target) : status;
     if (!node->name)
         node->name = fallback_name(node);
     return PT2_OK;
