@@ -8,10 +8,7 @@ include(CMakePackageConfigHelpers)
 install(TARGETS pt2gpu EXPORT pt2gpu-targets)
 install(FILES core/pt2gpu.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
-set(PT2_REQUIRES "libzip libcjson")
-if(PT2_VULKAN)
-    string(APPEND PT2_REQUIRES " shaderc")
-endif()
+set(PT2_REQUIRES "libzip libcjson ${PT2_SHADERC_PC_REQUIRES}")
 configure_file(cmake/pt2gpu.pc.in pt2gpu.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/pt2gpu.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
