@@ -28,4 +28,7 @@ struct op_lib_out {
 void op_library(struct pt2_lower *L, enum pt2_library library, bool flag0, bool flag1, int num_args, pt2_t *const *args,
                 int num_outs, const struct op_lib_out *outs, pt2_t **results);
 
+/* Singular values of a batch of matrices, descending: [..., min(m, n)]. For norms. */
+pt2_t *op_singular_values(struct pt2_lower *L, pt2_t *a);
+
 #endif
