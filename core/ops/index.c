@@ -272,7 +272,8 @@ static void lower_index(struct pt2_lower *L)
     pt2_t *x = op_tensor(L, "self"), **list;
     struct pt2_indexing ix;
     pt2_ex index[PT2_MAX_RANK];
-    op_indexing(L, x, op_tensors(L, "indices", &list), list, 0, &ix);
+    int n = op_tensors(L, "indices", &list);
+    op_indexing(L, x, n, list, 0, &ix);
     if (ix.out_rank != op_out_rank(L, 0))
         op_fail(L, PT2_ERR_FORMAT, "the result has %d dimensions", ix.out_rank);
     pt2_ex *shape = op_out_shape(L, 0);
@@ -286,7 +287,8 @@ static void lower_masked_index(struct pt2_lower *L)
     pt2_t *x = op_tensor(L, "self"), *mask = op_tensor(L, "mask"), **list;
     struct pt2_indexing ix;
     pt2_ex index[PT2_MAX_RANK];
-    op_indexing(L, x, op_tensors(L, "indices", &list), list, -1, &ix);
+    int n = op_tensors(L, "indices", &list);
+    op_indexing(L, x, n, list, -1, &ix);
     pt2_ex *at = op_vars(L, ix.out_rank, ix.out_shape);
     op_indexing_at(L, &ix, at, true, index);
     pt2_ex inside = op_at_bcast(L, mask, ix.out_rank, at);

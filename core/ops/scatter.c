@@ -263,7 +263,8 @@ static void lower_masked_index_put(struct pt2_lower *L)
     pt2_t *x = op_tensor(L, "self"), *mask = op_tensor(L, "mask"), *values = op_tensor(L, "values"), **list;
     struct pt2_indexing ix;
     pt2_ex index[PT2_MAX_RANK];
-    op_indexing(L, x, op_tensors(L, "indices", &list), list, -1, &ix);
+    int n = op_tensors(L, "indices", &list);
+    op_indexing(L, x, n, list, -1, &ix);
     pt2_ex *at = op_vars(L, ix.out_rank, ix.out_shape);
     op_indexing_at(L, &ix, at, true, index);
     struct pt2_complex v = to_complex(L, op_elem_bcast(L, values, ix.out_rank, at), x->dtype);

@@ -148,7 +148,8 @@ void pt2_lower_ranges(struct pt2_lower *L)
 {
     for (uint32_t k = 0; k < L->program->num_ranges; k++) {
         const struct pt2_symbol_range *r = &L->program->ranges[k];
-        struct pt2_symbol *s = &L->E->symbols.data[pt2_symbol(L->E, r->name)];
+        int id = pt2_symbol(L->E, r->name); /* may move the table */
+        struct pt2_symbol *s = &L->E->symbols.data[id];
         s->lo = r->lo < -PT2_INF ? -PT2_INF : r->lo;
         s->hi = r->hi > PT2_INF ? PT2_INF : r->hi;
         if (r->name[0] == 's' && s->lo < 0)
