@@ -71,11 +71,26 @@ typedef ulong pt_u64;
 #define pt_cvt_u64_u32(x) ((uint)(x))
 #define pt_cvt_u64_i64(x) ((long)(x))
 #define pt_cvt_u64_f32(x) ((float)(x))
-#define pt_cvt_f32_i32(x) ((int)(x))
-#define pt_cvt_f32_u32(x) ((uint)(long)(x))
-#define pt_cvt_f32_i64(x) ((long)(x))
-/* Negative numbers wrap, as they do where PyTorch runs. */
-static ulong pt_cvt_f32_u64(float x) { return x < 9223372036854775808.0f ? (ulong)(long)x : (ulong)x; }
+/* Out of range and NaN: the smallest integer, which is what PyTorch gets on x86. A bare cast would be undefined, and
+ * compilers drop stores of what is undefined. Negative numbers become unsigned by wrapping. */
+#define PT_FLOAT_TO_INT(T, S)                                                                                         \
+    static int pt_cvt_##S##_i32(T x)                                                                                  \
+    {                                                                                                                 \
+        return x >= (T)-2147483648.0f && x < (T)2147483648.0f ? (int)x : INT_MIN;                                     \
+    }                                                                                                                 \
+    static long pt_cvt_##S##_i64(T x)                                                                                 \
+    {                                                                                                                 \
+        return x >= (T)-9223372036854775808.0f && x < (T)9223372036854775808.0f ? (long)x : LONG_MIN;                 \
+    }                                                                                                                 \
+    static uint pt_cvt_##S##_u32(T x) { return (uint)pt_cvt_##S##_i64(x); }                                           \
+    static ulong pt_cvt_##S##_u64(T x)                                                                                \
+    {                                                                                                                 \
+        if (x < (T)9223372036854775808.0f)                                                                            \
+            return (ulong)pt_cvt_##S##_i64(x);                                                                        \
+        return x < (T)18446744073709551616.0f ? (ulong)x : 0;                                                         \
+    }
+
+PT_FLOAT_TO_INT(float, f32)
 
 /* ---- loads and stores ---- */
 
@@ -246,11 +261,8 @@ PT_FLOAT_MATH(double, f64)
 #define pt_cvt_u64_f64(x) ((double)(x))
 #define pt_cvt_f32_f64(x) ((double)(x))
 #define pt_cvt_f64_bool(x) ((x) != 0.0)
-#define pt_cvt_f64_i32(x) ((int)(x))
-#define pt_cvt_f64_u32(x) ((uint)(long)(x))
-#define pt_cvt_f64_i64(x) ((long)(x))
 #define pt_cvt_f64_f32(x) ((float)(x))
-static ulong pt_cvt_f64_u64(double x) { return x < 9223372036854775808.0 ? (ulong)(long)x : (ulong)x; }
+PT_FLOAT_TO_INT(double, f64)
 static double pt_pow_f64(double x, double y) { return pow(x, y); }
 static double pt_erf_f64(double x) { return erf(x); }
 static double pt_erfc_f64(double x) { return erfc(x); }
