@@ -3,6 +3,7 @@
  * keys and positions; order statistics are loads at computed ranks, and unique elements are those that differ from
  * their neighbour. */
 #include "ops/data.h"
+#include "ops/internal.h"
 
 #include <math.h>
 
@@ -280,6 +281,18 @@ static pt2_t *run_starts(struct pt2_lower *L, const struct unique *u)
     return op_map(L, PT2_BOOL, 1, &u->n, pt2_or(E, pt2_eq(E, j, zero), differs));
 }
 
+/* The number of runs. Some releases declare it in another dimension than the right one (or one dimension too many), so
+ * the symbol is looked for in all. */
+static pt2_ex unique_size(struct pt2_lower *L, pt2_ex count)
+{
+    int rank = op_out_rank(L, 0);
+    pt2_ex *shape = op_out_shape(L, 0);
+    for (int d = 0; d < rank; d++)
+        if (shape[d]->op == PT2_E_SYM && L->E->symbols.data[shape[d]->i].name[0] == 'u')
+            return op_bind_size(L, count, 0, d);
+    return op_item(L, count, -1);
+}
+
 /* A result that was not asked for may be declared empty. */
 static void unique_result(struct pt2_lower *L, int k, pt2_t *t)
 {
@@ -299,14 +312,18 @@ static void unique_results(struct pt2_lower *L, const struct unique *u)
     pt2_t *starts = run_starts(L, u), *ranks = op_rank_true(L, starts);
     pt2_ex j = pt2_var(E, 0, u->n), one = pt2_int(E, PT2_I64, 1), shape[PT2_MAX_RANK], index[PT2_MAX_RANK];
     pt2_ex count = pt2_cast(E, PT2_IDX, op_at(L, op_count_true(L, starts), NULL));
-    pt2_ex size = op_bind_size(L, count, 0, u->dim);
+    pt2_ex size = unique_size(L, count);
     pt2_t *firsts = op_positions(L, starts, size, -1, 0);
     memcpy(shape, u->x->shape, sizeof *shape * (size_t)u->x->rank);
     shape[u->dim] = size;
     pt2_ex *at = op_vars(L, u->x->rank, shape);
     memcpy(index, at, sizeof *at * (size_t)u->x->rank);
     index[u->dim] = row_at(L, u, op_index_at(L, firsts, &at[u->dim], u->n));
-    op_result(L, 0, op_pick(L, u->x, u->x->rank, shape, index, NULL, op_number(L, u->x->dtype, 0)));
+    pt2_t *values = op_pick(L, u->x, u->x->rank, shape, index, NULL, op_number(L, u->x->dtype, 0));
+    if (op_out_rank(L, 0) != values->rank)
+        L->priv->slots[L->node->outs[0]->index].tensor = values; /* the file's rank is wrong: no op_result */
+    else
+        op_result(L, 0, values);
     pt2_t *nth = op_map(L, PT2_I64, 1, &u->n, pt2_sub(E, op_at(L, ranks, &j), one));
     pt2_ex slot = op_index_at(L, nth, &j, size);
     pt2_t *zero = op_full(L, PT2_I64, 1, &size, pt2_int(E, PT2_I64, 0));
