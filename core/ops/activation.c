@@ -250,7 +250,6 @@ const struct pt2_op_row pt2_ops_activation[] = {
     { "aten.hardswish", lower_formula, F_HARDSWISH },
     { "aten.hardsigmoid", lower_formula, F_HARDSIGMOID },
     { "aten.leaky_relu", lower_formula, F_LEAKY_RELU },
-    { "aten.rrelu", lower_formula, F_RRELU },
     { "aten.rrelu_with_noise", lower_formula, F_RRELU },
     { "aten.hardshrink", lower_formula, F_HARDSHRINK },
     { "aten.softshrink", lower_formula, F_SOFTSHRINK },

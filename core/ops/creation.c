@@ -179,6 +179,8 @@ static void lower_vander(struct pt2_lower *L)
     pt2_t *x = op_tensor(L, "x");
     int rank = op_out_rank(L, 0);
     pt2_ex *v = out_vars(L), *shape = op_out_shape(L, 0);
+    if (x->rank == 0)
+        x = op_unsqueeze(L, x, 0);
     if (rank != x->rank + 1 || !pt2_is_const(shape[rank - 1]) || shape[rank - 1]->i > 256)
         op_fail(L, PT2_ERR_UNSUPPORTED, "a Vandermonde matrix of this size");
     pt2_dtype t = op_out_dtype(L, 0);

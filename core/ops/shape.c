@@ -228,10 +228,16 @@ static pt2_ex padded_index(struct pt2_exprs *E, int mode, pt2_ex j, pt2_ex size)
     pt2_ex zero = pt2_idx(E, 0), last = pt2_addi(E, size, -1);
     if (mode == PAD_REPLICATE)
         return pt2_max(E, zero, pt2_min(E, j, last));
-    if (mode == PAD_CIRCULAR)
-        return pt2_floormod(E, j, size);
     pt2_ex low = pt2_max(E, j, pt2_muli(E, j, -1)), over = pt2_sub(E, last, low); /* |j|; then mirror at the last */
     return pt2_sub(E, last, pt2_max(E, over, pt2_muli(E, over, -1)));
+}
+
+/* Circular padding wraps around what negative padding leaves. */
+static pt2_ex circular_index(struct pt2_exprs *E, pt2_ex i, pt2_ex left, pt2_ex right, pt2_ex size)
+{
+    pt2_ex zero = pt2_idx(E, 0), first = pt2_max(E, pt2_muli(E, left, -1), zero);
+    pt2_ex left_over = pt2_sub(E, pt2_sub(E, size, first), pt2_max(E, pt2_muli(E, right, -1), zero));
+    return pt2_add(E, first, pt2_floormod(E, pt2_sub(E, i, pt2_max(E, left, zero)), left_over));
 }
 
 static void lower_padded(struct pt2_lower *L, int mode, struct pt2_complex value)
@@ -251,7 +257,9 @@ static void lower_padded(struct pt2_lower *L, int mode, struct pt2_complex value
         pt2_ex j = pt2_sub(E, v[d], pad[k]);
         if (mode == PAD_CONSTANT)
             inside = pt2_and(E, inside, pt2_and(E, pt2_le(E, zero, j), pt2_lt(E, j, t->shape[d])));
-        index[d] = mode == PAD_CONSTANT ? j : padded_index(E, mode, j, t->shape[d]);
+        index[d] = mode == PAD_CONSTANT ? j
+                 : mode == PAD_CIRCULAR ? circular_index(E, v[d], pad[k], pad[k + 1], t->shape[d])
+                                        : padded_index(E, mode, j, t->shape[d]);
     }
     for (int d = 0; d < t->rank; d++)
         if (mode == PAD_CONSTANT && pt2_is_int(t->shape[d], 0)) {
