@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs a folder of exported models on devices and prints a table: the largest error as a share of the largest output.
+
+    run_zoo.py PT2GPU FOLDER [--devices reference,lavapipe,...] [--only REGEX] [--check] [--timeout S]
+
+FOLDER holds NAME.pt2 with NAME.npz: inputs in_0, ... and the results that PyTorch gave, out_0, ... Fails when a model does
+not run, or differs by more than 1e-4 (integers: at all). --check also compares every kernel with the reference backend.
+"""
+import argparse
+import glob
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import compare
+import devices
+import numpy as np
+
+SHARE = 1e-4
+
+
+def error(got, want):
+    """The largest difference as a share of the largest stored magnitude; infinite where something else differs."""
+    if got.shape != want.shape or got.dtype != want.dtype:
+        return float("inf")
+    if want.dtype.kind not in "fc":
+        return 0.0 if np.array_equal(got, want) else float("inf")
+    g, w = compare.widened(got), compare.widened(want)
+    differ = ~compare.within(g, w, 0, 0)
+    if not differ.any():
+        return 0.0
+    with np.errstate(all="ignore"):
+        worst = np.abs(g - w)[differ].max() / np.abs(w[np.isfinite(w)]).max()
+    return float(worst) if np.isfinite(worst) else float("inf")
+
+
+def call(args, device, timeout):
+    try:
+        return subprocess.run(args, capture_output=True, text=True, errors="replace", timeout=timeout,
+                              env=device.environment())
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(args, -1, "", f"no result after {timeout:.0f} s")
+
+
+def run(pt2gpu, model, device, timeout, check):
+    """(largest error, '') or (None, what went wrong)"""
+    golden, backend = model[:-4] + ".npz", "--backend=" + device.backend
+    with tempfile.TemporaryDirectory() as folder:
+        out = os.path.join(folder, "out.npz")
+        process = call([pt2gpu, "run", model, backend, "--input", golden, "--output", out], device, timeout)
+        if process.returncode:
+            return None, f"status {process.returncode}: " + (process.stderr.strip().splitlines() or [""])[-1]
+        with np.load(out) as got, np.load(golden) as want:
+            names = [k for k in want.files if k.startswith("out_")]
+            missing = [k for k in names if k not in got.files]
+            if missing:
+                return None, f"no {missing}"
+            worst = max([error(got[k], want[k]) for k in names], default=0.0)
+    if check:
+        process = call([pt2gpu, "check", model, backend, "--input", golden], device, timeout)
+        if process.returncode:
+            return None, f"check: status {process.returncode}: " + " ".join((process.stdout + process.stderr).split())
+    return worst, "" if worst <= SHARE else "differs"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pt2gpu")
+    parser.add_argument("folder")
+    parser.add_argument("--devices", default="reference,lavapipe,swiftshader,pocl,intel")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--timeout", type=float, default=600)
+    a = parser.parse_args()
+    found = [devices.find(name, a.pt2gpu) for name in a.devices.split(",")]
+    found = [d for d in found if not d.missing or print(f"without {d.name}: {d.missing}")]
+    models = [m for m in sorted(glob.glob(os.path.join(a.folder, "*.pt2"))) if re.search(a.only, os.path.basename(m))]
+    print(f"{'model':<24}" + "".join(f"{d.name:>13}" for d in found), flush=True)
+    failed = []
+    for model in models:
+        name = os.path.basename(model)[:-4]
+        print(f"{name:<24}", end="", flush=True)
+        for device in found:
+            worst, wrong = run(os.path.abspath(a.pt2gpu), model, device, a.timeout, a.check)
+            print(f"{'-' if worst is None else f'{worst:.1e}':>13}", end="", flush=True)
+            if wrong:
+                failed.append(f"{name} on {device.name}: {wrong}")
+        print()
+    print("\n".join(failed))
+    sys.exit(1 if failed or not models else 0)
+
+
+if __name__ == "__main__":
+    main()
