@@ -4,8 +4,9 @@
 
     run_zoo.py PT2GPU FOLDER [--devices reference,lavapipe,...] [--only REGEX] [--check] [--timeout S]
 
-FOLDER holds NAME.pt2 with NAME.npz: inputs in_0, ... and the results that PyTorch gave, out_0, ... Fails when a model does
-not run, or differs by more than 1e-4 (integers: at all). --check also compares every kernel with the reference backend.
+FOLDER holds NAME.pt2 with NAME.npz: inputs in_0, ... and the results that PyTorch gave, out_0, ... Fails when a model
+does not run, or differs by more than 1e-4 (integers: at all). --check also compares every kernel with the reference
+backend.
 """
 import argparse
 import glob
