@@ -247,7 +247,9 @@ PT_INLINE pt_i64 pt_floormod_i64(pt_i64 a, pt_i64 b)
 }
 PT_INLINE pt_i64 pt_floordiv_i64(pt_i64 a, pt_i64 b)
 {
-    return pt_truncdiv_i64(pt_sub_i64(a, pt_floormod_i64(a, b)), b);
+    pt_i64 r = pt_rem_i64(a, b), q = pt_truncdiv_i64(a, b), zero = pt_lit_i64(0, 0u);
+    bool off = pt_ne_i64(r, zero) && pt_lt_i64(r, zero) != pt_lt_i64(b, zero);
+    return off ? pt_sub_i64(q, pt_lit_i64(0, 1u)) : q;
 }
 #endif
 
@@ -328,17 +330,17 @@ PT_INLINE float pt_random(int seed, int counter)
  * interval is given with each. */
 
 /* Horner: a + x (b + x (c + ...)). */
-#define PT_POLY2(x, a, b) ((a) + (x) * (b))
-#define PT_POLY3(x, a, b, c) ((a) + (x) * PT_POLY2(x, b, c))
-#define PT_POLY4(x, a, b, c, d) ((a) + (x) * PT_POLY3(x, b, c, d))
-#define PT_POLY5(x, a, b, c, d, e) ((a) + (x) * PT_POLY4(x, b, c, d, e))
-#define PT_POLY6(x, a, b, c, d, e, f) ((a) + (x) * PT_POLY5(x, b, c, d, e, f))
-#define PT_POLY7(x, a, b, c, d, e, f, g) ((a) + (x) * PT_POLY6(x, b, c, d, e, f, g))
-#define PT_POLY8(x, a, b, c, d, e, f, g, h) ((a) + (x) * PT_POLY7(x, b, c, d, e, f, g, h))
-#define PT_POLY9(x, a, b, c, d, e, f, g, h, i) ((a) + (x) * PT_POLY8(x, b, c, d, e, f, g, h, i))
-#define PT_POLY10(x, a, b, c, d, e, f, g, h, i, j) ((a) + (x) * PT_POLY9(x, b, c, d, e, f, g, h, i, j))
-#define PT_POLY11(x, a, b, c, d, e, f, g, h, i, j, k) ((a) + (x) * PT_POLY10(x, b, c, d, e, f, g, h, i, j, k))
-#define PT_POLY12(x, a, b, c, d, e, f, g, h, i, j, k, l) ((a) + (x) * PT_POLY11(x, b, c, d, e, f, g, h, i, j, k, l))
+#define PT_POLY2(x, a, b) pt_fma_f32(x, b, a)
+#define PT_POLY3(x, a, b, c) pt_fma_f32(x, PT_POLY2(x, b, c), a)
+#define PT_POLY4(x, a, b, c, d) pt_fma_f32(x, PT_POLY3(x, b, c, d), a)
+#define PT_POLY5(x, a, b, c, d, e) pt_fma_f32(x, PT_POLY4(x, b, c, d, e), a)
+#define PT_POLY6(x, a, b, c, d, e, f) pt_fma_f32(x, PT_POLY5(x, b, c, d, e, f), a)
+#define PT_POLY7(x, a, b, c, d, e, f, g) pt_fma_f32(x, PT_POLY6(x, b, c, d, e, f, g), a)
+#define PT_POLY8(x, a, b, c, d, e, f, g, h) pt_fma_f32(x, PT_POLY7(x, b, c, d, e, f, g, h), a)
+#define PT_POLY9(x, a, b, c, d, e, f, g, h, i) pt_fma_f32(x, PT_POLY8(x, b, c, d, e, f, g, h, i), a)
+#define PT_POLY10(x, a, b, c, d, e, f, g, h, i, j) pt_fma_f32(x, PT_POLY9(x, b, c, d, e, f, g, h, i, j), a)
+#define PT_POLY11(x, a, b, c, d, e, f, g, h, i, j, k) pt_fma_f32(x, PT_POLY10(x, b, c, d, e, f, g, h, i, j, k), a)
+#define PT_POLY12(x, a, b, c, d, e, f, g, h, i, j, k, l) pt_fma_f32(x, PT_POLY11(x, b, c, d, e, f, g, h, i, j, k, l), a)
 
 /* x * 2^n for |n| <= 250, rounded once also where the result is subnormal. */
 PT_INLINE float pt_scale_f32(float x, int n)
@@ -440,11 +442,16 @@ PT_INLINE float pt_rem_f32(float a, float b)
     return pt_bits_i32_f32(sign | (r < 0x800000 ? r : r + ((eb - shift - 1) << 23)));
 }
 #endif
+/* A remainder whose sign is not the divisor's; on bits, since comparisons may take subnormals for zero. */
+PT_INLINE bool pt_rem_is_off_f32(float r, float b)
+{
+    return !pt_iszero_f32(r) && (pt_bits_f32_i32(r) ^ pt_bits_f32_i32(b)) < 0;
+}
 #ifndef PT_HAVE_FLOORMOD_F32
 PT_INLINE float pt_floormod_f32(float a, float b)
 {
     PT_PRECISE float r = pt_rem_f32(a, b);
-    return !pt_iszero_f32(r) && (r < 0.0f) != (b < 0.0f) ? r + b : r;
+    return pt_rem_is_off_f32(r, b) && !pt_isnan_f32(r) ? r + b : r;
 }
 #endif
 #ifndef PT_HAVE_FLOORDIV_F32
@@ -458,7 +465,7 @@ PT_INLINE float pt_floordiv_f32(float a, float b)
     if (pt_isnan_f32(r))
         return r;
     PT_PRECISE float q = pt_quotient_f32(a - r, b);
-    if (!pt_iszero_f32(r) && (r < 0.0f) != (b < 0.0f))
+    if (pt_rem_is_off_f32(r, b))
         q = q - 1.0f;
     if (pt_iszero_f32(q))
         return pt_copysign_f32(0.0f, pt_bits_i32_f32(pt_bits_f32_i32(a) ^ pt_bits_f32_i32(b)));
@@ -633,8 +640,8 @@ PT_INLINE float pt_pow_f32(float x, float y)
         return a == 1.0f ? 1.0f : (a > 1.0f) == (y > 0.0f) ? y * y : 0.0f;
     bool odd = pt_is_odd_f32(y);
     if (pt_iszero_f32(x) || pt_isinf_f32(x))
-        r = pt_iszero_f32(x) == (y < 0.0f) ? pt_inf_f32() : 0.0f;
-    else if (x < 0.0f && pt_trunc_f32(y) != y)
+        r = pt_iszero_f32(x) == (pt_bits_f32_i32(y) < 0) ? pt_inf_f32() : 0.0f;
+    else if (pt_bits_f32_i32(x) < 0 && pt_trunc_f32(y) != y)
         return pt_nan_f32();
     else
         r = pt_pow_positive_f32(pt_bits_i32_f32(pt_bits_f32_i32(x) & 0x7fffffff), y);
@@ -827,6 +834,11 @@ PT_INLINE float pt_atan_f32(float x)
 }
 #endif
 #ifndef PT_HAVE_ATAN2_F32
+/* 2^60 times a small positive float that is given as bits; of subnormals too, where the driver flushes them. */
+PT_INLINE float pt_raise_f32(int bits)
+{
+    return bits < 0x800000 ? pt_cvt_i32_f32(bits) * 1.61558713e-27f : pt_bits_i32_f32(bits) * 1.15292150e18f;
+}
 PT_INLINE float pt_atan2_f32(float y, float x)
 {
     int iy = pt_bits_f32_i32(y) & 0x7fffffff, ix = pt_bits_f32_i32(x) & 0x7fffffff;
@@ -834,8 +846,11 @@ PT_INLINE float pt_atan2_f32(float y, float x)
     if (max(ix, iy) > 0x7f800000)
         return pt_nan_f32();
     /* Division is trusted between 2^-126 and 2^126 only. */
-    int e = max(ix, iy) > 0x71800000 ? -60 : max(ix, iy) < 0x0d800000 ? 60 : 0, apart = (iy >> 23) - (ix >> 23);
-    float n = pt_scale_f32(pt_bits_i32_f32(iy), e), d = pt_scale_f32(pt_bits_i32_f32(ix), e), a;
+    bool tiny = max(ix, iy) < 0x20000000;
+    float down = max(ix, iy) > 0x60000000 ? 8.67361738e-19f : 1.0f, a;
+    float n = tiny ? pt_raise_f32(iy) : pt_bits_i32_f32(iy) * down;
+    float d = tiny ? pt_raise_f32(ix) : pt_bits_i32_f32(ix) * down;
+    int apart = (iy >> 23) - (ix >> 23);
     if (iy == 0 || (apart < -30 && left))
         a = 0.0f;
     else if (iy == 0x7f800000 && ix == 0x7f800000)

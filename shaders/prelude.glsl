@@ -37,10 +37,10 @@ spirv_execution_mode(extensions = ["SPV_KHR_float_controls"], capabilities = [44
 #define GROUP_ID() int(gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x)
 #define LOCAL_ID() int(gl_LocalInvocationID.x)
 #define GLOBAL_ID() (GROUP_ID() * LOCAL_SIZE + LOCAL_ID())
-#define BARRIER() { groupMemoryBarrier(); barrier(); }
+#define BARRIER() do { groupMemoryBarrier(); barrier(); } while (false)
 
 /* What math.h is written in. */
-#define PT_PRECISE precise
+#define PT_PRECISE /* the backend makes everything so */
 #define PT_INLINE
 #define pt_clz_u32(x) (31 - findMSB(x))
 uint pt_mulhi_u32(uint a, uint b)
@@ -79,7 +79,11 @@ uint pt_mulhi_u32(uint a, uint b)
 #define pt_cvt_i32_f32(x) float(x)
 #define pt_cvt_u32_bool(x) ((x) != 0u)
 #define pt_cvt_u32_i32(x) int(x)
-#define pt_cvt_u32_f32(x) float(x)
+/* SwiftShader rounds the large ones wrongly. */
+float pt_cvt_u32_f32(uint x)
+{
+    return int(x) < 0 ? float(int((x >> 1) | (x & 1u))) * 2.0f : float(int(x));
+}
 #define pt_cvt_f32_bool(x) ((floatBitsToInt(x) & 0x7fffffff) != 0)
 #define pt_cvt_f32_i32(x) int(x)
 #define pt_cvt_f32_u32(x) uint(x)
@@ -333,40 +337,91 @@ uvec2 pt_cvt_f64_u64(double x)
 #define pt_sqrt_f64(x) sqrt(x)
 #define pt_rsqrt_f64(x) (1.0lf / sqrt(x))
 #define pt_fma_f64(a, b, c) ((a) * (b) + (c))
+#define pt_isnan_f64(x) pt_isnan_words(unpackDouble2x32(x))
+#define pt_truncdiv_f64(a, b) trunc((a) / (b))
 #define pt_ld_f64(b, i) (b[i])
-#define pt_st_f64(b, i, v) { b[i] = v; }
+#define pt_st_f64(b, i, v) b[i] = v
+bool pt_isnan_words(uvec2 w)
+{
+    uint hi = w.y & 0x7fffffffu;
+    return hi > 0x7ff00000u || (hi == 0x7ff00000u && w.x != 0u);
+}
+double pt_copysign_f64(double x, double s)
+{
+    uvec2 a = unpackDouble2x32(x), b = unpackDouble2x32(s);
+    return packDouble2x32(uvec2(a.x, (a.y & 0x7fffffffu) | (b.y & 0x80000000u)));
+}
+double pt_min_f64(double a, double b)
+{
+    return pt_isnan_f64(a) ? a : pt_isnan_f64(b) ? b : b < a ? b : a;
+}
+double pt_max_f64(double a, double b)
+{
+    return pt_isnan_f64(a) ? a : pt_isnan_f64(b) ? b : a < b ? b : a;
+}
+/* Long division, bit by bit: every step is exact. */
+double pt_rem_f64(double a, double b)
+{
+    double r = abs(a), d = abs(b), t = d;
+    if (pt_isnan_f64(a) || pt_isnan_f64(b) || d == 0.0lf || r == pt_inf_f64())
+        return pt_nan_f64();
+    while (t <= r * 0.5lf)
+        t *= 2.0lf;
+    while (r >= d) {
+        r = r >= t ? r - t : r;
+        t *= 0.5lf;
+    }
+    return pt_copysign_f64(r, a);
+}
+double pt_floormod_f64(double a, double b)
+{
+    double r = pt_rem_f64(a, b);
+    return r != 0.0lf && (r < 0.0lf) != (b < 0.0lf) ? r + b : r;
+}
+/* c10::div_floor_floating */
+double pt_floordiv_f64(double a, double b)
+{
+    if (b == 0.0lf)
+        return a / b;
+    double r = pt_rem_f64(a, b), q = (a - r) / b, f = floor(q);
+    if (r != 0.0lf && (r < 0.0lf) != (b < 0.0lf)) {
+        q -= 1.0lf;
+        f = floor(q);
+    }
+    return q == 0.0lf ? pt_copysign_f64(0.0lf, a / b) : q - f > 0.5lf ? f + 1.0lf : f;
+}
 #endif
 
 /* ---- memory ---- */
 
 #define pt_ld_f32(b, i) (b[i])
-#define pt_st_f32(b, i, v) { b[i] = v; }
+#define pt_st_f32(b, i, v) b[i] = v
 #define pt_ld_i32(b, i) (b[i])
-#define pt_st_i32(b, i, v) { b[i] = v; }
+#define pt_st_i32(b, i, v) b[i] = v
 #define pt_ld_u32(b, i) (b[i])
-#define pt_st_u32(b, i, v) { b[i] = v; }
-#define pt_st_i64(b, i, v) { b[i] = v; }
-#define pt_st_u64(b, i, v) { b[i] = v; }
+#define pt_st_u32(b, i, v) b[i] = v
+#define pt_st_i64(b, i, v) b[i] = v
+#define pt_st_u64(b, i, v) b[i] = v
 
 /* Raw bytes and halves, as uint. A word that other invocations store to is changed by two atomics, each of which leaves
  * their bits alone. */
 #if PT_STORAGE8
 #define pt_ld_byte(b, i) uint(b[i])
-#define pt_st_byte(b, i, v) { b[i] = uint8_t(v); }
+#define pt_st_byte(b, i, v) b[i] = uint8_t(v)
 #else
 #define pt_ld_byte(b, i) ((b[uint(i) >> 2] >> ((uint(i) & 3u) << 3)) & 0xffu)
 #define pt_st_byte(b, i, v) \
-    { uint pt_k = uint(i), pt_s = (pt_k & 3u) << 3, pt_v = ((v) & 0xffu) << pt_s; \
-      atomicAnd(b[pt_k >> 2], ~(0xffu << pt_s)); atomicOr(b[pt_k >> 2], pt_v); }
+    do { uint pt_k = uint(i), pt_s = (pt_k & 3u) << 3, pt_v = ((v) & 0xffu) << pt_s; \
+         atomicAnd(b[pt_k >> 2], ~(0xffu << pt_s)); atomicOr(b[pt_k >> 2], pt_v); } while (false)
 #endif
 #if PT_STORAGE16
 #define pt_ld_half(b, i) uint(b[i])
-#define pt_st_half(b, i, v) { b[i] = uint16_t(v); }
+#define pt_st_half(b, i, v) b[i] = uint16_t(v)
 #else
 #define pt_ld_half(b, i) ((b[uint(i) >> 1] >> ((uint(i) & 1u) << 4)) & 0xffffu)
 #define pt_st_half(b, i, v) \
-    { uint pt_k = uint(i), pt_s = (pt_k & 1u) << 4, pt_v = ((v) & 0xffffu) << pt_s; \
-      atomicAnd(b[pt_k >> 1], ~(0xffffu << pt_s)); atomicOr(b[pt_k >> 1], pt_v); }
+    do { uint pt_k = uint(i), pt_s = (pt_k & 1u) << 4, pt_v = ((v) & 0xffffu) << pt_s; \
+         atomicAnd(b[pt_k >> 1], ~(0xffffu << pt_s)); atomicOr(b[pt_k >> 1], pt_v); } while (false)
 #endif
 
 #define pt_ld_bool(b, i) (pt_ld_byte(b, i) != 0u)

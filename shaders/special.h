@@ -158,7 +158,7 @@ PT_INLINE float pt_digamma_f32(float x)
 {
     if (pt_isnan_f32(x) || pt_bits_f32_i32(x) == 0x7f800000)
         return x;
-    if (pt_iszero_f32(x))
+    if ((pt_bits_f32_i32(x) & 0x7fffffff) < 0x800000)
         return pt_copysign_f32(pt_inf_f32(), -x);
     if (x > 0.0f)
         return pt_digamma_positive_f32(x);

@@ -281,7 +281,7 @@ void vk_exec_destroy(struct pt2_device *device, struct pt2_exec *exec)
 
 /* ---- times ---- */
 
-/* A launch may be stamped as begun while it waits at its barrier: it begins when the epochs before its own have ended. */
+/* A launch may be stamped as begun while it waits at its barrier: it begins when the older epochs have ended. */
 static void correct_begins(const struct pt2_exec *exec, struct pt2_timing *timings)
 {
     uint64_t done = 0, newest = 0; /* ends of the older epochs, of all launches so far */

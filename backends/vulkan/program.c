@@ -51,7 +51,8 @@ static pt2_status run_shaderc(struct vk_device *d, const struct pt2_str *text, c
     if (!options)
         return pt2_fail(PT2_ERR_NOMEM, "no memory for shaderc");
     shaderc_compile_options_set_target_env(options, shaderc_target_env_vulkan, shaderc_env_version_vulkan_1_1);
-    shaderc_compile_options_set_optimization_level(options, shaderc_optimization_level_performance);
+    /* Not optimised: see prune.c. */
+    shaderc_compile_options_set_optimization_level(options, shaderc_optimization_level_zero);
     shaderc_compilation_result_t result =
         shaderc_compile_into_spv(compiler, text->data, text->len, shaderc_compute_shader, name, "main", options);
     pt2_status status = take_result(result, out);
@@ -59,7 +60,7 @@ static pt2_status run_shaderc(struct vk_device *d, const struct pt2_str *text, c
         shaderc_result_release(result);
     shaderc_compile_options_release(options);
     atomic_fetch_add(&compilations, 1);
-    return status;
+    return status == PT2_OK ? vk_forbid_contraction(out) : status;
 }
 
 static pt2_status get_spirv(struct vk_device *d, const struct pt2_kernel *k, const char *cache_dir,

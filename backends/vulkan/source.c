@@ -8,8 +8,6 @@
 
 #include <ctype.h>
 
-extern const char pt2_shader_prelude_glsl[], pt2_shader_math_h[], pt2_shader_special_h[];
-
 bool vk_pushes_params(const struct vk_device *d, int num_params)
 {
     return (uint32_t)num_params * 4 <= d->has.max_params_bytes;
@@ -111,13 +109,14 @@ static void add_body(const char *text, struct pt2_str *out)
 
 void vk_source(const struct vk_device *d, const struct pt2_kernel *k, struct pt2_str *out)
 {
+    struct pt2_str main = { 0 };
+    add_signature(d, k, &main);
+    const char *body = add_shared(k->text, &main);
+    pt2_str_add(&main, "void main()\n{\n#line 1\n");
+    add_body(body, &main);
+    pt2_str_add(&main, "\n}\n");
     add_facts(d, out);
-    pt2_str_add(out, pt2_shader_prelude_glsl);
-    pt2_str_add(out, pt2_shader_math_h);
-    pt2_str_add(out, pt2_shader_special_h);
-    add_signature(d, k, out);
-    const char *body = add_shared(k->text, out);
-    pt2_str_add(out, "void main()\n{\n#line 1\n");
-    add_body(body, out);
-    pt2_str_add(out, "\n}\n");
+    vk_add_library(pt2_str_text(&main), out);
+    pt2_str_add_n(out, main.data, main.len);
+    pt2_str_free(&main);
 }

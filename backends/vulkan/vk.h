@@ -164,12 +164,21 @@ void vk_source(const struct vk_device *d, const struct pt2_kernel *k, struct pt2
 /* Whether its params are push constants; else they are a buffer behind the others. */
 bool vk_pushes_params(const struct vk_device *d, int num_params);
 
-/* ---- cache.c ---- */
-
 struct vk_spirv {
     uint32_t *words; /* owned (malloc) */
     size_t size;     /* bytes */
 };
+
+/* ---- exact.c ---- */
+
+pt2_status vk_forbid_contraction(struct vk_spirv *s);
+
+/* ---- prune.c ---- */
+
+/* Appends those parts of the prelude, math.h and special.h that a kernel's text needs. Thread-safe. */
+void vk_add_library(const char *kernel, struct pt2_str *out);
+
+/* ---- cache.c ---- */
 
 /* Files that are missing or damaged count as absent. Failing to write is no error: a cache is never needed. */
 bool vk_cache_get(const char *dir, const uint64_t key[2], const char *suffix, void **out_data, size_t *out_size);
