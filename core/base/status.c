@@ -27,8 +27,12 @@ pt2_status pt2_note(pt2_status status, const char *fmt, ...)
     va_start(ap, fmt);
     int n = vsnprintf(message, sizeof message, fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof message)
-        snprintf(message + n, sizeof message - (size_t)n, ": %s", old);
+    if (n < 0 || (size_t)n + 3 > sizeof message)
+        return status; /* the note alone fills the record */
+    memcpy(message + n, ": ", 2);
+    size_t room = sizeof message - (size_t)n - 3, len = strlen(old);
+    memcpy(message + n + 2, old, len < room ? len : room);
+    message[(size_t)n + 2 + (len < room ? len : room)] = 0;
     return status;
 }
 

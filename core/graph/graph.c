@@ -126,8 +126,9 @@ struct pt2_value *pt2_node_sort(struct pt2_graph *g, struct pt2_value *keys, boo
 
 void pt2_node_item(struct pt2_graph *g, pt2_ex body, int symbol)
 {
+    struct pt2_value *v = pt2_node_map(g, PT2_I64, 0, NULL, pt2_cast(&g->module->exprs, PT2_I64, body));
     struct pt2_node *n = pt2_node_new(g, PT2_NODE_ITEM, 0);
-    n->body = body;
+    n->base = v;
     n->symbol = symbol;
 }
 

@@ -65,19 +65,19 @@ struct pt2_node {
     bool state;             /* INPUT: its memory belongs to the session and may be overwritten */
     const void *data;       /* CONST: borrowed from the mapped file or arena, dense row-major */
 
-    pt2_ex body;            /* MAP, REDUCE, SCAN, SCATTER (the update), ITEM (PT2_IDX), CALL (bool): scalar expression */
+    pt2_ex body;            /* MAP, REDUCE, SCAN, SCATTER (the update): scalar expression */
     enum pt2_reduce_op op;  /* REDUCE, SCAN, SCATTER */
     int num_axes;           /* REDUCE: reduced axes, VAR rank…; SCATTER: axes of the update space, VAR 0… */
     pt2_ex *axes;           /* their extents */
     int axis;               /* SCAN: the scanned output axis */
     bool reverse;           /* SCAN: from the end; SORT: descending */
 
-    struct pt2_value *base; /* SCATTER; SORT: keys */
+    struct pt2_value *base; /* SCATTER; SORT: keys; ITEM: 0-d int64; CALL: 0-d bool, true: graphs[0] */
     pt2_ex *index;          /* SCATTER: one per dimension of base, over VAR 0… of the update space */
     pt2_ex cond;            /* SCATTER: bool, update only where true; NULL: always */
     bool distinct;          /* SCATTER: no two updates touch one element */
 
-    int symbol;             /* ITEM: bound to body; LOOP: the iteration number */
+    int symbol;             /* ITEM: bound to the value; LOOP: the iteration number */
 
     int num_args;           /* LIBRARY, CUSTOM, CALL, LOOP: operands */
     struct pt2_value **args;

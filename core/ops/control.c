@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: MIT
+ * Higher-order operators: branches become CALL nodes, loops LOOP nodes, wrappers are inlined. Their sub-graphs are lowered by the same driver,
+ * into graphs of their own, with the operands as inputs. */
+#include "ops/control.h"
+#include "ops/internal.h"
+
+#include <stdio.h>
+
+/* ---- sub-graphs ---- */
+
+struct pt2_graph *op_graph_begin(struct pt2_lower *L, const char *name, struct pt2_graph **out_outer)
+{
+    *out_outer = L->g;
+    L->g = pt2_graph_new(L->m, pt2_arena_printf(L->arena, "%s_%u", name, L->m->graphs.count));
+    return L->g;
+}
+
+void op_graph_end(struct pt2_lower *L, struct pt2_graph *outer)
+{
+    for (uint32_t k = 0; k < L->g->nodes.count; k++)
+        if (!L->g->nodes.data[k]->origin)
+            L->g->nodes.data[k]->origin = L->node;
+    L->g = outer;
+}
+
+pt2_t *op_graph_input(struct pt2_lower *L, pt2_t *like)
+{
+    pt2_ex shape[PT2_MAX_RANK + 1];
+    int rank = like->rank;
+    pt2_dtype dtype = like->dtype;
+    memcpy(shape, like->shape, (size_t)rank * sizeof *shape);
+    if (pt2_dtype_is_complex(dtype)) {
+        shape[rank++] = pt2_idx(L->E, 2);
+        dtype = pt2_dtype_real(dtype);
+    }
+    return op_of_value(L, like->dtype, pt2_node_input(L->g, dtype, rank, shape, "operand"));
+}
+
+void op_graph_output(struct pt2_lower *L, pt2_t *t)
+{
+    pt2_push(L->arena, &L->g->outputs, op_value(L, t));
+}
+
+/* ---- operands ---- */
+
+struct operands {
+    struct pt2_slot *list; /* tensors, scalars or None */
+    int count;
+};
+
+static void add_operand(struct pt2_lower *L, struct operands *o, const struct pt2_arg *a)
+{
+    if (a->kind == PT2_ARG_LIST) {
+        for (uint32_t k = 0; k < a->num_items; k++)
+            add_operand(L, o, &a->items[k]);
+        return;
+    }
+    o->list[o->count++] = pt2_lower_arg(L, a);
+}
+
+static uint32_t count_operands(const struct pt2_arg *a)
+{
+    uint32_t n = a->kind == PT2_ARG_LIST ? 0 : 1;
+    for (uint32_t k = 0; k < a->num_items; k++)
+        n += count_operands(&a->items[k]);
+    return n;
+}
+
+/* Arguments first … of the node, lists flattened. */
+static struct operands operands_from(struct pt2_lower *L, uint32_t first, uint32_t end)
+{
+    struct operands o = { NULL, 0 };
+    uint32_t n = 0;
+    for (uint32_t k = first; k < end; k++)
+        n += count_operands(&L->node->args[k]);
+    o.list = PT2_NEW_N(L->arena, struct pt2_slot, n);
+    for (uint32_t k = first; k < end; k++)
+        add_operand(L, &o, &L->node->args[k]);
+    return o;
+}
+
+static const struct pt2_arg *positional(struct pt2_lower *L, uint32_t k)
+{
+    if (k >= L->node->num_args)
+        op_fail(L, PT2_ERR_FORMAT, "operand %u is missing", k);
+    return &L->node->args[k];
+}
+
+static const struct pt2_pgraph *graph_arg(struct pt2_lower *L, uint32_t k)
+{
+    const struct pt2_arg *a = positional(L, k);
+    if (a->kind != PT2_ARG_GRAPH)
+        op_fail(L, PT2_ERR_FORMAT, "operand %u is not a graph", k);
+    return a->graph;
+}
+
+static void expect_inputs(struct pt2_lower *L, const struct pt2_pgraph *pg, int n)
+{
+    if ((int)pg->num_inputs != n)
+        op_fail(L, PT2_ERR_FORMAT, "sub-graph %s takes %u operands, %d are passed", pg->name, pg->num_inputs, n);
+}
+
+/* The slot of a graph output: a value of the graph, or a literal. */
+static struct pt2_slot output_slot(struct pt2_lower *L, const struct pt2_slot *slots, const struct pt2_arg *a)
+{
+    struct pt2_slot s = { NULL, NULL };
+    if (a->kind == PT2_ARG_VALUE)
+        return slots[a->value->index];
+    if (a->kind == PT2_ARG_INT)
+        s.scalar = pt2_idx(L->E, a->i);
+    else if (a->kind == PT2_ARG_FLOAT)
+        s.scalar = pt2_num(L->E, PT2_F64, a->f);
+    else if (a->kind == PT2_ARG_BOOL)
+        s.scalar = pt2_int(L->E, PT2_BOOL, a->i);
+    return s;
+}
+
+/* Lowers `pg` in place, its inputs being `in`; leaves its outputs in `out`. */
+static void inline_graph(struct pt2_lower *L, const struct pt2_pgraph *pg, const struct pt2_slot *in, struct pt2_slot *out)
+{
+    struct pt2_slot *slots = PT2_NEW_N(L->arena, struct pt2_slot, pg->num_values);
+    for (uint32_t k = 0; k < pg->num_inputs; k++)
+        slots[pg->inputs[k]->index] = in[k];
+    pt2_lower_nodes(L, pg, slots);
+    for (uint32_t k = 0; k < pg->num_outputs; k++)
+        out[k] = output_slot(L, slots, &pg->outputs[k]);
+}
+
+static pt2_t *slot_tensor(struct pt2_lower *L, struct pt2_slot s)
+{
+    if (s.tensor)
+        return s.tensor;
+    if (!s.scalar)
+        op_fail(L, PT2_ERR_UNSUPPORTED, "a sub-graph with a result that is neither tensor nor number");
+    pt2_dtype t = s.scalar->dtype == PT2_IDX ? PT2_I64 : (pt2_dtype)s.scalar->dtype;
+    return op_full(L, t, 0, NULL, pt2_cast(L->E, (int)t, s.scalar));
+}
+
+static void set_result(struct pt2_lower *L, uint32_t k, struct pt2_slot s)
+{
+    if (k >= L->node->num_outs)
+        return;
+    if (s.tensor)
+        op_result(L, (int)k, s.tensor);
+    else if (s.scalar)
+        op_result_scalar(L, (int)k, s.scalar);
+}
+
+/* ---- a sub-graph as a graph of its own ---- */
+
+struct region_inputs {
+    struct pt2_slot *slots;  /* inside: what each program input is */
+    struct pt2_value **args; /* outside: the tensors passed, by graph input */
+    int num_args;
+};
+
+/* Tensors become graph inputs; scalars that depend on sizes only are the same expression inside; scalars that depend on data are passed as 0-d
+ * tensors and read there. Values are computed outside first. */
+static void prepare_args(struct pt2_lower *L, struct operands o, struct region_inputs *r)
+{
+    r->slots = PT2_NEW_N(L->arena, struct pt2_slot, o.count);
+    r->args = PT2_NEW_N(L->arena, struct pt2_value *, o.count);
+    for (int k = 0; k < o.count; k++) {
+        r->slots[k] = o.list[k];
+        if (!o.list[k].tensor && o.list[k].scalar && (o.list[k].scalar->has & PT2_HAS_LOAD))
+            r->slots[k].tensor = slot_tensor(L, o.list[k]);
+        if (r->slots[k].tensor)
+            r->args[r->num_args++] = op_value(L, r->slots[k].tensor);
+    }
+}
+
+static struct pt2_slot inner_slot(struct pt2_lower *L, struct pt2_slot outer)
+{
+    if (!outer.tensor)
+        return outer;
+    struct pt2_slot s = { op_graph_input(L, outer.tensor), NULL };
+    if (outer.scalar) { /* a number that was passed as a tensor */
+        s.scalar = op_at(L, s.tensor, NULL);
+        if (outer.scalar->dtype == PT2_IDX)
+            s.scalar = pt2_cast(L->E, PT2_IDX, s.scalar);
+        s.tensor = NULL;
+    }
+    return s;
+}
+
+/* Every body must leave its operands alone: PyTorch does not export loops that write them. */
+static void expect_unwritten(struct pt2_lower *L, const struct pt2_slot *in, int n)
+{
+    for (int k = 0; k < n; k++)
+        if (in[k].tensor && in[k].tensor->store->written)
+            op_fail(L, PT2_ERR_UNSUPPORTED, "a sub-graph that writes into its operand %d", k);
+}
+
+static struct pt2_graph *lower_graph(struct pt2_lower *L, const struct pt2_pgraph *pg, const struct pt2_slot *outer, int n,
+                                     struct pt2_slot *out)
+{
+    struct pt2_graph *saved, *g;
+    expect_inputs(L, pg, n);
+    g = op_graph_begin(L, pg->name, &saved);
+    struct pt2_slot *in = PT2_NEW_N(L->arena, struct pt2_slot, n);
+    for (int k = 0; k < n; k++)
+        in[k] = inner_slot(L, outer[k]);
+    inline_graph(L, pg, in, out);
+    expect_unwritten(L, in, n);
+    for (uint32_t k = 0; k < pg->num_outputs; k++) {
+        out[k].tensor = slot_tensor(L, out[k]);
+        op_graph_output(L, out[k].tensor);
+    }
+    op_graph_end(L, saved);
+    return g;
+}
+
+static struct pt2_node *control_node(struct pt2_lower *L, enum pt2_kind kind, const struct region_inputs *r, uint32_t num_outs)
+{
+    struct pt2_node *n = pt2_node_new(L->g, kind, (int)num_outs);
+    n->args = r->args;
+    n->num_args = r->num_args;
+    n->symbol = -1;
+    return n;
+}
+
+/* Results of a control node have the dtypes and shapes of the program's metadata where it has them: sizes in a branch may be the branch's own. */
+static pt2_t *control_result(struct pt2_lower *L, struct pt2_node *n, int k, pt2_t *like)
+{
+    pt2_ex shape[PT2_MAX_RANK + 1];
+    int rank = like->rank;
+    pt2_dtype dtype = like->dtype;
+    memcpy(shape, like->shape, (size_t)rank * sizeof *shape);
+    if (pt2_dtype_is_complex(dtype)) {
+        shape[rank++] = pt2_idx(L->E, 2);
+        dtype = pt2_dtype_real(dtype);
+    }
+    return op_of_value(L, like->dtype, pt2_node_out(L->g, n, k, dtype, rank, shape));
+}
+
+/* A tensor result that the program declares as a number is read back as one. */
+static void return_result(struct pt2_lower *L, uint32_t k, pt2_t *t)
+{
+    if (k >= L->node->num_outs)
+        return;
+    if (L->node->outs[k]->kind == PT2_VALUE_INT) {
+        op_result_scalar(L, (int)k, op_item(L, pt2_cast(L->E, PT2_IDX, op_at(L, t, NULL)), (int)k));
+    } else if (L->node->outs[k]->kind == PT2_VALUE_FLOAT || L->node->outs[k]->kind == PT2_VALUE_BOOL) {
+        op_result_scalar(L, (int)k, op_at(L, t, NULL));
+    } else {
+        op_result(L, (int)k, t);
+    }
+}
+
+/* ---- cond ---- */
+
+static void inline_branch(struct pt2_lower *L, const struct pt2_pgraph *pg, struct operands o)
+{
+    struct pt2_slot *out = PT2_NEW_N(L->arena, struct pt2_slot, pg->num_outputs);
+    expect_inputs(L, pg, o.count);
+    inline_graph(L, pg, o.list, out);
+    for (uint32_t k = 0; k < pg->num_outputs; k++)
+        set_result(L, k, out[k]);
+}
+
+static void lower_cond(struct pt2_lower *L)
+{
+    struct pt2_slot pred = pt2_lower_arg(L, positional(L, 0));
+    const struct pt2_pgraph *yes = graph_arg(L, 1), *no = graph_arg(L, 2);
+    struct operands o = operands_from(L, 3, L->node->num_args);
+    struct region_inputs r = { 0 };
+    if (pred.scalar && pt2_is_const(pred.scalar)) {
+        inline_branch(L, pred.scalar->i ? yes : no, o);
+        return;
+    }
+    if (yes->num_outputs != no->num_outputs)
+        op_fail(L, PT2_ERR_FORMAT, "branches have %u and %u results", yes->num_outputs, no->num_outputs);
+    pt2_t *p = op_convert(L, slot_tensor(L, pred), PT2_BOOL);
+    struct pt2_value *base = op_value(L, op_reshape(L, p, 0, NULL));
+    prepare_args(L, o, &r);
+    struct pt2_slot *a = PT2_NEW_N(L->arena, struct pt2_slot, yes->num_outputs);
+    struct pt2_slot *b = PT2_NEW_N(L->arena, struct pt2_slot, no->num_outputs);
+    struct pt2_graph *g0 = lower_graph(L, yes, r.slots, o.count, a), *g1 = lower_graph(L, no, r.slots, o.count, b);
+    struct pt2_node *n = control_node(L, PT2_NODE_CALL, &r, yes->num_outputs);
+    n->base = base;
+    n->graphs[0] = g0;
+    n->graphs[1] = g1;
+    for (uint32_t k = 0; k < yes->num_outputs; k++)
+        return_result(L, k, control_result(L, n, (int)k, a[k].tensor));
+}
+
+/* ---- while_loop ---- */
+
+static void lower_while(struct pt2_lower *L)
+{
+    const struct pt2_pgraph *cond = graph_arg(L, 0), *body = graph_arg(L, 1);
+    struct operands carried = operands_from(L, 2, 3), o = operands_from(L, 2, L->node->num_args);
+    struct region_inputs r = { 0 };
+    if ((int)body->num_outputs != carried.count)
+        op_fail(L, PT2_ERR_FORMAT, "the body has %u results for %d carried values", body->num_outputs, carried.count);
+    for (int k = 0; k < carried.count; k++) /* a carried number changes from turn to turn: always a tensor */
+        if (!o.list[k].tensor)
+            o.list[k].tensor = slot_tensor(L, o.list[k]);
+    prepare_args(L, o, &r);
+    struct pt2_slot *out = PT2_NEW_N(L->arena, struct pt2_slot, body->num_outputs), test[1];
+    if (cond->num_outputs != 1)
+        op_fail(L, PT2_ERR_FORMAT, "the condition has %u results", cond->num_outputs);
+    struct pt2_graph *gb = lower_graph(L, body, r.slots, o.count, out), *gc = lower_graph(L, cond, r.slots, o.count, test);
+    struct pt2_node *n = control_node(L, PT2_NODE_LOOP, &r, body->num_outputs);
+    n->graphs[0] = gb;
+    n->graphs[1] = gc;
+    n->num_carried = carried.count;
+    for (int k = 0; k < carried.count; k++)
+        return_result(L, (uint32_t)k, control_result(L, n, k, r.slots[k].tensor));
+}
+
+/* ---- counted loops: map, scan, recurrent networks ---- */
+
+void op_loop(struct pt2_lower *L, pt2_ex trips, int num_carried, pt2_t **carried, int num_others, pt2_t *const *others,
+             op_loop_body *body, void *ctx)
+{
+    struct region_inputs r = { 0 };
+    struct pt2_graph *saved;
+    int total = num_carried + num_others;
+    pt2_t **inner = PT2_NEW_N(L->arena, pt2_t *, total);
+    r.args = PT2_NEW_N(L->arena, struct pt2_value *, total);
+    for (int k = 0; k < total; k++)
+        r.args[r.num_args++] = op_value(L, k < num_carried ? carried[k] : others[k - num_carried]);
+    int symbol = pt2_symbol(L->E, pt2_arena_printf(L->arena, "turn%u", L->m->graphs.count));
+    L->E->symbols.data[symbol].lo = 0;
+    L->E->symbols.data[symbol].hi = trips->hi > 0 ? trips->hi - 1 : 0;
+    struct pt2_graph *g = op_graph_begin(L, "loop", &saved);
+    for (int k = 0; k < total; k++)
+        inner[k] = op_graph_input(L, k < num_carried ? carried[k] : others[k - num_carried]);
+    body(L, ctx, pt2_sym(L->E, symbol), inner, inner + num_carried);
+    for (int k = 0; k < num_carried; k++)
+        op_graph_output(L, inner[k]);
+    op_graph_end(L, saved);
+    struct pt2_node *n = control_node(L, PT2_NODE_LOOP, &r, (uint32_t)num_carried);
+    n->graphs[0] = g;
+    n->num_carried = num_carried;
+    n->trips = trips;
+    n->symbol = symbol;
+    for (int k = 0; k < num_carried; k++)
+        carried[k] = control_result(L, n, k, carried[k]);
+}
+
+/* map and scan share one body: row `turn` of each stacked operand goes in, rows of the stacked results come out. */
+struct stacked {
+    const struct pt2_pgraph *graph;
+    int num_carried, num_stacked, num_rest, num_results;
+    struct pt2_slot *rest;   /* scalars among the other operands, NULL tensors where they are passed */
+    bool reverse;
+    pt2_ex trips;
+};
+
+static pt2_t *row(struct pt2_lower *L, pt2_t *t, pt2_ex turn)
+{
+    return op_select(L, t, 0, turn);
+}
+
+static pt2_t *with_row(struct pt2_lower *L, pt2_t *stack, pt2_ex turn, pt2_t *value)
+{
+    pt2_t *copy = pt2_tensor_new(L, stack->dtype, stack->rank, stack->shape);
+    copy->store = pt2_store_new(L, stack->store->cur);
+    op_write(L, op_select(L, copy, 0, turn), value);
+    return copy;
+}
+
+/* Carried here: the graph's carry, then the stacked results. */
+static void stacked_body(struct pt2_lower *L, void *ctx, pt2_ex turn, pt2_t **carried, pt2_t *const *others)
+{
+    struct stacked *s = ctx;
+    int n = s->num_carried + s->num_stacked + s->num_rest;
+    struct pt2_slot *in = PT2_NEW_N(L->arena, struct pt2_slot, n);
+    struct pt2_slot *out = PT2_NEW_N(L->arena, struct pt2_slot, s->graph->num_outputs);
+    pt2_ex at = s->reverse ? pt2_sub(L->E, pt2_addi(L->E, s->trips, -1), turn) : turn;
+    for (int k = 0; k < s->num_carried; k++)
+        in[k].tensor = carried[k];
+    for (int k = 0; k < s->num_stacked; k++)
+        in[s->num_carried + k].tensor = row(L, others[k], at);
+    for (int k = 0; k < s->num_rest; k++) {
+        in[s->num_carried + s->num_stacked + k] = s->rest[k];
+        if (s->rest[k].tensor)
+            in[s->num_carried + s->num_stacked + k].tensor = others[s->num_stacked + k];
+    }
+    inline_graph(L, s->graph, in, out);
+    for (int k = 0; k < s->num_results; k++)
+        carried[s->num_carried + k] = with_row(L, carried[s->num_carried + k], at, slot_tensor(L, out[s->num_carried + k]));
+    for (int k = 0; k < s->num_carried; k++)
+        carried[k] = op_clone(L, slot_tensor(L, out[k]));
+}
+
+static pt2_t *as_tensor(struct pt2_lower *L, struct pt2_slot s)
+{
+    return s.tensor ? s.tensor : slot_tensor(L, s);
+}
+
+static void run_stacked(struct pt2_lower *L, struct stacked *s, struct operands init, struct operands xs, struct operands rest)
+{
+    int nc = s->num_carried + s->num_results, no = s->num_stacked + s->num_rest;
+    pt2_t **carried = PT2_NEW_N(L->arena, pt2_t *, nc), **others = PT2_NEW_N(L->arena, pt2_t *, no);
+    for (int k = 0; k < init.count; k++)
+        carried[k] = op_clone(L, as_tensor(L, init.list[k]));
+    for (int k = 0; k < s->num_results; k++) {
+        int out = s->num_carried + k;
+        pt2_dtype t = op_out_dtype(L, out);
+        pt2_ex zero = pt2_int(L->E, (int)pt2_dtype_compute(pt2_dtype_real(t)), 0);
+        carried[out] = op_full(L, t, op_out_rank(L, out), op_out_shape(L, out), zero);
+    }
+    for (int k = 0; k < xs.count; k++)
+        others[k] = as_tensor(L, xs.list[k]);
+    s->rest = PT2_NEW_N(L->arena, struct pt2_slot, rest.count);
+    for (int k = 0; k < rest.count; k++) {
+        s->rest[k] = rest.list[k];
+        others[s->num_stacked + k] = rest.list[k].tensor ? rest.list[k].tensor : as_tensor(L, rest.list[k]);
+    }
+    op_loop(L, s->trips, nc, carried, no, others, stacked_body, s);
+    for (int k = 0; k < nc; k++)
+        return_result(L, (uint32_t)k, carried[k]);
+}
+
+static pt2_ex trips_of(struct pt2_lower *L, struct operands xs)
+{
+    if (xs.count == 0 || !xs.list[0].tensor || xs.list[0].tensor->rank == 0)
+        op_fail(L, PT2_ERR_FORMAT, "nothing to iterate over");
+    return xs.list[0].tensor->shape[0];
+}
+
+/* map_impl(graph, mapped tensors, other operands) */
+static void lower_map(struct pt2_lower *L)
+{
+    const struct pt2_pgraph *g = graph_arg(L, 0);
+    struct operands none = { NULL, 0 }, xs = operands_from(L, 1, 2), rest = operands_from(L, 2, L->node->num_args);
+    struct stacked s = { .graph = g, .num_stacked = xs.count, .num_rest = rest.count, .num_results = (int)g->num_outputs };
+    expect_inputs(L, g, xs.count + rest.count);
+    s.trips = trips_of(L, xs);
+    run_stacked(L, &s, none, xs, rest);
+}
+
+/* scan(graph, init, xs, additional); torch 2.6: scan(graph, init, xs, dim, reverse, additional) */
+static void lower_scan(struct pt2_lower *L)
+{
+    const struct pt2_pgraph *g = graph_arg(L, 0);
+    uint32_t n = L->node->num_args, at = 3;
+    struct operands init = operands_from(L, 1, 2), xs = operands_from(L, 2, 3);
+    struct stacked s = { .graph = g, .num_carried = init.count, .num_stacked = xs.count };
+    for (; at < n && (L->node->args[at].kind == PT2_ARG_INT || L->node->args[at].kind == PT2_ARG_BOOL); at++) {
+        if (L->node->args[at].kind == PT2_ARG_INT && L->node->args[at].i != 0)
+            op_fail(L, PT2_ERR_UNSUPPORTED, "scan over dimension %lld", (long long)L->node->args[at].i);
+        s.reverse = L->node->args[at].kind == PT2_ARG_BOOL && L->node->args[at].i;
+    }
+    struct operands rest = operands_from(L, at, n);
+    s.num_rest = rest.count;
+    s.num_results = (int)g->num_outputs - init.count;
+    if (s.num_results < 0)
+        op_fail(L, PT2_ERR_FORMAT, "the body returns fewer values than are carried");
+    expect_inputs(L, g, init.count + xs.count + rest.count);
+    s.trips = trips_of(L, xs);
+    run_stacked(L, &s, init, xs, rest);
+}
+
+/* ---- wrappers: the graph among the first arguments is inlined ---- */
+
+static void lower_wrapper(struct pt2_lower *L)
+{
+    uint32_t k = 0;
+    while (k < L->node->num_args && L->node->args[k].kind != PT2_ARG_GRAPH)
+        k++;
+    const struct pt2_pgraph *g = graph_arg(L, k);
+    uint32_t first = k + 1 + (uint32_t)L->row->data, end = L->node->num_args;
+    while (end > first && L->node->args[end - 1].name[0] && L->node->args[end - 1].kind != PT2_ARG_VALUE)
+        end--; /* keywords after the operands */
+    struct operands o = operands_from(L, first, end);
+    inline_branch(L, g, o);
+}
+
+/* with_effects(token, operator, arguments…): results are the token, then the operator's. Effects that are no computation (printing)
+ * have no results and are left out. */
+static void lower_with_effects(struct pt2_lower *L)
+{
+    const struct pt2_arg *op = positional(L, 1);
+    const struct pt2_pnode *outer = L->node;
+    const struct pt2_op_row *saved = L->row;
+    enum pt2_row_use use;
+    set_result(L, 0, pt2_lower_arg(L, positional(L, 0)));
+    if (outer->num_outs <= 1)
+        return;
+    const char *target = op->text ? op->text : "";
+    L->row = pt2_op_resolve(target, &use);
+    if (!L->row || use != PT2_ROW_PLAIN)
+        op_fail(L, PT2_ERR_UNSUPPORTED, "operator %s", target);
+    struct pt2_pnode *inner = pt2_arena_copy(L->arena, outer, sizeof *outer);
+    inner->target = target;
+    inner->args = outer->args + 2;
+    inner->num_args = outer->num_args - 2;
+    inner->outs = outer->outs + 1;
+    inner->num_outs = outer->num_outs - 1;
+    L->node = inner;
+    L->row->lower(L);
+    L->node = outer;
+    L->row = saved;
+}
+
+const struct pt2_op_row pt2_ops_control[] = {
+    { "higher_order.cond", lower_cond, 0 },
+    { "higher_order.while_loop", lower_while, 0 },
+    { "higher_order.map_impl", lower_map, 0 },
+    { "higher_order.scan", lower_scan, 0 },
+    { "higher_order.wrap_with_set_grad_enabled", lower_wrapper, 0 },
+    { "higher_order.wrap_with_autocast", lower_wrapper, 0 },
+    { "higher_order.invoke_subgraph", lower_wrapper, 1 },
+    { "higher_order.run_const_graph", lower_wrapper, 0 },
+    { "higher_order.strict_mode", lower_wrapper, 0 },
+    { "higher_order.tag_activation_checkpoint", lower_wrapper, 0 },
+    { "higher_order.hints_wrapper", lower_wrapper, 0 },
+    { "higher_order.wrap", lower_wrapper, 0 },
+    { "higher_order.invoke_quant_packed", lower_wrapper, 0 },
+    { "higher_order.with_effects", lower_with_effects, 0 },
+    { NULL, NULL, 0 },
+};

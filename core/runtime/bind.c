@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT
+ * Binding: the user's tensors against the program's declared inputs. A size that is one symbol gives the symbol its value; other sizes are
+ * checked once all symbols are known, or solved when they are linear in one that is not. All before anything runs. */
+#include "runtime/internal.h"
+
+#include <stdio.h>
+
+static const struct pt2_input_spec *spec_of_leaf(const struct pt2_model *m, int leaf)
+{
+    for (uint32_t k = 0; k < m->program->num_inputs; k++)
+        if (m->program->inputs[k].leaf == leaf)
+            return &m->program->inputs[k];
+    return NULL;
+}
+
+/* ---- samples ---- */
+
+static bool is_dense(const struct pt2_stored_tensor *t)
+{
+    int64_t expect = 1;
+    for (int k = t->rank - 1; k >= 0; k--) {
+        if (t->sizes[k] != 1 && t->strides[k] != expect)
+            return false;
+        expect *= t->sizes[k];
+    }
+    return true;
+}
+
+static int64_t count_of(int rank, const int64_t *sizes)
+{
+    int64_t n = 1;
+    for (int k = 0; k < rank; k++)
+        n *= sizes[k];
+    return n;
+}
+
+/* Copies a strided tensor into dense memory. */
+static void gather(const struct pt2_stored_tensor *t, uint8_t *dst)
+{
+    size_t size = pt2_dtype_size(t->dtype);
+    int64_t n = count_of(t->rank, t->sizes);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t rest = i, at = t->offset;
+        for (int k = t->rank - 1; k >= 0; k--) {
+            at += rest % t->sizes[k] * t->strides[k];
+            rest /= t->sizes[k];
+        }
+        memcpy(dst + (size_t)i * size, t->storage->data + (size_t)at * size, size);
+    }
+}
+
+static pt2_status tensor_sample(const struct pt2_model *m, const struct pt2_stored_tensor *t, pt2_tensor *out)
+{
+    struct pt2_model *mutable_model = (struct pt2_model *)(uintptr_t)m; /* its arena keeps the dense copy */
+    *out = (pt2_tensor){ .dtype = t->dtype, .rank = t->rank };
+    memcpy(out->shape, t->sizes, (size_t)t->rank * sizeof *t->sizes);
+    int64_t n = count_of(t->rank, t->sizes);
+    if (n == 0)
+        return PT2_OK;
+    if (!t->storage || !t->storage->data)
+        return pt2_fail(PT2_ERR_INPUT, "the archive's sample input has no data");
+    if (is_dense(t)) {
+        out->data = (void *)(uintptr_t)(t->storage->data + (size_t)t->offset * pt2_dtype_size(t->dtype));
+        return PT2_OK;
+    }
+    out->data = pt2_arena_alloc(&mutable_model->module.arena, (size_t)n * pt2_dtype_size(t->dtype));
+    gather(t, out->data);
+    return PT2_OK;
+}
+
+static pt2_status scalar_sample(const struct pt2_model *m, enum pt2_arg_kind kind, int64_t i, double f, pt2_tensor *out)
+{
+    struct pt2_model *mutable_model = (struct pt2_model *)(uintptr_t)m;
+    *out = (pt2_tensor){ .dtype = kind == PT2_ARG_INT ? PT2_I64 : kind == PT2_ARG_FLOAT ? PT2_F64 : kind == PT2_ARG_BOOL ? PT2_BOOL : PT2_NONE };
+    if (out->dtype == PT2_NONE)
+        return PT2_OK;
+    out->data = pt2_arena_alloc(&mutable_model->module.arena, 8);
+    if (kind == PT2_ARG_FLOAT)
+        pt2_store_double(PT2_F64, out->data, 0, f);
+    else
+        pt2_store_int(out->dtype, out->data, 0, i);
+    return PT2_OK;
+}
+
+pt2_status pt2_sample_tensor(const struct pt2_model *m, int leaf, pt2_tensor *out)
+{
+    const struct pt2_program *p = m->program;
+    const struct pt2_input_spec *spec = spec_of_leaf(m, leaf);
+    *out = (pt2_tensor){ PT2_NONE, 0, { 0 }, NULL };
+    if (p->samples) {
+        const struct pt2_sample *s = &p->samples[leaf];
+        return s->kind == PT2_ARG_VALUE ? tensor_sample(m, &s->tensor, out) : scalar_sample(m, s->kind, s->i, s->f, out);
+    }
+    if (spec && spec->kind == PT2_INPUT_CONSTANT && spec->constant)
+        return scalar_sample(m, spec->constant->kind, spec->constant->i, spec->constant->f, out);
+    return pt2_fail(PT2_ERR_INPUT, "input %s is missing, and the archive has no sample inputs%s%s", p->in_leaves[leaf].name,
+                    p->samples_missing_why ? ": " : "", p->samples_missing_why ? p->samples_missing_why : "");
+}
+
+pt2_status pt2_model_sample_input(const pt2_model *model, int index, pt2_tensor *out_tensor)
+{
+    if (index < 0 || index >= pt2_model_input_count(model))
+        return pt2_fail(PT2_ERR_ARG, "input %d does not exist", index);
+    return pt2_sample_tensor(model, index, out_tensor);
+}
+
+pt2_status pt2_session_input(struct pt2_session *s, int leaf, pt2_tensor *out)
+{
+    if (!s->input_set[leaf])
+        return pt2_sample_tensor(s->model, leaf, out);
+    *out = s->inputs[leaf];
+    return PT2_OK;
+}
+
+/* ---- sizes ---- */
+
+pt2_status pt2_value_shape(struct pt2_session *s, const struct pt2_value *v, int64_t *out)
+{
+    for (int k = 0; k < v->rank; k++) {
+        PT2_TRY(pt2_eval(&s->model->module.exprs, v->shape[k], s->values, s->known, &out[k]));
+        if (out[k] < 0)
+            return pt2_fail(PT2_ERR_INPUT, "a size of %s is negative (%lld)", v->name[0] ? v->name : "a value", (long long)out[k]);
+    }
+    return PT2_OK;
+}
+
+pt2_status pt2_value_bytes(struct pt2_session *s, const struct pt2_value *v, uint64_t *out)
+{
+    int64_t shape[PT2_MAX_RANK + 1], bytes = (int64_t)pt2_dtype_size(v->dtype);
+    PT2_TRY(pt2_value_shape(s, v, shape));
+    for (int k = 0; k < v->rank; k++)
+        if (__builtin_mul_overflow(bytes, shape[k], &bytes) || bytes > (int64_t)1 << 46)
+            return pt2_fail(PT2_ERR_NOMEM, "a tensor is too large");
+    *out = (uint64_t)bytes;
+    return PT2_OK;
+}
+
+/* ---- symbols ---- */
+
+static pt2_status bind_symbol(struct pt2_session *s, int symbol, int64_t value, const char *name, int dim)
+{
+    const struct pt2_symbol *sym = &s->model->module.exprs.symbols.data[symbol];
+    char where[64] = "";
+    if (dim >= 0)
+        snprintf(where, sizeof where, "dimension %d ", dim);
+    if (s->known[symbol] && s->values[symbol] != value)
+        return pt2_fail(PT2_ERR_INPUT, "input %s: %s(%s) is %lld, but %lld elsewhere", name, where, sym->name, (long long)value,
+                        (long long)s->values[symbol]);
+    if (value < sym->lo || value > sym->hi) {
+        char hi[32] = "any";
+        if (sym->hi < PT2_INF)
+            snprintf(hi, sizeof hi, "%lld", (long long)sym->hi);
+        return pt2_fail(PT2_ERR_INPUT, "input %s: %s(%s) is %lld, outside its range %lld to %s", name, where, sym->name, (long long)value,
+                        (long long)sym->lo, hi);
+    }
+    s->values[symbol] = value;
+    s->known[symbol] = 1;
+    return PT2_OK;
+}
+
+struct unknown {
+    struct pt2_session *s;
+    int symbol, count;
+};
+
+static void find_unknown(void *ctx, pt2_ex e)
+{
+    struct unknown *u = ctx;
+    if (e->op == PT2_E_SYM && !u->s->known[e->i]) {
+        u->symbol = (int)e->i;
+        u->count++;
+    }
+}
+
+/* A size a*x + b with one unknown x: tries 0 and 1 to find a and b. */
+static pt2_status solve(struct pt2_session *s, pt2_ex e, int64_t size, int symbol, const char *name, int dim)
+{
+    struct pt2_exprs *E = &s->model->module.exprs;
+    int64_t f0, f1;
+    s->known[symbol] = 1;
+    s->values[symbol] = 0;
+    pt2_status status = pt2_eval(E, e, s->values, s->known, &f0);
+    s->values[symbol] = 1;
+    if (status == PT2_OK)
+        status = pt2_eval(E, e, s->values, s->known, &f1);
+    s->known[symbol] = 0;
+    PT2_TRY(status);
+    if (f1 == f0 || (size - f0) % (f1 - f0))
+        return PT2_OK; /* checked later, once another input has bound it */
+    return bind_symbol(s, symbol, (size - f0) / (f1 - f0), name, dim);
+}
+
+static pt2_status solve_dim(struct pt2_session *s, pt2_ex e, int64_t size, const char *name, int dim)
+{
+    struct unknown u = { s, -1, 0 };
+    if (e->op == PT2_E_SYM)
+        return bind_symbol(s, (int)e->i, size, name, dim);
+    pt2_visit(e, find_unknown, &u);
+    return u.count == 1 ? solve(s, e, size, u.symbol, name, dim) : PT2_OK;
+}
+
+/* ---- one input ---- */
+
+struct user_input {
+    const struct pt2_value *value; /* NULL: not a tensor */
+    const struct pt2_input_spec *spec;
+    const char *name;
+    pt2_tensor tensor;
+};
+
+static const struct pt2_value *value_of_spec(const struct pt2_model *m, const struct pt2_input_spec *spec)
+{
+    for (int k = 0; k < m->lowered.num_inputs; k++)
+        if (&m->program->inputs[m->lowered.inputs[k].spec] == spec)
+            return m->module.graphs.data[0]->inputs.data[k];
+    return NULL;
+}
+
+static pt2_status check_kind(const struct user_input *u)
+{
+    const struct pt2_tensor_meta *meta = u->spec->value->meta;
+    if (!u->value)
+        return PT2_OK;
+    if (u->tensor.dtype != meta->dtype)
+        return pt2_fail(PT2_ERR_INPUT, "input %s is %s, the model wants %s", u->name, pt2_dtype_name(u->tensor.dtype),
+                        pt2_dtype_name(meta->dtype));
+    if (u->tensor.rank != meta->rank)
+        return pt2_fail(PT2_ERR_INPUT, "input %s has %d dimensions, the model wants %d", u->name, u->tensor.rank, meta->rank);
+    return PT2_OK;
+}
+
+static pt2_status bind_sizes(struct pt2_session *s, const struct user_input *u, bool bare)
+{
+    for (int k = 0; u->value && k < u->tensor.rank; k++)
+        if ((u->value->shape[k]->op == PT2_E_SYM) == bare)
+            PT2_TRY(solve_dim(s, u->value->shape[k], u->tensor.shape[k], u->name, k));
+    return PT2_OK;
+}
+
+static pt2_status check_sizes(struct pt2_session *s, const struct user_input *u)
+{
+    int64_t want[PT2_MAX_RANK + 1];
+    if (!u->value)
+        return PT2_OK;
+    PT2_NOTE(pt2_value_shape(s, u->value, want), "input %s", u->name);
+    for (int k = 0; k < u->tensor.rank; k++)
+        if (want[k] != u->tensor.shape[k])
+            return pt2_fail(PT2_ERR_INPUT, "input %s: dimension %d is %lld, the model wants %lld", u->name, k,
+                            (long long)u->tensor.shape[k], (long long)want[k]);
+    return PT2_OK;
+}
+
+static pt2_status check_constant(const struct user_input *u)
+{
+    const struct pt2_arg *c = u->spec->constant;
+    if (!c || u->tensor.dtype == PT2_NONE || !u->tensor.data)
+        return PT2_OK;
+    bool same = c->kind == PT2_ARG_FLOAT ? pt2_load_double(u->tensor.dtype, u->tensor.data, 0) == c->f
+              : c->kind == PT2_ARG_INT || c->kind == PT2_ARG_BOOL ? pt2_load_int(u->tensor.dtype, u->tensor.data, 0) == c->i : true;
+    return same ? PT2_OK : pt2_fail(PT2_ERR_INPUT, "input %s was fixed at export to another value", u->name);
+}
+
+/* A Python int that is an input: its symbol takes the value. */
+static pt2_status bind_scalar(struct pt2_session *s, const struct user_input *u)
+{
+    const struct pt2_symexpr *e = u->spec->value->expr;
+    const char *name = e && e->op == PT2_SYM_NAME ? e->name : e ? NULL : u->spec->value->name;
+    if (u->spec->kind == PT2_INPUT_CONSTANT)
+        return check_constant(u);
+    if (u->value || u->spec->value->kind != PT2_VALUE_INT || !name || u->tensor.dtype == PT2_NONE)
+        return PT2_OK;
+    void *id = pt2_map_get(&s->model->module.exprs.symbol_ids, name);
+    if (!id)
+        return PT2_OK;
+    return bind_symbol(s, (int)(intptr_t)id - 1, pt2_load_int(u->tensor.dtype, u->tensor.data, 0), u->name, -1);
+}
+
+static pt2_status collect(struct pt2_session *s, struct user_input *list, int *out_count)
+{
+    const struct pt2_program *p = s->model->program;
+    *out_count = 0;
+    for (uint32_t k = 0; k < p->num_inputs; k++) {
+        const struct pt2_input_spec *spec = &p->inputs[k];
+        if (spec->leaf < 0)
+            continue;
+        struct user_input *u = &list[(*out_count)++];
+        *u = (struct user_input){ value_of_spec(s->model, spec), spec, p->in_leaves[spec->leaf].name, { PT2_NONE, 0, { 0 }, NULL } };
+        if (spec->kind != PT2_INPUT_CONSTANT || s->input_set[spec->leaf])
+            PT2_TRY(pt2_session_input(s, spec->leaf, &u->tensor));
+        PT2_TRY(check_kind(u));
+    }
+    return PT2_OK;
+}
+
+static pt2_status write_inputs(struct pt2_session *s, const struct user_input *list, int n)
+{
+    for (int k = 0; k < n; k++) {
+        uint64_t bytes;
+        if (!list[k].value)
+            continue;
+        PT2_TRY(pt2_value_bytes(s, list[k].value, &bytes));
+        PT2_NOTE(pt2_write_value(s, list[k].value, list[k].tensor.data, bytes), "input %s", list[k].name);
+    }
+    return PT2_OK;
+}
+
+/* The inputs' memory: one block per device, one range after the other. */
+static pt2_status place_inputs(struct pt2_session *s, const struct user_input *list, int n)
+{
+    const struct pt2_model *m = s->model;
+    uint64_t at[PT2_MAX_DEVICES] = { 0 };
+    for (int k = 0; k < n; k++) {
+        if (!list[k].value)
+            continue;
+        struct pt2_place *p = &s->places[list[k].value->id];
+        *p = (struct pt2_place){ .bytes = 0 };
+        PT2_TRY(pt2_value_bytes(s, list[k].value, &p->bytes));
+        for (int d = 0; d < m->num_devices; d++) {
+            uint64_t align = m->plan_devices[d].caps.buffer_align > 64 ? m->plan_devices[d].caps.buffer_align : 64;
+            if (!(m->needed[list[k].value->id] & 1u << d))
+                continue;
+            p->offset[d] = at[d];
+            at[d] = (at[d] + p->bytes + align - 1) / align * align;
+        }
+    }
+    for (int d = 0; d < m->num_devices; d++)
+        PT2_NOTE(pt2_block_reserve(m->devices[d], &s->plans[0].inputs[d], at[d]), "memory for the inputs");
+    for (int k = 0; k < n; k++)
+        for (int d = 0; list[k].value && d < m->num_devices; d++)
+            if (m->needed[list[k].value->id] & 1u << d)
+                s->places[list[k].value->id].buf[d] = s->plans[0].inputs[d].buf;
+    return PT2_OK;
+}
+
+pt2_status pt2_bind_inputs(struct pt2_session *s)
+{
+    struct pt2_arena arena = { 0 };
+    struct user_input *list = PT2_NEW_N(&arena, struct user_input, s->model->program->num_inputs);
+    int n = 0;
+    memset(s->known, 0, s->model->module.exprs.symbols.count);
+    pt2_status status = collect(s, list, &n);
+    for (int pass = 0; pass < 2; pass++)
+        for (int k = 0; status == PT2_OK && k < n; k++)
+            status = bind_sizes(s, &list[k], pass == 0);
+    for (int k = 0; status == PT2_OK && k < n; k++)
+        status = bind_scalar(s, &list[k]);
+    for (int k = 0; status == PT2_OK && k < n; k++)
+        status = check_sizes(s, &list[k]);
+    if (status == PT2_OK)
+        status = place_inputs(s, list, n);
+    if (status == PT2_OK)
+        status = write_inputs(s, list, n);
+    pt2_arena_free(&arena);
+    return status;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT
+ * Every kernel against the reference backend. Two sessions of the model run, one planned for the device, one for the reference; both have the
+ * same regions. The device's kernels are watched one by one: before comparing, each kernel's inputs are what the reference computed, so that
+ * an error is reported where it arises. The reference runs first and its values are kept. */
+#include "runtime/check.h"
+#include "runtime/internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* One value that a kernel stored, in the order of the run; loops store the same value several times. */
+struct recorded {
+    uint32_t value;
+    uint64_t bytes;
+    uint8_t *data; /* owned */
+};
+
+struct check {
+    struct recorded *list; /* owned */
+    size_t count, cap, next;
+    bool recording;
+    const struct pt2_check_params *params;
+    struct pt2_check_report *report;
+    pt2_status status;
+};
+
+static void record(struct check *c, struct pt2_session *s, const struct pt2_value *v)
+{
+    uint64_t bytes = s->places[v->id].bytes;
+    if (c->count == c->cap) {
+        size_t cap = c->cap ? c->cap * 2 : 256;
+        struct recorded *p = realloc(c->list, cap * sizeof *p);
+        if (!p) {
+            c->status = pt2_fail(PT2_ERR_NOMEM, "out of memory");
+            return;
+        }
+        c->list = p;
+        c->cap = cap;
+    }
+    struct recorded r = { v->id, bytes, malloc(bytes ? bytes : 1) };
+    c->status = r.data ? pt2_read_value(s, v, r.data, bytes) : pt2_fail(PT2_ERR_NOMEM, "out of memory");
+    c->list[c->count++] = r;
+}
+
+/* ---- comparing ---- */
+
+static double default_tolerance(pt2_dtype t)
+{
+    switch (t) {
+    case PT2_F16: return 2e-3;
+    case PT2_BF16: return 1.6e-2;
+    case PT2_F32: return 1e-4;
+    case PT2_F64: return 1e-9;
+    default: return pt2_dtype_is_float(t) ? 0.13 : 0;
+    }
+}
+
+struct difference {
+    int64_t index;
+    double got, want, max_abs, scale;
+    bool found;
+};
+
+static bool differ(double a, double b)
+{
+    return a != b && !(isnan(a) && isnan(b));
+}
+
+static struct difference compare(pt2_dtype t, const void *got, const void *want, int64_t n, double tolerance)
+{
+    struct difference d = { -1, 0, 0, 0, 0, false };
+    for (int64_t k = 0; k < n; k++) {
+        double w = fabs(pt2_load_double(t, want, k));
+        if (isfinite(w) && w > d.scale)
+            d.scale = w;
+    }
+    for (int64_t k = 0; k < n; k++) {
+        double g = pt2_load_double(t, got, k), w = pt2_load_double(t, want, k), e = fabs(g - w);
+        if (!differ(g, w))
+            continue;
+        if (!(e <= d.max_abs))
+            d.max_abs = e;
+        if (!(e <= tolerance * d.scale) && !d.found) {
+            d.found = true;
+            d.index = k;
+            d.got = g;
+            d.want = w;
+        }
+    }
+    return d;
+}
+
+static const struct pt2_node *maker_of(const struct pt2_region *r, const struct pt2_value *v)
+{
+    for (uint32_t k = 0; k < r->members.count; k++)
+        for (int j = 0; j < r->members.data[k].node->num_outs; j++)
+            if (r->members.data[k].node->outs[j] == v)
+                return r->members.data[k].node;
+    return r->members.data[0].node;
+}
+
+static void type_text(struct pt2_session *s, const struct pt2_value *v, char *out, size_t cap)
+{
+    int64_t shape[PT2_MAX_RANK + 1];
+    int n = snprintf(out, cap, "%s [", pt2_dtype_name(v->dtype));
+    if (pt2_value_shape(s, v, shape) != PT2_OK)
+        return;
+    for (int k = 0; k < v->rank && n > 0 && (size_t)n < cap; k++)
+        n += snprintf(out + n, cap - (size_t)n, "%s%lld", k ? ", " : "", (long long)shape[k]);
+    if (n > 0 && (size_t)n < cap)
+        snprintf(out + n, cap - (size_t)n, "]");
+}
+
+static void report_difference(struct check *c, struct pt2_session *s, const struct pt2_region *r, const struct pt2_value *v,
+                              const struct difference *d, double tolerance)
+{
+    struct pt2_check_report *rep = c->report;
+    const struct pt2_pnode *origin = maker_of(r, v)->origin;
+    snprintf(rep->kernel, sizeof rep->kernel, "%s", r->kernel->name);
+    snprintf(rep->node, sizeof rep->node, "%s", origin ? origin->name : v->name);
+    snprintf(rep->op, sizeof rep->op, "%s", origin ? origin->target : pt2_kind_name(maker_of(r, v)->kind));
+    snprintf(rep->python_line, sizeof rep->python_line, "%s", origin ? origin->python_line : "");
+    type_text(s, v, rep->value_type, sizeof rep->value_type);
+    rep->index = d->index;
+    rep->got = d->got;
+    rep->want = d->want;
+    rep->max_abs = d->max_abs;
+    rep->max_rel = d->scale > 0 ? d->max_abs / d->scale : d->max_abs;
+    rep->tolerance = tolerance;
+}
+
+/* Compares one stored value with the reference's, then puts the reference's in its place. */
+static bool compare_value(struct check *c, struct pt2_session *s, const struct pt2_region *r, const struct pt2_value *v)
+{
+    uint64_t bytes = s->places[v->id].bytes;
+    double tolerance = c->params->tolerance > 0 ? c->params->tolerance : default_tolerance(v->dtype);
+    if (c->next >= c->count || c->list[c->next].value != v->id || c->list[c->next].bytes != bytes) {
+        c->status = pt2_fail(PT2_ERR_INTERNAL, "the reference took another path at kernel %s", r->kernel->name);
+        return true;
+    }
+    const struct recorded *want = &c->list[c->next++];
+    uint8_t *got = malloc(bytes ? bytes : 1);
+    c->status = got ? pt2_read_value(s, v, got, bytes) : pt2_fail(PT2_ERR_NOMEM, "out of memory");
+    bool same = true;
+    if (c->status == PT2_OK) {
+        struct difference d = compare(v->dtype, got, want->data, (int64_t)(bytes / pt2_dtype_size(v->dtype)), tolerance);
+        double rel = d.scale > 0 ? d.max_abs / d.scale : d.max_abs;
+        if (rel > c->report->worst)
+            c->report->worst = rel;
+        if (d.found && c->report->different == 0)
+            report_difference(c, s, r, v, &d, tolerance);
+        same = !d.found;
+        c->status = pt2_write_value(s, v, want->data, bytes);
+    }
+    free(got);
+    return same;
+}
+
+static void observe(void *ctx, struct pt2_session *s, const struct pt2_region *r)
+{
+    struct check *c = ctx;
+    bool same = true;
+    for (int k = 0; k < r->num_bufs && c->status == PT2_OK; k++) {
+        if (!r->kernel->bufs[k].write)
+            continue;
+        if (c->recording)
+            record(c, s, r->bufs[k]);
+        else
+            same = compare_value(c, s, r, r->bufs[k]) && same;
+    }
+    if (c->recording)
+        return;
+    if (s->model->devices[r->device]->desc.caps.interprets)
+        c->report->skipped++;
+    else
+        c->report->kernels++;
+    c->report->different += !same;
+}
+
+static pt2_status run_observed(struct check *c, const char *path, const pt2_model_params *params)
+{
+    pt2_model *model = NULL;
+    pt2_session *session = NULL;
+    pt2_status status = pt2_model_open(path, params, &model);
+    if (status == PT2_OK && !c->recording)
+        snprintf(c->report->device, sizeof c->report->device, "%s %s", model->entries[0]->id, model->entries[0]->desc.name);
+    if (status == PT2_OK)
+        status = pt2_session_create(model, &session);
+    for (int k = 0; status == PT2_OK && c->params->inputs && k < pt2_model_input_count(model); k++)
+        if (c->params->inputs[k].dtype != PT2_NONE)
+            status = pt2_session_set_input(session, k, &c->params->inputs[k]);
+    if (status == PT2_OK) {
+        session->observer = observe;
+        session->observer_ctx = c;
+        status = pt2_session_run(session);
+    }
+    if (status == PT2_OK)
+        status = c->status;
+    pt2_session_destroy(&session);
+    pt2_model_destroy(&model);
+    return status;
+}
+
+pt2_status pt2_model_check(const char *path, const pt2_model_params *params, const struct pt2_check_params *check,
+                           struct pt2_check_report *out_report)
+{
+    static const struct pt2_check_params defaults = { 0 };
+    pt2_model_params reference = params ? *params : (pt2_model_params){ 0 };
+    struct check c = { .recording = true, .params = check ? check : &defaults, .report = out_report };
+    *out_report = (struct pt2_check_report){ 0 };
+    reference.backend = "reference";
+    reference.place = NULL;
+    pt2_status status = run_observed(&c, path, &reference);
+    c.recording = false;
+    if (status == PT2_OK)
+        status = run_observed(&c, path, params);
+    for (size_t k = 0; k < c.count; k++)
+        free(c.list[k].data);
+    free(c.list);
+    return status;
+}

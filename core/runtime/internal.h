@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Models and sessions inside.
+ *
+ * A run walks the plan's steps. Steps between two host steps (ITEM, CALL, LOOP) form an *epoch*: all their sizes are known when it begins,
+ * so its values are placed together and its launches recorded together, one recording per stretch on one device. Both are kept
+ * until a size changes.
+ */
+#ifndef PT2_RUNTIME_INTERNAL_H
+#define PT2_RUNTIME_INTERNAL_H
+
+#include "archive/program.h"
+#include "device.h"
+#include "ops/lower.h"
+#include "plan/plan.h"
+
+enum { PT2_MAX_DEVICES = 8 };
+
+/* Where a value is: on each device a range of a buffer. */
+struct pt2_place {
+    struct pt2_buf *buf[PT2_MAX_DEVICES]; /* borrowed from a block; NULL: not on this device */
+    uint64_t offset[PT2_MAX_DEVICES];
+    uint64_t bytes;
+    uint8_t valid; /* bit d: device d has the current content */
+};
+
+struct pt2_model {
+    struct pt2_program *program;            /* owned */
+    struct pt2_module module;
+    struct pt2_lowered lowered;
+    int num_devices;
+    const struct pt2_device_entry *entries[PT2_MAX_DEVICES];
+    struct pt2_device *devices[PT2_MAX_DEVICES];        /* borrowed from the process */
+    struct pt2_plan_device plan_devices[PT2_MAX_DEVICES];
+    struct pt2_plan *plans;                 /* arena; by graph number */
+    struct pt2_program_obj ***programs;     /* arena; [graph][region]; those of interpreting devices are owned */
+    uint8_t *needed;                        /* arena; by value id: devices whose kernels touch it */
+    int *home;                              /* arena; by value id: device that makes it; inputs and constants: one that reads it */
+    struct pt2_place *consts;               /* arena; by value id: constants, and parameters that no run writes */
+    PT2_VEC(struct pt2_const_buf { struct pt2_buf *buf; int device; }) const_bufs; /* owned */
+    uint32_t graph_number_cap;
+    double load_ms;
+};
+
+uint32_t pt2_graph_number(const struct pt2_model *m, const struct pt2_graph *g);
+
+/* A device buffer that grows. */
+struct pt2_block {
+    struct pt2_buf *buf; /* owned */
+    uint64_t size;
+};
+
+struct pt2_segment {
+    int device;
+    uint32_t first, count;      /* launches: positions in the epoch's list */
+    struct pt2_exec *exec;      /* owned */
+};
+
+struct pt2_epoch {
+    uint32_t first, count;      /* steps of the plan */
+    bool bound;
+    struct pt2_block blocks[PT2_MAX_DEVICES];
+    uint32_t num_segments;
+    struct pt2_segment *segments; /* owned */
+    uint64_t symbols_hash, places_hash; /* when it was recorded */
+};
+
+struct pt2_plan_state {
+    uint32_t num_epochs;
+    struct pt2_epoch *epochs;   /* owned; in the order of the steps, host steps between them */
+    struct pt2_block inputs[PT2_MAX_DEVICES]; /* memory of the graph's inputs, where they are not views of a caller's places */
+
+};
+
+struct pt2_session {
+    struct pt2_model *model;    /* borrowed */
+    struct pt2_place *places;   /* owned; by value id */
+    int64_t *values;            /* owned; by symbol */
+    uint8_t *known;
+    struct pt2_plan_state *plans; /* owned; by graph number */
+    pt2_tensor *inputs;         /* owned; by input leaf: borrowed data, PT2_NONE when not set */
+    bool *input_set;
+    pt2_tensor *outputs;        /* owned; by output leaf: data owned */
+    size_t *output_caps;
+    struct pt2_state *states;   /* owned */
+    int num_states;
+    uint64_t points[PT2_MAX_DEVICES]; /* last submission */
+    bool failed;                /* a device was lost */
+    void *scratch;              /* owned; host memory for transfers */
+    size_t scratch_size;
+    void (*observer)(void *ctx, struct pt2_session *s, const struct pt2_region *r); /* check.c: called after each launch, which then runs alone */
+    void *observer_ctx;
+};
+
+/* An input that the graph writes: its memory lives in the session. */
+struct pt2_state {
+    int graph_input;            /* of the lowered program */
+    const char *name;
+    struct pt2_block blocks[PT2_MAX_DEVICES];
+};
+
+/* bind.c: symbols from inputs, checks of ranges. */
+PT2_MUST_USE pt2_status pt2_bind_inputs(struct pt2_session *s);
+/* The tensor of an input leaf for this run: what was set, else the sample. Errors: INPUT. */
+PT2_MUST_USE pt2_status pt2_session_input(struct pt2_session *s, int leaf, pt2_tensor *out);
+PT2_MUST_USE pt2_status pt2_sample_tensor(const struct pt2_model *m, int leaf, pt2_tensor *out);
+/* Sizes of a value now. Errors: INPUT, INTERNAL. */
+PT2_MUST_USE pt2_status pt2_value_shape(struct pt2_session *s, const struct pt2_value *v, int64_t *out);
+PT2_MUST_USE pt2_status pt2_value_bytes(struct pt2_session *s, const struct pt2_value *v, uint64_t *out);
+
+/* place.c: memory for what an epoch makes. */
+PT2_MUST_USE pt2_status pt2_place_epoch(struct pt2_session *s, const struct pt2_plan *plan, struct pt2_epoch *e);
+PT2_MUST_USE pt2_status pt2_block_reserve(struct pt2_device *d, struct pt2_block *b, uint64_t size);
+void pt2_block_free(struct pt2_device *d, struct pt2_block *b);
+
+/* transfer.c */
+PT2_MUST_USE pt2_status pt2_wait_device(struct pt2_session *s, int device);
+PT2_MUST_USE pt2_status pt2_read_value(struct pt2_session *s, const struct pt2_value *v, void *dst, uint64_t bytes);
+PT2_MUST_USE pt2_status pt2_write_value(struct pt2_session *s, const struct pt2_value *v, const void *src, uint64_t bytes); /* to all devices that need it */
+PT2_MUST_USE pt2_status pt2_copy_value(struct pt2_session *s, const struct pt2_value *dst, const struct pt2_value *src);
+PT2_MUST_USE pt2_status pt2_make_valid(struct pt2_session *s, const struct pt2_value *v, int device);
+
+/* run.c */
+PT2_MUST_USE pt2_status pt2_run_graph(struct pt2_session *s, uint32_t graph);
+void pt2_plan_state_free(struct pt2_session *s, struct pt2_plan_state *p);
+
+/* state.c */
+PT2_MUST_USE pt2_status pt2_states_create(struct pt2_session *s);
+PT2_MUST_USE pt2_status pt2_states_commit(struct pt2_session *s);
+void pt2_states_free(struct pt2_session *s);
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT
+ * The plan for people and programs: one JSON tree, which the text is printed from. */
+#include "runtime/internal.h"
+
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+
+static void add_text(cJSON *o, const char *name, const char *text)
+{
+    cJSON_AddItemToObject(o, name, cJSON_CreateString(text));
+}
+
+static void add_number(cJSON *o, const char *name, double number)
+{
+    cJSON_AddItemToObject(o, name, cJSON_CreateNumber(number));
+}
+
+static cJSON *add_list(cJSON *o, const char *name)
+{
+    cJSON *list = cJSON_CreateArray();
+    cJSON_AddItemToObject(o, name, list);
+    return list;
+}
+
+static void shape_text(const struct pt2_model *m, const struct pt2_value *v, struct pt2_str *s)
+{
+    pt2_str_addf(s, "%s [", pt2_dtype_name(v->dtype));
+    for (int k = 0; k < v->rank; k++) {
+        pt2_str_add(s, k ? ", " : "");
+        pt2_expr_print(&m->module.exprs, v->shape[k], s);
+    }
+    pt2_str_add(s, "]");
+}
+
+static cJSON *value_json(const struct pt2_model *m, const struct pt2_value *v)
+{
+    struct pt2_str s = { 0 };
+    cJSON *o = cJSON_CreateObject();
+    pt2_str_addf(&s, "v%u", v->id);
+    add_text(o, "value", pt2_str_text(&s));
+    if (v->name[0])
+        add_text(o, "name", v->name);
+    s.len = 0;
+    shape_text(m, v, &s);
+    add_text(o, "type", pt2_str_text(&s));
+    pt2_str_free(&s);
+    return o;
+}
+
+/* Bytes of a value with constant sizes; -1 when they depend on symbols. */
+static double static_bytes(const struct pt2_value *v)
+{
+    double bytes = (double)pt2_dtype_size(v->dtype);
+    for (int k = 0; k < v->rank; k++) {
+        if (!pt2_is_const(v->shape[k]))
+            return -1;
+        bytes *= (double)v->shape[k]->i;
+    }
+    return bytes;
+}
+
+/* What a region stores: whole results, but of a SCATTER only its updates. */
+static double region_bytes(const struct pt2_region *r, bool written)
+{
+    double total = 0;
+    for (int k = 0; k < r->num_bufs; k++) {
+        const struct pt2_node *def = r->bufs[k]->def;
+        double b = static_bytes(r->bufs[k]);
+        if (written != r->kernel->bufs[k].write)
+            continue;
+        if (written && def->kind == PT2_NODE_SCATTER) {
+            b = (double)pt2_dtype_size(r->bufs[k]->dtype);
+            for (int j = 0; j < def->num_axes; j++)
+                b = b < 0 || !pt2_is_const(def->axes[j]) ? -1 : b * (double)def->axes[j]->i;
+        }
+        if (b < 0)
+            return -1;
+        total += b;
+    }
+    return total;
+}
+
+static void add_bytes(cJSON *o, const char *name, double bytes)
+{
+    if (bytes >= 0)
+        add_number(o, name, bytes);
+    else
+        cJSON_AddNullToObject(o, name);
+}
+
+static void add_nodes(cJSON *o, const struct pt2_region *r)
+{
+    cJSON *list = add_list(o, "nodes");
+    const char *last = "";
+    for (uint32_t k = 0; k < r->members.count; k++) {
+        const struct pt2_pnode *origin = r->members.data[k].node->origin;
+        const char *name = origin ? origin->name : pt2_kind_name(r->members.data[k].node->kind);
+        if (!strcmp(name, last))
+            continue;
+        last = name;
+        cJSON *n = cJSON_CreateObject();
+        add_text(n, "node", name);
+        if (origin) {
+            add_text(n, "operator", origin->target);
+            if (origin->module_path[0])
+                add_text(n, "module", origin->module_path);
+        }
+        cJSON_AddItemToArray(list, n);
+    }
+}
+
+static cJSON *launch_json(const struct pt2_model *m, const struct pt2_step *step)
+{
+    const struct pt2_region *r = step->region;
+    cJSON *o = cJSON_CreateObject();
+    struct pt2_str s = { 0 };
+    add_text(o, "kind", "launch");
+    add_text(o, "kernel", r->kernel->name);
+    add_text(o, "device", m->entries[r->device]->id);
+    add_text(o, "why", r->why);
+    add_nodes(o, r);
+    pt2_expr_print(&m->module.exprs, r->points, &s);
+    add_text(o, "points", pt2_str_text(&s));
+    pt2_str_free(&s);
+    cJSON *reads = add_list(o, "reads"), *writes = add_list(o, "writes");
+    for (int k = 0; k < r->num_bufs; k++)
+        cJSON_AddItemToArray(r->kernel->bufs[k].write ? writes : reads, value_json(m, r->bufs[k]));
+    add_bytes(o, "bytes_read", region_bytes(r, false));
+    add_bytes(o, "bytes_written", region_bytes(r, true));
+    return o;
+}
+
+static cJSON *host_json(const struct pt2_model *m, const struct pt2_step *step)
+{
+    cJSON *o = cJSON_CreateObject();
+    const struct pt2_node *n = step->node;
+    add_text(o, "kind", pt2_kind_name(n->kind));
+    if (n->origin)
+        add_text(o, "node", n->origin->name);
+    if (n->kind == PT2_NODE_ITEM)
+        add_text(o, "symbol", m->module.exprs.symbols.data[n->symbol].name);
+    for (int k = 0; k < 2; k++)
+        if (n->graphs[k])
+            add_text(o, k ? "second graph" : "graph", n->graphs[k]->name);
+    return o;
+}
+
+static cJSON *steps_json(const struct pt2_model *m, const struct pt2_plan *p)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (uint32_t k = 0; k < p->num_steps; k++) {
+        const struct pt2_step *step = &p->steps[k];
+        cJSON *o = step->region ? launch_json(m, step) : host_json(m, step);
+        cJSON_AddItemToObject(o, "step", cJSON_CreateNumber(k));
+        cJSON *deps = add_list(o, "after");
+        for (uint32_t j = 0; j < step->num_deps; j++)
+            cJSON_AddItemToArray(deps, cJSON_CreateNumber(step->deps[j]));
+        cJSON_AddItemToArray(list, o);
+    }
+    return list;
+}
+
+static cJSON *devices_json(const struct pt2_model *m)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int d = 0; d < m->num_devices; d++) {
+        int launches = 0;
+        for (uint32_t g = 0; g < m->module.graphs.count; g++)
+            for (uint32_t r = 0; r < m->plans[g].regions.count; r++)
+                launches += m->plans[g].regions.data[r]->device == d;
+        if (!launches && m->num_devices > 1)
+            continue;
+        cJSON *o = cJSON_CreateObject();
+        add_text(o, "device", m->entries[d]->id);
+        add_text(o, "name", m->entries[d]->desc.name);
+        add_number(o, "launches", launches);
+        cJSON_AddItemToArray(list, o);
+    }
+    return list;
+}
+
+/* Values that are made on one device and read on another, once per reading device. Inputs and weights are uploaded, not counted. */
+static int count_transfers(const struct pt2_model *m)
+{
+    int n = 0;
+    for (uint32_t k = 0; k < m->module.values.count; k++) {
+        const struct pt2_value *v = m->module.values.data[k];
+        if (v->def->kind == PT2_NODE_INPUT || v->def->kind == PT2_NODE_CONST)
+            continue;
+        for (int d = 0; d < m->num_devices; d++)
+            n += (m->needed[k] & 1u << d) && d != m->home[k];
+    }
+    return n;
+}
+
+static cJSON *plan_json(const struct pt2_model *m)
+{
+    cJSON *o = cJSON_CreateObject();
+    int launches = 0;
+    cJSON_AddItemToObject(o, "devices", devices_json(m));
+    for (uint32_t g = 0; g < m->module.graphs.count; g++)
+        launches += (int)m->plans[g].regions.count;
+    add_number(o, "launches", launches);
+    add_number(o, "transfers", count_transfers(m));
+    add_number(o, "weight_bytes", (double)m->program->weight_bytes);
+    cJSON *graphs = add_list(o, "graphs");
+    for (uint32_t g = 0; g < m->module.graphs.count; g++) {
+        cJSON *graph = cJSON_CreateObject();
+        add_text(graph, "graph", m->module.graphs.data[g]->name);
+        cJSON_AddItemToObject(graph, "steps", steps_json(m, &m->plans[g]));
+        cJSON_AddItemToArray(graphs, graph);
+    }
+    return o;
+}
+
+/* ---- text ---- */
+
+static const char *text_of(const cJSON *o, const char *name)
+{
+    const char *t = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, name));
+    return t ? t : "";
+}
+
+static double number_of(const cJSON *o, const char *name)
+{
+    const cJSON *n = cJSON_GetObjectItemCaseSensitive(o, name);
+    return cJSON_IsNumber(n) ? n->valuedouble : -1;
+}
+
+static void print_values(const cJSON *list, const char *label, struct pt2_str *out)
+{
+    const cJSON *v;
+    cJSON_ArrayForEach(v, list)
+        pt2_str_addf(out, "      %s %s%s%s %s\n", label, text_of(v, "value"), text_of(v, "name")[0] ? " " : "", text_of(v, "name"),
+                     text_of(v, "type"));
+}
+
+static void print_launch(const cJSON *o, struct pt2_str *out)
+{
+    const cJSON *n, *nodes = cJSON_GetObjectItemCaseSensitive(o, "nodes");
+    pt2_str_addf(out, "%s on %s (%s), %s points", text_of(o, "kernel"), text_of(o, "device"), text_of(o, "why"), text_of(o, "points"));
+    if (number_of(o, "bytes_read") >= 0 && number_of(o, "bytes_written") >= 0)
+        pt2_str_addf(out, ", reads %.0f and writes %.0f bytes", number_of(o, "bytes_read"), number_of(o, "bytes_written"));
+    pt2_str_add(out, "\n      nodes");
+    cJSON_ArrayForEach(n, nodes)
+        pt2_str_addf(out, " %s", text_of(n, "node"));
+    pt2_str_add(out, "\n");
+    print_values(cJSON_GetObjectItemCaseSensitive(o, "reads"), "reads ", out);
+    print_values(cJSON_GetObjectItemCaseSensitive(o, "writes"), "writes", out);
+}
+
+static void print_step(const cJSON *o, struct pt2_str *out)
+{
+    const cJSON *d, *deps = cJSON_GetObjectItemCaseSensitive(o, "after");
+    pt2_str_addf(out, "  %3.0f ", number_of(o, "step"));
+    if (!strcmp(text_of(o, "kind"), "launch"))
+        print_launch(o, out);
+    else
+        pt2_str_addf(out, "%s %s%s %s %s\n", text_of(o, "kind"), text_of(o, "node"), text_of(o, "symbol"), text_of(o, "graph"),
+                     text_of(o, "second graph"));
+    pt2_str_add(out, "      after ");
+    if (cJSON_GetArraySize(deps) == 0)
+        pt2_str_add(out, "nothing");
+    cJSON_ArrayForEach(d, deps)
+        pt2_str_addf(out, "%s%.0f", d == deps->child ? "" : ", ", d->valuedouble);
+    pt2_str_add(out, "\n");
+}
+
+static void print_plan(const cJSON *plan, struct pt2_str *out)
+{
+    const cJSON *d, *g, *s;
+    pt2_str_addf(out, "%.0f launches, %.0f transfers between devices, %.0f bytes of weights\n", number_of(plan, "launches"),
+                 number_of(plan, "transfers"), number_of(plan, "weight_bytes"));
+    cJSON_ArrayForEach(d, cJSON_GetObjectItemCaseSensitive(plan, "devices"))
+        pt2_str_addf(out, "%s: %.0f launches (%s)\n", text_of(d, "device"), number_of(d, "launches"), text_of(d, "name"));
+    cJSON_ArrayForEach(g, cJSON_GetObjectItemCaseSensitive(plan, "graphs")) {
+        pt2_str_addf(out, "\ngraph %s\n", text_of(g, "graph"));
+        cJSON_ArrayForEach(s, cJSON_GetObjectItemCaseSensitive(g, "steps"))
+            print_step(s, out);
+    }
+}
+
+pt2_status pt2_model_plan_text(const pt2_model *model, int json, char **out_text)
+{
+    cJSON *plan = plan_json(model);
+    struct pt2_str s = { 0 };
+    if (json) {
+        char *text = cJSON_PrintUnformatted(plan);
+        pt2_str_add(&s, text ? text : "null");
+        cJSON_free(text);
+    } else {
+        print_plan(plan, &s);
+    }
+    cJSON_Delete(plan);
+    *out_text = s.data;
+    return s.data ? PT2_OK : pt2_fail(PT2_ERR_NOMEM, "out of memory");
+}
