@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Reading by index tensors: embedding, gather, index, take, and counting searches (searchsorted, isin, histc). All but
- * the searches are one MAP whose load has loads among its indices. */
+ * Reading by index tensors: embedding, gather, index, take, searches (searchsorted, isin, histc). All but
+ * isin and histc are one MAP whose load has loads among its indices. */
 #include "ops/data.h"
 
 #include <math.h>
@@ -296,9 +296,24 @@ static void lower_masked_index(struct pt2_lower *L)
                          op_scalar_c(L, "fill", x->dtype, 0)));
 }
 
-/* ---- searches: each counts ---- */
+/* ---- searches ---- */
 
-/* How many of the sorted elements are before v: those with !(s >= v), or !(s > v) on the right side. */
+enum { MAX_HALVINGS = 40 };
+
+/* Whether the sorted element at `index` (whose last entry is set here) is before v: !(s >= v), on the right side !(s > v). */
+static pt2_ex before(struct pt2_lower *L, pt2_t *sorted, pt2_t *sorter, pt2_ex *index, pt2_ex at, pt2_ex v, bool right)
+{
+    struct pt2_exprs *E = L->E;
+    int last = sorted->rank - 1;
+    pt2_ex n = sorted->shape[last];
+    index[last] = pt2_max(E, pt2_min(E, at, pt2_addi(E, n, -1)), pt2_idx(E, 0));
+    if (sorter)
+        index[last] = op_index_at(L, sorter, index, n);
+    pt2_ex s = op_to(L, op_at(L, sorted, index), (pt2_dtype)v->dtype);
+    return pt2_not(E, right ? pt2_lt(E, v, s) : pt2_le(E, v, s));
+}
+
+/* Binary search, step by step as PyTorch does it, so that even boundaries out of order give its result. */
 static void search(struct pt2_lower *L, pt2_t *sorted, pt2_t *values, pt2_dtype type, bool right)
 {
     struct pt2_exprs *E = L->E;
@@ -306,18 +321,22 @@ static void search(struct pt2_lower *L, pt2_t *sorted, pt2_t *values, pt2_dtype 
     if (sorted->rank < 1 || (rows && sorted->rank != values->rank))
         op_fail(L, PT2_ERR_FORMAT, "boundaries have %d dimensions, values %d", sorted->rank, values->rank);
     pt2_t *sorter = L->row->data ? NULL : op_tensor_opt(L, "sorter");
-    int rank = values->rank, last = sorted->rank - 1;
-    pt2_ex n = sorted->shape[last], index[PT2_MAX_RANK];
-    pt2_ex *at = op_vars(L, rank, values->shape);
+    int last = sorted->rank - 1;
+    pt2_ex n = sorted->shape[last], index[PT2_MAX_RANK], *at = op_vars(L, values->rank, values->shape);
     if (rows)
         memcpy(index, at, sizeof *at * (size_t)last);
-    index[last] = pt2_var(E, rank, n);
-    if (sorter)
-        index[last] = op_index_at(L, sorter, index, n);
-    pt2_ex s = op_to(L, op_at(L, sorted, index), type), v = op_to(L, op_at(L, values, at), type);
-    pt2_ex before = pt2_not(E, right ? pt2_lt(E, v, s) : pt2_le(E, v, s));
-    pt2_t *count = op_reduce(L, PT2_RED_SUM, PT2_I64, rank, values->shape, 1, &n, pt2_cast(E, PT2_I64, before));
-    op_return(L, op_convert(L, count, op_out_dtype(L, 0)));
+    pt2_ex v = op_to(L, op_at(L, values, at), type), start = pt2_idx(E, 0), end = n, two = pt2_idx(E, 2);
+    int steps = 0;
+    while (steps < MAX_HALVINGS && n->hi >> steps)
+        steps++;
+    for (int k = 0; k < steps; k++) {
+        pt2_ex open = pt2_lt(E, start, end), middle = pt2_floordiv(E, pt2_add(E, start, end), two);
+        pt2_ex up = before(L, sorted, sorter, index, middle, v, right);
+        pt2_ex low = pt2_select(E, pt2_and(E, open, up), pt2_addi(E, middle, 1), start);
+        end = pt2_select(E, pt2_and(E, open, pt2_not(E, up)), middle, end);
+        start = low;
+    }
+    op_return(L, op_convert(L, op_map_like(L, values, PT2_I64, pt2_cast(E, PT2_I64, start)), op_out_dtype(L, 0)));
 }
 
 /* data: 1 for bucketize, whose operands are the other way round. */
