@@ -63,7 +63,7 @@ static pt2_ex not_padding(struct pt2_lower *L, struct bags *b, pt2_ex i)
     return b->padding ? pt2_not(L->E, pt2_eq(L->E, op_int_at(L, b->ids, &i), b->padding)) : NULL;
 }
 
-/* bag[i]: offsets that are <= i, less one; count[b]: indices in it that are not padding. */
+/* bag[i]: offsets that are <= i, less one; count[b]: its size by the offsets, less the padding in it. */
 static void count_bags(struct pt2_lower *L, struct bags *b)
 {
     struct pt2_exprs *E = L->E;
@@ -71,9 +71,15 @@ static void count_bags(struct pt2_lower *L, struct bags *b)
     pt2_ex starts = pt2_le(E, op_int_at(L, b->offsets, &o), pt2_cast(E, PT2_I64, i));
     pt2_t *upto = op_reduce(L, PT2_RED_SUM, PT2_I64, 1, &b->n, 1, &b->num, pt2_cast(E, PT2_I64, starts));
     b->bag = op_map(L, PT2_I64, 1, &b->n, pt2_sub(E, op_at(L, upto, &i), pt2_int(E, PT2_I64, 1)));
-    pt2_t *zero = op_full(L, PT2_I64, 1, &b->num, pt2_int(E, PT2_I64, 0));
+    pt2_ex next = pt2_addi(E, pt2_var(E, 0, b->num), 1), first = pt2_var(E, 0, b->num);
+    pt2_ex top = pt2_max(E, pt2_addi(E, b->offsets->shape[0], -1), pt2_idx(E, 0)), last = pt2_min(E, next, top);
+    pt2_ex end = pt2_select(E, pt2_le(E, next, top), op_int_at(L, b->offsets, &last), pt2_cast(E, PT2_I64, b->n));
+    b->count = op_map(L, PT2_I64, 1, &b->num, pt2_sub(E, end, op_int_at(L, b->offsets, &first)));
+    if (!b->padding)
+        return;
     pt2_ex index = op_index_at(L, b->bag, &i, b->num);
-    b->count = op_scatter(L, PT2_RED_SUM, zero, 1, &b->n, &index, pt2_int(E, PT2_I64, 1), not_padding(L, b, i));
+    b->count = op_scatter(L, PT2_RED_SUM, b->count, 1, &b->n, &index, pt2_int(E, PT2_I64, -1),
+                          pt2_not(E, not_padding(L, b, i)));
 }
 
 /* The combined rows in float32 or float64: sums scaled by per-sample weights, or maxima. */
