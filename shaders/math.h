@@ -114,6 +114,15 @@ PT_INLINE float pt_dec_f8e8m0fnu(uint b)
     return b == 0xffu ? pt_nan_f32() : pt_bits_i32_f32(e == 0 ? 0x400000 : e << 23);
 }
 
+/* Rounded to the storage type and back. */
+#define pt_round_f16(x) pt_dec_f16(pt_enc_f16(x))
+#define pt_round_bf16(x) pt_bits_i32_f32(pt_cvt_u32_i32(pt_enc_bf16(x) << 16))
+#define pt_round_f8e4m3fn(x) pt_dec_f8e4m3fn(pt_enc_f8e4m3fn(x))
+#define pt_round_f8e5m2(x) pt_dec_f8e5m2(pt_enc_f8e5m2(x))
+#define pt_round_f8e4m3fnuz(x) pt_dec_f8fnuz(pt_enc_f8fnuz(x, 3, 8, 0x43800000), 3, 8)
+#define pt_round_f8e5m2fnuz(x) pt_dec_f8fnuz(pt_enc_f8fnuz(x, 2, 16, 0x47800000), 2, 16)
+#define pt_round_f8e8m0fnu(x) pt_dec_f8e8m0fnu(pt_enc_f8e8m0fnu(x))
+
 /* ---- integers; a division by zero gives 0 ---- */
 
 #define pt_min_i32(a, b) min(a, b)

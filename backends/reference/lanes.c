@@ -333,6 +333,52 @@ ref_op_fn *ref_op_cast(int from, int to)
     return a == b ? ref_op_copy(a) : a == REF_F ? f_to_d : d_to_f;
 }
 
+/* ---- rounding to small floats ---- */
+
+#define ROUND_F8(name, type)                                                                              \
+    static void round_##name(int n, void *restrict d, const void *a, const void *b, const void *c)        \
+    {                                                                                                     \
+        (void)b;                                                                                          \
+        (void)c;                                                                                          \
+        for (int i = 0; i < n; i++)                                                                       \
+            ((float *)d)[i] = pt2_f8_to_f32(type, pt2_f32_to_f8(type, ((const float *)a)[i]));            \
+    }
+ROUND_F8(f8e4m3fn, PT2_F8E4M3FN)
+ROUND_F8(f8e5m2, PT2_F8E5M2)
+ROUND_F8(f8e4m3fnuz, PT2_F8E4M3FNUZ)
+ROUND_F8(f8e5m2fnuz, PT2_F8E5M2FNUZ)
+ROUND_F8(f8e8m0fnu, PT2_F8E8M0FNU)
+
+static void round_f16(int n, void *restrict d, const void *a, const void *b, const void *c)
+{
+    (void)b;
+    (void)c;
+    for (int i = 0; i < n; i++)
+        ((float *)d)[i] = pt2_f16_to_f32(pt2_f32_to_f16(((const float *)a)[i]));
+}
+
+static void round_bf16(int n, void *restrict d, const void *a, const void *b, const void *c)
+{
+    (void)b;
+    (void)c;
+    for (int i = 0; i < n; i++)
+        ((float *)d)[i] = pt2_bf16_to_f32(pt2_f32_to_bf16(((const float *)a)[i]));
+}
+
+ref_op_fn *ref_op_roundto(pt2_dtype storage)
+{
+    switch (storage) {
+    case PT2_F16: return round_f16;
+    case PT2_BF16: return round_bf16;
+    case PT2_F8E4M3FN: return round_f8e4m3fn;
+    case PT2_F8E5M2: return round_f8e5m2;
+    case PT2_F8E4M3FNUZ: return round_f8e4m3fnuz;
+    case PT2_F8E5M2FNUZ: return round_f8e5m2fnuz;
+    case PT2_F8E8M0FNU: return round_f8e8m0fnu;
+    default: return NULL;
+    }
+}
+
 ref_op_fn *ref_op_bitcast(int from, int to)
 {
     enum ref_class a = ref_class_of(from), b = ref_class_of(to);

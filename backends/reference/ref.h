@@ -111,6 +111,7 @@ ref_op_fn *ref_op_not(int dtype);
 ref_op_fn *ref_op_cast(int from, int to);
 ref_op_fn *ref_op_bitcast(int from, int to); /* NULL: sizes differ */
 /* Wraps an int64 to the width of an integer type; NULL: nothing to do. */
+ref_op_fn *ref_op_roundto(pt2_dtype storage); /* float32 through a smaller float and back */
 ref_op_fn *ref_op_wrap(int dtype);
 ref_op_fn *ref_op_copy(enum ref_class class);
 int ref_bits(int dtype);

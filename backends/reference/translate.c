@@ -220,6 +220,7 @@ static int emit_op(struct translator *t, pt2_ex e, int level)
     switch (e->op) {
     case PT2_E_CAST: return push_op(t, level, ref_op_cast(from, e->dtype), a, b, c);
     case PT2_E_BITCAST: return push_op(t, level, ref_op_bitcast(from, e->dtype), a, b, c);
+    case PT2_E_ROUNDTO: return push_op(t, level, ref_op_roundto((pt2_dtype)e->i), a, b, c);
     case PT2_E_NOT: return push_wrapped(t, level, e->dtype, ref_op_not(from), a, b, c);
     case PT2_E_SHL:
     case PT2_E_SHR:
