@@ -65,9 +65,13 @@ static pt2_t *difference(struct pt2_lower *L, pt2_t *a, pt2_t *b, double eps)
         d.re = pt2_add(E, d.re, pt2_num(E, d.re->dtype, eps));
         return op_map_c(L, acc, rank, shape, d);
     }
-    pt2_ex d = pt2_sub(E, op_at_bcast_as(L, a, rank, v, acc), op_at_bcast_as(L, b, rank, v, acc));
+    pt2_dtype in = pt2_dtype_is_int(t) ? t : acc; /* integers wrap */
+    pt2_ex d = pt2_sub(E, op_at_bcast_as(L, a, rank, v, in), op_at_bcast_as(L, b, rank, v, in));
+    d = op_to(L, op_to(L, d, t), acc); /* half types round each step, as eager does */
     if (eps != 0)
         d = pt2_add(E, d, pt2_num(E, acc, eps));
+    if (eps != 0 && pt2_dtype_is_float(t))
+        d = op_to(L, d, t);
     return op_map(L, acc, rank, shape, d);
 }
 

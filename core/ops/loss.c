@@ -52,6 +52,12 @@ static pt2_ex at(struct pt2_lower *L, const struct space *s, pt2_t *t)
     return op_at_bcast_as(L, t, s->rank, s->v, s->acc);
 }
 
+/* The same for integer arithmetic that PyTorch lets wrap: in the promoted type t when that is an integer. */
+static pt2_ex at_wrap(struct pt2_lower *L, const struct space *s, pt2_t *x, pt2_dtype t)
+{
+    return op_at_bcast_as(L, x, s->rank, s->v, pt2_dtype_is_int(t) ? t : s->acc);
+}
+
 static void finish(struct pt2_lower *L, const struct space *s, pt2_ex loss)
 {
     op_return(L, op_reduction(L, op_map(L, s->acc, s->rank, s->shape, loss), reduction(L), op_out_dtype(L, 0)));
@@ -190,8 +196,9 @@ static void lower_margin_ranking(struct pt2_lower *L)
     struct space s;
     pt2_t *in[] = { op_tensor(L, "input1"), op_tensor(L, "input2"), op_tensor(L, "target") };
     space_init(L, &s, 3, in);
-    pt2_ex d = pt2_sub(E, at(L, &s, in[0]), at(L, &s, in[1]));
-    pt2_ex x = pt2_mul(E, unary(L, PT2_E_NEG, at(L, &s, in[2])), d);
+    pt2_dtype t = op_promote(L, 3, in, PT2_NONE);
+    pt2_ex x = pt2_sub(E, at_wrap(L, &s, in[0], t), at_wrap(L, &s, in[1], t));
+    x = op_to(L, pt2_mul(E, unary(L, PT2_E_NEG, at_wrap(L, &s, in[2], t)), x), s.acc);
     finish(L, &s, clamp0(L, pt2_add(E, x, num(L, x, op_float(L, "margin", 0)))));
 }
 
@@ -201,10 +208,11 @@ static pt2_t *dot(struct pt2_lower *L, pt2_t *a, pt2_t *b, int dim, pt2_dtype ac
     struct space s;
     pt2_t *both[] = { a, b };
     space_init(L, &s, 2, both);
-    pt2_t *p = op_map(L, acc, s.rank, s.shape, pt2_mul(L->E, at(L, &s, a), at(L, &s, b)));
+    pt2_dtype t = op_promote(L, 2, both, PT2_NONE), type = pt2_dtype_is_int(t) ? t : acc;
+    pt2_t *p = op_map(L, type, s.rank, s.shape, pt2_mul(L->E, at_wrap(L, &s, a, t), at_wrap(L, &s, b, t)));
     if (dim >= p->rank)
         op_fail(L, PT2_ERR_FORMAT, "inputs of %d dimensions", p->rank);
-    return op_sum(L, p, 1, &dim, false);
+    return op_reduce_dims(L, PT2_RED_SUM, p, type, type == t && t != acc ? PT2_I64 : acc, 1, &dim, false);
 }
 
 static void lower_cosine_embedding(struct pt2_lower *L)

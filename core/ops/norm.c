@@ -166,7 +166,11 @@ static void lower_batch_norm(struct pt2_lower *L)
         .momentum = op_float(L, flags & CUDNN ? "exponential_average_factor" : "momentum", 0.1),
         .eps = op_float(L, flags & CUDNN ? "epsilon" : "eps", 1e-5),
     };
+    if (b.x->rank == 1 && pt2_is_int(b.x->shape[0], 0)) /* torch lets an empty vector pass */
+        b.x = op_unsqueeze(L, b.x, 0);
     batch_norm(L, &b, op_out_dtype(L, 0));
+    if (b.x->rank != op_out_rank(L, 0))
+        b.out = op_reshape(L, b.out, op_out_rank(L, 0), op_out_shape(L, 0));
     if (!(flags & FUNCTIONAL) && b.new_mean)
         op_write(L, b.mean, b.new_mean);
     if (!(flags & FUNCTIONAL) && b.new_var)

@@ -493,10 +493,12 @@ enum { LOG = 1, SAFE = 2 };
 static void lower_softmax(struct pt2_lower *L)
 {
     pt2_t *t = op_tensor(L, "self");
+    pt2_dtype dtype = op_out_dtype(L, 0);
+    if (op_is_complex(t)) /* only with a real dtype, which drops the imaginary part first */
+        t = op_convert(L, t, dtype);
     if (op_is_complex(t))
         op_fail(L, PT2_ERR_UNSUPPORTED, "complex numbers");
-    op_return(L, op_softmax_as(L, t, op_dim(L, "dim", -1, t->rank), L->row->data & LOG, L->row->data & SAFE,
-                               op_out_dtype(L, 0)));
+    op_return(L, op_softmax_as(L, t, op_dim(L, "dim", -1, t->rank), L->row->data & LOG, L->row->data & SAFE, dtype));
 }
 
 /* softmax: (g - sum(g y)) y; log_softmax: g - exp(y) sum(g). */
@@ -546,7 +548,8 @@ static void lower_sum_to_size(struct pt2_lower *L)
     for (int d = 0; d < t->rank; d++)
         if (d < lead || (pt2_is_int(size[d - lead], 1) && !pt2_is_int(t->shape[d], 1)))
             dims[n++] = d;
-    pt2_t *r = n ? op_sum(L, t, n, dims, true) : t;
+    pt2_dtype dtype = op_out_dtype(L, 0); /* summed integers become int64 */
+    pt2_t *r = n ? op_reduce_dims(L, PT2_RED_SUM, t, dtype, dtype, n, dims, true) : t;
     for (int d = 0; d < lead; d++)
         r = op_squeeze(L, r, 0);
     op_return(L, r);

@@ -140,6 +140,12 @@ static pt2_t *spacing(struct pt2_lower *L, pt2_t *y, int dim)
     return op_sub(L, without_end(L, x, dim, 1), without_end(L, x, dim, 0));
 }
 
+/* Integers are summed in 64 bits, half types in 32. */
+static pt2_dtype sum_type(pt2_dtype t)
+{
+    return pt2_dtype_is_int(t) || t == PT2_BOOL ? PT2_I64 : op_acc_dtype(t);
+}
+
 /* Areas of the trapezoids times 2 (before the sum), in a float type. data 0: trapezoid, 1: cumulative. */
 static void lower_trapezoid(struct pt2_lower *L)
 {
@@ -153,8 +159,9 @@ static void lower_trapezoid(struct pt2_lower *L)
         op_return(L, op_convert(L, op_sum(L, y, 1, &dim, false), dtype));
         return;
     }
-    pt2_t *dx = by_x ? op_convert(L, spacing(L, y, dim), acc) : NULL;
-    y = op_convert(L, y, acc);
+    pt2_t *dx = by_x ? spacing(L, y, dim) : NULL;
+    if (!dx || pt2_dtype_is_float(y->dtype))
+        y = op_convert(L, y, acc); /* integers wrap up to the sum when x is given */
     pt2_t *area = op_add(L, without_end(L, y, dim, 0), without_end(L, y, dim, 1));
     if (dx) {
         area = op_mul(L, area, dx);
@@ -164,12 +171,12 @@ static void lower_trapezoid(struct pt2_lower *L)
         area = op_scale(L, area, op_has(L, "dx") ? op_float(L, "dx", 1) : 1);
     }
     if (!L->row->data)
-        area = op_sum(L, area, 1, &dim, false);
+        area = op_reduce_dims(L, PT2_RED_SUM, area, area->dtype, sum_type(area->dtype), 1, &dim, false);
     else if (pt2_dtype_is_complex(acc))
         area = cumsum_complex(L, area, dim, acc);
     else
-        area = scan(L, PT2_RED_SUM, area, dim, acc, acc);
-    op_return(L, op_convert(L, op_scale(L, area, 0.5), dtype));
+        area = scan(L, PT2_RED_SUM, area, dim, area->dtype, sum_type(area->dtype));
+    op_return(L, op_convert(L, op_scale(L, op_convert(L, area, acc), 0.5), dtype));
 }
 
 /* ---- differences ---- */
@@ -190,6 +197,10 @@ static void lower_diff(struct pt2_lower *L)
     int64_t times = op_int(L, "n", 1);
     if (!t->rank || times < 0)
         op_fail(L, PT2_ERR_FORMAT, "difference %lld of %d dimensions", (long long)times, t->rank);
+    if (times == 0) { /* torch does not join anything then */
+        op_return(L, op_clone(L, t));
+        return;
+    }
     if ((list[n] = op_tensor_opt(L, "prepend")) != NULL)
         n++;
     list[n++] = t;
