@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Activation functions, and dropout where it does nothing random. */
+#include "ops/complex.h"
 #include "ops/pointwise.h"
 
 /* ---- formulas of x alone ---- */
@@ -134,11 +135,11 @@ static pt2_ex softshrink(struct pt2_lower *L, pt2_ex x)
 
 typedef pt2_ex formula(struct pt2_lower *L, pt2_ex x);
 
-enum { F_SILU, F_MISH, F_HARDSIGMOID, F_HARDSWISH, F_LOG_SIGMOID, F_GELU, F_ELU, F_CELU, F_SELU, F_SOFTPLUS,
+enum { F_MISH, F_HARDSIGMOID, F_HARDSWISH, F_LOG_SIGMOID, F_GELU, F_ELU, F_CELU, F_SELU, F_SOFTPLUS,
        F_LEAKY_RELU, F_RRELU, F_HARDSHRINK, F_SOFTSHRINK };
 
 static formula *const formulas[] = {
-    [F_SILU] = silu, [F_MISH] = mish, [F_HARDSIGMOID] = hardsigmoid, [F_HARDSWISH] = hardswish,
+    [F_MISH] = mish, [F_HARDSIGMOID] = hardsigmoid, [F_HARDSWISH] = hardswish,
     [F_LOG_SIGMOID] = log_sigmoid, [F_GELU] = gelu, [F_ELU] = elu, [F_CELU] = celu, [F_SELU] = selu,
     [F_SOFTPLUS] = softplus, [F_LEAKY_RELU] = leaky_relu, [F_RRELU] = rrelu, [F_HARDSHRINK] = hardshrink,
     [F_SOFTSHRINK] = softshrink,
@@ -150,6 +151,18 @@ static void lower_formula(struct pt2_lower *L)
     op_pw_open(L, &p, OP_FLOAT, 1, "self");
     op_pw_real(L, &p);
     op_pw_return(L, &p, formulas[L->row->data](L, p.v[0]));
+}
+
+static void lower_silu(struct pt2_lower *L)
+{
+    struct op_pw p;
+    op_pw_open(L, &p, OP_FLOAT, 1, "self");
+    if (!p.is_complex) {
+        op_pw_return(L, &p, silu(L, p.v[0]));
+        return;
+    }
+    pt2_cx one = op_c_num(L, p.c[0].re, 1, 0), e = op_c_exp(L, op_c_neg(L, p.c[0]));
+    op_pw_return_c(L, &p, op_c_div(L, p.c[0], op_c_add(L, one, e)));
 }
 
 /* Result 1, which only a backward pass reads, is exp(-|x|). */
@@ -241,7 +254,7 @@ const struct pt2_op_row pt2_ops_activation[] = {
     { "aten.hardtanh", lower_hardtanh, 0 },
     { "aten.threshold", lower_threshold, 0 },
     { "aten.gelu", lower_formula, F_GELU },
-    { "aten.silu", lower_formula, F_SILU },
+    { "aten.silu", lower_silu, 0 },
     { "aten.mish", lower_formula, F_MISH },
     { "aten.elu", lower_formula, F_ELU },
     { "aten.celu", lower_formula, F_CELU },

@@ -31,6 +31,11 @@ static void lower_compare(struct pt2_lower *L)
     }
 }
 
+static pt2_ex isnan_c(struct pt2_exprs *E, pt2_cx a)
+{
+    return pt2_or(E, ex_isnan(E, a.re), ex_isnan(E, a.im));
+}
+
 static void lower_isclose(struct pt2_lower *L)
 {
     struct pt2_exprs *E = L->E;
@@ -43,6 +48,8 @@ static void lower_isclose(struct pt2_lower *L)
         close = op_c_eq(L, p.c[0], p.c[1]);
         diff = op_c_abs(L, op_c_sub(L, p.c[0], p.c[1]));
         size = op_c_abs(L, p.c[1]);
+        if (equal_nan)
+            close = pt2_or(E, close, pt2_and(E, isnan_c(E, p.c[0]), isnan_c(E, p.c[1])));
     } else {
         pt2_dtype real = pt2_dtype_is_float(p.dtype) ? p.dtype : PT2_F32;
         pt2_ex a = op_to(L, p.v[0], real), b = op_to(L, p.v[1], real);

@@ -246,14 +246,15 @@ static pt2_cx acosh_c(struct pt2_lower *L, pt2_cx a)
     return op_c(re, ex_muln(E, pt2_bin(E, PT2_E_ATAN2, m.im, p.re), 2));
 }
 
+/* For |re|, whose sign the result takes: log1p sees no cancellation. */
 static pt2_cx atanh_c(struct pt2_lower *L, pt2_cx a)
 {
     struct pt2_exprs *E = L->E;
-    pt2_ex y2 = ex_square(E, a.im), below = ex_nsub(E, 1, a.re);
-    pt2_ex ratio = ex_div(E, ex_muln(E, a.re, 4), pt2_add(E, ex_square(E, below), y2));
-    pt2_ex d = pt2_sub(E, pt2_mul(E, below, ex_addn(E, a.re, 1)), y2);
-    return op_c(ex_muln(E, pt2_un(E, PT2_E_LOG1P, ratio), 0.25),
-                ex_muln(E, pt2_bin(E, PT2_E_ATAN2, ex_muln(E, a.im, 2), d), 0.5));
+    pt2_ex x = ex_abs(E, a.re), y2 = ex_square(E, a.im), below = ex_nsub(E, 1, x);
+    pt2_ex ratio = ex_div(E, ex_muln(E, x, 4), pt2_add(E, ex_square(E, below), y2));
+    pt2_ex d = pt2_sub(E, pt2_mul(E, below, ex_addn(E, x, 1)), y2);
+    pt2_ex re = ex_muln(E, pt2_un(E, PT2_E_LOG1P, ratio), 0.25);
+    return op_c(pt2_bin(E, PT2_E_COPYSIGN, re, a.re), ex_muln(E, pt2_bin(E, PT2_E_ATAN2, ex_muln(E, a.im, 2), d), 0.5));
 }
 
 bool op_c_unary(struct pt2_lower *L, enum pt2_expr_op op, pt2_cx a, pt2_cx *out)

@@ -360,7 +360,12 @@ static void lower_ldexp(struct pt2_lower *L)
     struct pt2_exprs *E = L->E;
     struct op_pw p;
     op_pw_open(L, &p, OP_FLOAT, 2, "self", "other");
-    op_pw_real(L, &p);
+    if (p.is_complex) {
+        pt2_cx power;
+        op_c_unary(L, PT2_E_EXP2, p.c[1], &power);
+        op_pw_return_c(L, &p, op_c_mul(L, p.c[0], power));
+        return;
+    }
     op_pw_return(L, &p, pt2_mul(E, p.v[0], pt2_un(E, PT2_E_EXP2, p.v[1])));
 }
 
@@ -425,6 +430,18 @@ static void lower_xlogy(struct pt2_lower *L)
     op_pw_return(L, &p, pt2_select(E, ex_isnan(E, y), y, r));
 }
 
+/* The operand with the larger real part, plus log(1 + exp(other - it)): its imaginary part is not reduced. */
+static pt2_cx logaddexp_c(struct pt2_lower *L, pt2_cx a, pt2_cx b)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex less = pt2_lt(E, a.re, b.re), same = pt2_and(E, pt2_eq(E, a.re, b.re), ex_isinf(E, a.re));
+    pt2_cx big = op_c_select(L, less, b, a), small = op_c_select(L, less, a, b), r;
+    op_c_unary(L, PT2_E_LOG1P, op_c_exp(L, op_c_sub(L, small, big)), &r);
+    r = op_c_add(L, big, r);
+    pt2_cx both = op_c_log(L, op_c_add(L, op_c_exp(L, a), op_c_exp(L, b)));
+    return op_c_select(L, same, op_c_select(L, ex_ltn(E, a.re, 0), small, both), r);
+}
+
 /* data: EXP or EXP2 */
 static void lower_logaddexp(struct pt2_lower *L)
 {
@@ -432,8 +449,7 @@ static void lower_logaddexp(struct pt2_lower *L)
     struct op_pw p;
     op_pw_open(L, &p, OP_FLOAT, 2, "self", "other");
     if (p.is_complex) {
-        pt2_cx s = op_c_add(L, op_c_exp(L, p.c[0]), op_c_exp(L, p.c[1]));
-        op_pw_return_c(L, &p, op_c_log(L, s));
+        op_pw_return_c(L, &p, logaddexp_c(L, p.c[0], p.c[1]));
         return;
     }
     pt2_ex a = p.v[0], b = p.v[1];
