@@ -188,15 +188,38 @@ static void lower_select(struct pt2_lower *L)
     op_return(L, op_select(L, t, dim, from_end(L, op_size(L, "index", 0), t->shape[dim])));
 }
 
+/* Whether size d of result k is a symbol that this very call defines, as a slice between data-dependent bounds does. */
+static bool defines_size(struct pt2_lower *L, int k, int d)
+{
+    const struct pt2_tensor_meta *m = L->node->outs[k]->meta;
+    const struct pt2_symexpr *e = m && d < m->rank ? m->sizes[d] : NULL;
+    if (!e || e->op != PT2_SYM_NAME || e->name[0] != 'u')
+        return false;
+    uint32_t s = (uint32_t)pt2_symbol(L->E, e->name);
+    return s >= L->priv->num_bound || !L->priv->bound[s];
+}
+
+/* Result k: [start, end) of dimension dim in steps; the size is the file's. */
+static pt2_t *part(struct pt2_lower *L, pt2_t *t, int k, int dim, pt2_ex start, pt2_ex end, pt2_ex step)
+{
+    if (op_out_rank(L, k) != t->rank)
+        op_fail(L, PT2_ERR_FORMAT, "a part of another rank");
+    if (defines_size(L, k, dim)) {
+        pt2_ex room = pt2_max(L->E, pt2_sub(L->E, end, start), pt2_idx(L->E, 0));
+        pt2_ex up = pt2_addi(L->E, pt2_add(L->E, room, step), -1);
+        return op_slice(L, t, dim, start, op_item(L, pt2_floordiv(L->E, up, step), k), step);
+    }
+    return op_slice(L, t, dim, start, op_out_shape(L, k)[dim], step);
+}
+
 static void lower_slice(struct pt2_lower *L)
 {
     pt2_t *t = self(L);
     int dim = op_dim(L, "dim", 0, t->rank);
     need_rank(L, t, 1);
-    pt2_ex start = clip(L, op_size(L, "start", 0), t->shape[dim]);
-    if (op_out_rank(L, 0) != t->rank)
-        op_fail(L, PT2_ERR_FORMAT, "a slice of another rank");
-    op_return(L, op_slice(L, t, dim, start, op_out_shape(L, 0)[dim], op_size(L, "step", 1)));
+    pt2_ex size = t->shape[dim], start = clip(L, op_size(L, "start", 0), size);
+    pt2_ex end = op_has(L, "end") ? clip(L, op_size(L, "end", 0), size) : size;
+    op_return(L, part(L, t, 0, dim, start, end, op_size(L, "step", 1)));
 }
 
 /* `start` may be a tensor. */
@@ -280,9 +303,8 @@ static void split_at(struct pt2_lower *L, pt2_t *t, int dim, int n, const pt2_ex
     need_rank(L, t, 1);
     for (int k = 0; (uint32_t)k < L->node->num_outs && k <= n; k++) {
         pt2_ex start = k ? clip(L, at[k - 1], t->shape[dim]) : pt2_idx(L->E, 0);
-        if (op_out_rank(L, k) != t->rank)
-            op_fail(L, PT2_ERR_FORMAT, "a part of another rank");
-        op_result(L, k, op_slice(L, t, dim, start, op_out_shape(L, k)[dim], pt2_idx(L->E, 1)));
+        pt2_ex end = k < n ? clip(L, at[k], t->shape[dim]) : t->shape[dim];
+        op_result(L, k, part(L, t, k, dim, start, end, pt2_idx(L->E, 1)));
     }
 }
 
