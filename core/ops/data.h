@@ -73,4 +73,11 @@ pt2_t *op_flags(struct pt2_lower *L, pt2_t *t);
 /* Sorts along dim (stable, NaN last): keys and int64 positions. */
 void op_sort(struct pt2_lower *L, pt2_t *t, int dim, bool descending, pt2_t **out_keys, pt2_t **out_positions);
 
+/* ---- histogram.c: rows of index.c ---- */
+
+enum { OP_HIST_COUNTS = 1, OP_HIST_EDGES = 2, OP_HIST_TENSORS = 4 };
+void op_lower_histogram(struct pt2_lower *L);
+void op_lower_histogramdd(struct pt2_lower *L);
+void op_lower_hash(struct pt2_lower *L);
+
 #endif

@@ -2,6 +2,7 @@
  *
  * Norms and distances. All distances are norms of a difference that is never stored: the MAP that makes it is inlined
  * into the REDUCE. */
+#include "ops/library.h"
 #include "ops/reduce.h"
 
 #include <math.h>
@@ -105,7 +106,7 @@ static pt2_t *matrix_norm(struct pt2_lower *L, pt2_t *t, double ord, const int *
 {
     int sum = dims[0], pick = dims[1];
     if (fabs(ord) == 2.0)
-        op_fail(L, PT2_ERR_UNSUPPORTED, "a matrix norm that needs singular values");
+        return op_singular_norm(L, t, ord > 0 ? PT2_RED_MAX : PT2_RED_MIN, dims, keepdim, dtype);
     if (fabs(ord) != 1.0 && !isinf(ord))
         op_fail(L, PT2_ERR_FORMAT, "matrix norm of order %g", ord);
     if (isinf(ord)) {
@@ -123,6 +124,8 @@ static pt2_t *matrix_norm(struct pt2_lower *L, pt2_t *t, double ord, const int *
 static pt2_t *named_matrix_norm(struct pt2_lower *L, pt2_t *t, const char *ord, const int *dims, bool keepdim,
                                 pt2_dtype dtype)
 {
+    if (strcmp(ord, "nuc") == 0)
+        return op_singular_norm(L, t, PT2_RED_SUM, dims, keepdim, dtype);
     if (strcmp(ord, "fro"))
         op_fail(L, PT2_ERR_UNSUPPORTED, "a matrix norm of order '%.16s'", ord);
     return op_vector_norm(L, t, 2, 2, dims, keepdim, dtype);

@@ -395,9 +395,7 @@ static void lower_istft(struct pt2_lower *L)
     int b = x->rank - 2, rank = op_out_rank(L, 0);
     if (x->rank < 2 || x->rank > 3 || rank != b + 1 || !pt2_dtype_is_complex(x->dtype))
         op_fail(L, PT2_ERR_FORMAT, "the spectrum is %s of %d dimensions", pt2_dtype_name(x->dtype), x->rank);
-    bool full = pt2_is_const(x->shape[b]) && s.n_fft != 1 && x->shape[b]->i == s.n_fft;
-    s.onesided = op_bool(L, "onesided", !full);
-    s.t.kind = s.onesided ? C2R : C2C;
+    s.t.kind = op_bool(L, "return_complex", false) ? C2C : C2R; /* a real signal needs only half of the spectrum */
     s.t.inverse = true;
     s.t.dims[0] = b + 1;
     s.t.scale = s.normalized ? SCALE_ROOT : SCALE_N;

@@ -430,5 +430,12 @@ const struct pt2_op_row pt2_ops_index[] = {
     { "aten.bucketize", lower_searchsorted, 1 },
     { "aten.isin", lower_isin, 0 },
     { "aten.histc", lower_histc, 0 },
+    { "aten.histogram", op_lower_histogram, 0 },
+    { "aten.histogramdd", op_lower_histogramdd, OP_HIST_COUNTS | OP_HIST_EDGES },
+    { "aten.histogramdd.TensorList_bins", op_lower_histogramdd, OP_HIST_COUNTS | OP_HIST_EDGES | OP_HIST_TENSORS },
+    { "aten._histogramdd_bin_edges", op_lower_histogramdd, OP_HIST_EDGES },
+    { "aten._histogramdd_from_bin_cts", op_lower_histogramdd, OP_HIST_COUNTS },
+    { "aten._histogramdd_from_bin_tensors", op_lower_histogramdd, OP_HIST_COUNTS | OP_HIST_TENSORS },
+    { "aten.hash_tensor", op_lower_hash, 0 },
     { 0 },
 };

@@ -30,5 +30,8 @@ void op_library(struct pt2_lower *L, enum pt2_library library, bool flag0, bool 
 
 /* Singular values of a batch of matrices, descending: [..., min(m, n)]. For norms. */
 pt2_t *op_singular_values(struct pt2_lower *L, pt2_t *a);
+/* Their sum (nuclear norm), largest or smallest (norms of order 2 and -2) over the matrices in two dimensions of t. */
+pt2_t *op_singular_norm(struct pt2_lower *L, pt2_t *t, enum pt2_reduce_op op, const int *dims, bool keepdim,
+                        pt2_dtype dtype);
 
 #endif

@@ -725,6 +725,49 @@ static pt2_t *plain_norm(struct pt2_lower *L, pt2_t *a, const char *name, double
     return fro ? op_unary(L, PT2_E_SQRT, r) : r;
 }
 
+/* The real matrix [[re, -im], [im, re]]: it has every singular value of the complex one twice. */
+static pt2_t *real_twin(struct pt2_lower *L, pt2_t *a)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex shape[PT2_MAX_RANK], index[PT2_MAX_RANK];
+    int r = a->rank - 2, c = a->rank - 1;
+    memcpy(shape, a->shape, sizeof *shape * (size_t)a->rank);
+    shape[r] = pt2_muli(E, rows_of(a), 2);
+    shape[c] = pt2_muli(E, cols_of(a), 2);
+    pt2_ex *at = op_vars(L, a->rank, shape);
+    memcpy(index, at, sizeof *at * (size_t)a->rank);
+    pt2_ex top = pt2_lt(E, at[r], rows_of(a)), left = pt2_lt(E, at[c], cols_of(a));
+    index[r] = pt2_select(E, top, at[r], pt2_sub(E, at[r], rows_of(a)));
+    index[c] = pt2_select(E, left, at[c], pt2_sub(E, at[c], cols_of(a)));
+    struct pt2_complex v = op_at_c(L, a, index);
+    pt2_ex im = pt2_select(E, top, pt2_un(E, PT2_E_NEG, v.im), v.im);
+    pt2_ex same = pt2_eq(E, pt2_cast(E, PT2_I32, top), pt2_cast(E, PT2_I32, left));
+    return op_map(L, pt2_dtype_real(a->dtype), a->rank, shape, pt2_select(E, same, v.re, im));
+}
+
+pt2_t *op_singular_norm(struct pt2_lower *L, pt2_t *t, enum pt2_reduce_op op, const int *dims, bool keepdim,
+                        pt2_dtype dtype)
+{
+    int order[PT2_MAX_RANK], n = 0;
+    pt2_ex shape[PT2_MAX_RANK], index[PT2_MAX_RANK];
+    for (int d = 0; d < t->rank; d++) {
+        bool reduced = d == dims[0] || d == dims[1];
+        shape[d] = reduced ? pt2_idx(L->E, 1) : t->shape[d];
+        if (!reduced)
+            order[n++] = d;
+    }
+    order[n] = dims[0];
+    order[n + 1] = dims[1];
+    bool twice = pt2_dtype_is_complex(t->dtype);
+    t = op_permute(L, t, order);
+    pt2_t *s = op_singular_values(L, op_convert(L, twice ? real_twin(L, t) : t, dtype));
+    fold_index(L, s, index);
+    pt2_t *r = fold_last(L, op, s, op_at(L, s, index));
+    if (twice && op == PT2_RED_SUM)
+        r = op_scale(L, r, 0.5);
+    return keepdim ? op_reshape(L, r, t->rank, shape) : r;
+}
+
 static pt2_t *sum_last(struct pt2_lower *L, pt2_t *t)
 {
     int last = t->rank - 1;
