@@ -111,6 +111,9 @@ pt2_status vk_submit(struct pt2_device *device, struct pt2_exec *exec, uint64_t 
     VK_LIVE(d);
     pthread_mutex_lock(&d->queue_lock);
     uint64_t point = d->last_point + 1;
+    /* What the host has waited for is complete, but visible to this submission only if it waits for it, too. */
+    if (after < d->seen_point)
+        after = d->seen_point;
     VkResult r = d->timeline ? submit_timeline(d, exec, after, point) : submit_fence(d, exec);
     if (r == VK_SUCCESS)
         d->last_point = exec->point = point;
@@ -126,5 +129,11 @@ pt2_status vk_wait(struct pt2_device *device, uint64_t point, uint64_t timeout_n
     struct vk_device *d = vk_dev(device);
     VK_LIVE(d);
     VkResult r = d->timeline ? wait_timeline(d, point, timeout_ns) : wait_fences(d, point, timeout_ns);
-    return r == VK_SUCCESS ? PT2_OK : vk_fail(d, r, d->timeline ? "vkWaitSemaphores" : "vkWaitForFences");
+    if (r != VK_SUCCESS)
+        return vk_fail(d, r, d->timeline ? "vkWaitSemaphores" : "vkWaitForFences");
+    pthread_mutex_lock(&d->queue_lock);
+    if (d->seen_point < point)
+        d->seen_point = point;
+    pthread_mutex_unlock(&d->queue_lock);
+    return PT2_OK;
 }

@@ -84,8 +84,9 @@ struct vk_device {
     VK_OPTIONAL_FUNCTIONS(VK_MEMBER)
     atomic_bool lost;
 
-    pthread_mutex_t queue_lock; /* queue, last_point, flights */
-    uint64_t last_point;
+    pthread_mutex_t queue_lock; /* queue, the points, flights */
+    uint64_t last_point;        /* submitted */
+    uint64_t seen_point;        /* known to be complete */
     VkSemaphore timeline;       /* VK_NULL_HANDLE: fences instead */
     struct pt2_exec *flights;   /* without timeline: submitted and not known to be complete; linked by next_flight */
 

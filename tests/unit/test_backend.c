@@ -4,6 +4,7 @@
  *     test_backend vulkan 0 */
 #include "test_device.h"
 
+#include <pthread.h>
 #include <time.h>
 
 enum { LOCAL = 64 };
@@ -299,6 +300,47 @@ static void test_timings(void)
     T.table->buf_destroy(dev, b);
 }
 
+/* One thread's work on the device that all share; returns whether its results were right. */
+static void *use_device(void *arg)
+{
+    enum { SIZE = 2000, ROUNDS = 20 };
+    int32_t me = *(int32_t *)arg, host[SIZE], params[] = { SIZE, me };
+    bool ok = true;
+    char text[300];
+    snprintf(text, sizeof text, "%s/* %d */", step_text, me);
+    struct pt2_kernel k = kernel("step", 2, i32_rw, 2, text);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct pt2_program_obj *p = compile(&k, NULL);
+        for (int32_t i = 0; i < SIZE; i++)
+            host[i] = i * me + round;
+        struct pt2_buf *in = new_buf(sizeof host, host), *out = new_buf(sizeof host, NULL);
+        struct pt2_binding bind[] = { { in, 0, sizeof host }, { out, 0, sizeof host } };
+        struct pt2_launch l = { .program = p, .bindings = bind, .params = params, .points = SIZE };
+        run_launches(&l, 1);
+        MUST(T.table->buf_read(dev, out, 0, host, sizeof host));
+        for (int32_t i = 0; i < SIZE - 1; i++)
+            ok &= host[i] == ((i + 1) * me + round) * 3 + me;
+        T.table->program_destroy(dev, p);
+        T.table->buf_destroy(dev, in);
+        T.table->buf_destroy(dev, out);
+    }
+    return ok ? arg : NULL;
+}
+
+static void test_threads(void)
+{
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS];
+    int32_t numbers[THREADS] = { 1, 2, 3, 4 };
+    for (int i = 0; i < THREADS; i++)
+        CHECK(!pthread_create(&threads[i], NULL, use_device, &numbers[i]));
+    for (int i = 0; i < THREADS; i++) {
+        void *result = NULL;
+        pthread_join(threads[i], &result);
+        CHECK(result == &numbers[i]);
+    }
+}
+
 static void test_compile_error(void)
 {
     struct pt2_kernel good = kernel("good", 1, f32_rw, 0, "pt_st_f32(b0, 0, 1.0f);"), bad = good;
@@ -381,6 +423,7 @@ int main(int argc, char **argv)
     test_many_params();
     test_shared();
     test_timings();
+    test_threads();
     test_compile_error();
     test_cache();
     return close_device();
