@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Activation functions, and dropout where it does nothing random. */
+ * Activation functions. */
 #include "ops/complex.h"
 #include "ops/pointwise.h"
 

@@ -95,12 +95,25 @@ static void check_bits(struct pt2_lower *L, const struct op_pw *p)
         op_fail(L, PT2_ERR_FORMAT, "bits of %s", pt2_dtype_name(p->dtype));
 }
 
+/* Python's in-place operators, __iand__ and the like, also write what they return. */
+enum { BITS_WRITE = 1 << 16 };
+
+static void return_bits(struct pt2_lower *L, const struct op_pw *p, pt2_ex r)
+{
+    op_pw_return(L, p, r);
+    if (L->row->data & BITS_WRITE) {
+        pt2_t *self = op_tensor(L, "self");
+        op_write(L, self, op_pw_map(L, p, op_out_dtype(L, 0), r));
+        op_return(L, self);
+    }
+}
+
 static void lower_bitwise(struct pt2_lower *L)
 {
     struct op_pw p;
     op_pw_open(L, &p, OP_SAME, 2, "self", "other");
     check_bits(L, &p);
-    op_pw_return(L, &p, pt2_bin(L->E, (enum pt2_expr_op)L->row->data, p.v[0], p.v[1]));
+    return_bits(L, &p, pt2_bin(L->E, (enum pt2_expr_op)(L->row->data & ~BITS_WRITE), p.v[0], p.v[1]));
 }
 
 static void lower_bitwise_not(struct pt2_lower *L)
@@ -126,9 +139,10 @@ static void lower_shift(struct pt2_lower *L)
     if (pt2_dtype_is_signed(p.dtype))
         inside = pt2_and(E, inside, pt2_le(E, ex_num(E, b, 0), b));
     pt2_ex count = pt2_select(E, inside, b, ex_num(E, b, width - 1));
-    pt2_ex r = pt2_bin(E, (enum pt2_expr_op)L->row->data, a, count);
-    bool fills = L->row->data == PT2_E_SHR && pt2_dtype_is_signed(p.dtype);
-    op_pw_return(L, &p, fills ? r : pt2_select(E, inside, r, ex_num(E, a, 0)));
+    enum pt2_expr_op op = (enum pt2_expr_op)(L->row->data & ~BITS_WRITE);
+    pt2_ex r = pt2_bin(E, op, a, count);
+    bool fills = op == PT2_E_SHR && pt2_dtype_is_signed(p.dtype);
+    return_bits(L, &p, fills ? r : pt2_select(E, inside, r, ex_num(E, a, 0)));
 }
 
 /* ---- selection ---- */
@@ -238,15 +252,20 @@ const struct pt2_op_row pt2_ops_compare[] = {
     { "aten.logical_not", lower_logical_not, 0 },
     { "aten.bitwise_and", lower_bitwise, PT2_E_AND },
     { "aten.__and__", lower_bitwise, PT2_E_AND },
+    { "aten.__iand__", lower_bitwise, PT2_E_AND | BITS_WRITE },
     { "aten.bitwise_or", lower_bitwise, PT2_E_OR },
     { "aten.__or__", lower_bitwise, PT2_E_OR },
+    { "aten.__ior__", lower_bitwise, PT2_E_OR | BITS_WRITE },
     { "aten.bitwise_xor", lower_bitwise, PT2_E_XOR },
     { "aten.__xor__", lower_bitwise, PT2_E_XOR },
+    { "aten.__ixor__", lower_bitwise, PT2_E_XOR | BITS_WRITE },
     { "aten.bitwise_not", lower_bitwise_not, 0 },
     { "aten.bitwise_left_shift", lower_shift, PT2_E_SHL },
     { "aten.__lshift__", lower_shift, PT2_E_SHL },
+    { "aten.__ilshift__", lower_shift, PT2_E_SHL | BITS_WRITE },
     { "aten.bitwise_right_shift", lower_shift, PT2_E_SHR },
     { "aten.__rshift__", lower_shift, PT2_E_SHR },
+    { "aten.__irshift__", lower_shift, PT2_E_SHR | BITS_WRITE },
     { "aten.where", lower_where, 0 },
     { "aten.masked_fill", lower_masked_fill, 0 },
     { "aten.maximum", lower_maximum, 1 },

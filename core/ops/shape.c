@@ -468,6 +468,23 @@ static void lower_as_strided_scatter(struct pt2_lower *L)
     op_return(L, t);
 }
 
+/* fill_diagonal: where all indices are equal; wrap: a matrix with more rows starts again after one row without. */
+static void lower_fill_diagonal(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_t *t = op_tensor(L, "self");
+    pt2_ex *v = op_vars(L, t->rank, t->shape), here = pt2_int(E, PT2_BOOL, 1);
+    if (t->rank < 2)
+        op_fail(L, PT2_ERR_FORMAT, "fill_diagonal of a tensor of rank %d", t->rank);
+    for (int d = 1; d < t->rank; d++)
+        here = pt2_and(E, here, pt2_eq(E, v[0], v[d]));
+    if (t->rank == 2 && op_bool(L, "wrap", false))
+        here = pt2_eq(E, pt2_floormod(E, v[0], pt2_addi(E, t->shape[1], 1)), v[1]);
+    struct pt2_complex value = pt2_dtype_is_complex(t->dtype) ? op_scalar_c(L, "fill_value", t->dtype, 0)
+                                                              : op_c(op_scalar(L, "fill_value", t->dtype, 0), NULL);
+    op_return_element(L, op_select_element(L, here, value, op_element(L, t, t->dtype, v)));
+}
+
 /* ---- table ---- */
 
 const struct pt2_op_row pt2_ops_shape[] = {
@@ -475,6 +492,7 @@ const struct pt2_op_row pt2_ops_shape[] = {
     { "aten.concat", lower_cat, 0 },
     { "aten.concatenate", lower_cat, 0 },
     { "aten.stack", lower_stack, 0 },
+    { "aten._stack", lower_stack, 0 },
     { "aten.hstack", lower_stack_kind, 1 },
     { "aten.vstack", lower_stack_kind, 2 },
     { "aten.row_stack", lower_stack_kind, 2 },
@@ -502,5 +520,6 @@ const struct pt2_op_row pt2_ops_shape[] = {
     { "aten.select_scatter", lower_select_scatter, 0 },
     { "aten.diagonal_scatter", lower_diagonal_scatter, 0 },
     { "aten.as_strided_scatter", lower_as_strided_scatter, 0 },
+    { "aten.fill_diagonal", lower_fill_diagonal, 0 },
     { 0 },
 };

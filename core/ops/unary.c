@@ -343,6 +343,7 @@ const struct pt2_op_row pt2_ops_unary[] = {
     { "aten.special_round", lower_round, 0 },
     { "aten.neg", lower_neg, 0 },
     { "aten.negative", lower_neg, 0 },
+    { "aten._neg_view", lower_neg, 0 },
     { "aten.abs", lower_abs, 0 },
     { "aten.absolute", lower_abs, 0 },
     { "aten.sign", lower_sign, 0 },
