@@ -5,12 +5,13 @@
 
 #include <stdlib.h>
 
+/* What functional operators call `input`, their in-place forms call `self`. */
 const struct pt2_arg *pt2_find_arg(struct pt2_lower *L, const char *name)
 {
     for (uint32_t k = 0; k < L->node->num_args; k++)
         if (!strcmp(L->node->args[k].name, name))
             return L->node->args[k].kind == PT2_ARG_NONE ? NULL : &L->node->args[k];
-    return NULL;
+    return strcmp(name, "input") ? NULL : pt2_find_arg(L, "self");
 }
 
 bool op_has(struct pt2_lower *L, const char *name)

@@ -104,7 +104,8 @@ static void write_self(struct pt2_lower *L)
     struct pt2_slot *out = &L->priv->slots[L->node->outs[0]->index];
     if (!self || !out->tensor)
         op_fail(L, PT2_ERR_FORMAT, "an in-place operator without a tensor to write");
-    op_write(L, self, out->tensor);
+    if (out->tensor->store != self->store || out->tensor->map != self->map) /* dropout_ in eval mode returns its argument */
+        op_write(L, self, out->tensor);
     out->tensor = self;
 }
 

@@ -23,6 +23,8 @@ pt2_status pt2_run_passes(struct pt2_module *m, const struct pt2_pass_params *pa
         PT2_TRY(verify(g, "cse"));
         pt2_pass_inline(g, params);
         PT2_TRY(verify(g, "inline"));
+        pt2_pass_split(g);
+        PT2_TRY(verify(g, "split"));
         pt2_pass_cse(g);
         pt2_pass_dce(g);
         PT2_TRY(verify(g, "dce"));

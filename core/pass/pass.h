@@ -19,6 +19,10 @@ PT2_MUST_USE pt2_status pt2_run_passes(struct pt2_module *m, const struct pt2_pa
 void pt2_pass_cse(struct pt2_graph *g);
 /* MAPs are substituted into their consumers: views always, chains of pointwise operators where nothing is computed much more often. */
 void pt2_pass_inline(struct pt2_graph *g, const struct pt2_pass_params *params);
+/* The most values that one node's expressions read: kernels bind at most a few buffers more. */
+enum { PT2_MAX_READS = 12 };
+/* A body that reads more values than that is cut: parts of it become MAPs of their own. */
+void pt2_pass_split(struct pt2_graph *g);
 /* Nodes that no output needs are removed. */
 void pt2_pass_dce(struct pt2_graph *g);
 /* Afterwards every SCATTER may overwrite its base: those that may not get a copy to write into. */

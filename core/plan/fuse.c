@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { MAX_MEMBERS = 16 };
+enum { MAX_MEMBERS = 16, MAX_BUFFERS = 16 };
 
 struct fuse {
     struct pt2_plan *p;
@@ -198,6 +198,34 @@ static bool only_at_points(const struct fuse *f, const struct match *m, const in
     return true;
 }
 
+struct buffers {
+    const struct pt2_value *list[MAX_BUFFERS + 1];
+    int count;
+};
+
+static void add_buffer(void *ctx, struct pt2_value *v)
+{
+    struct buffers *b = ctx;
+    for (int k = 0; k < b->count; k++)
+        if (b->list[k] == v)
+            return;
+    if (b->count <= MAX_BUFFERS)
+        b->list[b->count++] = v;
+}
+
+/* Counts what the members read and, at most, write: devices bind few buffers. */
+static bool too_many_buffers(struct fuse *f, struct pt2_node *n, const struct pt2_region *r)
+{
+    struct buffers b = { .count = 0 };
+    pt2_node_uses(f->g, n, add_buffer, &b);
+    add_buffer(&b, n->outs[0]);
+    for (uint32_t k = 0; k < r->members.count; k++) {
+        pt2_node_uses(f->g, r->members.data[k].node, add_buffer, &b);
+        add_buffer(&b, r->members.data[k].node->outs[0]);
+    }
+    return b.count > MAX_BUFFERS;
+}
+
 static bool try_join(struct fuse *f, struct pt2_node *n, struct pt2_region *r)
 {
     struct match m = { .f = f, .r = r, .n = n, .ok = true };
@@ -210,7 +238,7 @@ static bool try_join(struct fuse *f, struct pt2_node *n, struct pt2_region *r)
         return false;
     if (!m.any && (n->kind != PT2_NODE_REDUCE || !same_space(&m)))
         return false;
-    if (!all_matched(&m) || !injective(&m) || depends_through_another(f, n, r))
+    if (!all_matched(&m) || !injective(&m) || too_many_buffers(f, n, r) || depends_through_another(f, n, r))
         return false;
     int *outer = outer_axes(f, &m);
     if (!only_at_points(f, &m, outer))
