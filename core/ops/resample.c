@@ -269,13 +269,13 @@ static struct window plain_window(struct pt2_lower *L, const struct axis *a, int
     struct pt2_exprs *E = L->E;
     struct taps taps;
     find_taps(L, kind, a, &taps);
-    struct window w = { pt2_idx(E, taps.n), taps.index[0], taps.weight[0] };
-    pt2_ex j = pt2_var(E, tap_axis, w.taps);
-    for (int k = 1; k < taps.n; k++) {
-        pt2_ex here = pt2_eq(E, j, pt2_idx(E, k));
-        w.index = pt2_select(E, here, taps.index[k], w.index);
-        w.weight = pt2_select(E, here, taps.weight[k], w.weight);
+    struct window w = { pt2_idx(E, taps.n), NULL, num(L, a->t, 0) };
+    pt2_ex at = pt2_add(E, taps.index[0], pt2_var(E, tap_axis, w.taps));
+    for (int k = 0; k < taps.n; k++) { /* taps beyond an edge add to the edge's weight */
+        pt2_ex here = pt2_eq(E, at, taps.index[k]);
+        w.weight = pt2_add(E, w.weight, pt2_select(E, here, taps.weight[k], num(L, a->t, 0)));
     }
+    w.index = clamp(L, at, a->in);
     return w;
 }
 
