@@ -9,6 +9,8 @@ install(TARGETS pt2gpu EXPORT pt2gpu-targets)
 install(FILES core/pt2gpu.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 set(PT2_REQUIRES "libzip libcjson ${PT2_SHADERC_PC_REQUIRES}")
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig
+    OUTPUT_VARIABLE PT2_PC_TO_PREFIX) # so that an installation can be moved
 configure_file(cmake/pt2gpu.pc.in pt2gpu.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/pt2gpu.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

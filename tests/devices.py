@@ -34,7 +34,9 @@ class Device:
         self.name, self.backend, self.env, self.missing = name, backend, env or {}, missing
 
     def environment(self):
-        return {**os.environ, **self.env, "PT2_TEST_BACKEND": self.backend}
+        """Kernel caches, ours and the drivers', stay below build/."""
+        cache = {"XDG_CACHE_HOME": os.path.join(ROOT, "build", "test-data", "cache")}
+        return {**os.environ, **cache, **self.env, "PT2_TEST_BACKEND": self.backend}
 
 
 def vulkan_driver(name, pattern, package):
