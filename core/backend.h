@@ -3,13 +3,16 @@
  * The one contract between the core and a backend. A backend is a folder with a table of these functions and a line in
  * core/backends.c; nothing in it knows an operator.
  *
- * The front (core/device.c) checks arguments once: a backend may assume valid handles, ranges inside buffers, counts above zero.
+ * The front (core/device.c) checks arguments once: a backend may assume valid handles, ranges inside buffers, counts
+ * above zero.
  *
- * Work is ordered by points: a submission gets the point {device, value} at which it is complete; values grow by one per
- * submission. Within one submission, launches run in any order and at the same time unless a dependency orders them.
+ * Work is ordered by points: a submission gets the point {device, value} at which it is complete; values grow by one
+ * per submission. Within one submission, launches run in any order and at the same time unless a dependency orders
+ * them.
  *
  * Thread-safety: all calls on one device may come from several threads; a backend locks what it must.
- * Errors: DEVICE, DEVICE_LOST, NOMEM, COMPILE, TIMEOUT, NODEVICE. After DEVICE_LOST every call on the device fails with it.
+ * Errors: DEVICE, DEVICE_LOST, NOMEM, COMPILE, TIMEOUT, NODEVICE. After DEVICE_LOST every call on the device fails with
+ * it.
  */
 #ifndef PT2_BACKEND_H
 #define PT2_BACKEND_H
@@ -99,7 +102,8 @@ struct pt2_backend {
     pt2_status (*buf_create)(struct pt2_device *device, uint64_t size, struct pt2_buf **out_buf);
     void (*buf_destroy)(struct pt2_device *device, struct pt2_buf *buf);
     /* Blocking copies. The caller has waited for the work that uses the range. */
-    pt2_status (*buf_write)(struct pt2_device *device, struct pt2_buf *buf, uint64_t offset, const void *src, uint64_t size);
+    pt2_status (*buf_write)(struct pt2_device *device, struct pt2_buf *buf, uint64_t offset, const void *src,
+                            uint64_t size);
     pt2_status (*buf_read)(struct pt2_device *device, struct pt2_buf *buf, uint64_t offset, void *dst, uint64_t size);
     /* Optional (NULL when caps.unified is false): the host address of a buffer, valid until it is destroyed. */
     void *(*buf_map)(struct pt2_device *device, struct pt2_buf *buf);
@@ -115,12 +119,13 @@ struct pt2_backend {
     pt2_status (*exec_create)(struct pt2_device *device, const struct pt2_launch *launches, uint32_t count, bool timed,
                               struct pt2_exec **out_exec);
     void (*exec_destroy)(struct pt2_device *device, struct pt2_exec *exec);
-    /* Starts it after all earlier submissions to this device whose point is <= `after`; returns its own point. The same exec is not
-     * submitted again before it is complete. */
+    /* Starts it after all earlier submissions to this device whose point is <= `after`; returns its own point. The same
+     * exec is not submitted again before it is complete. */
     pt2_status (*submit)(struct pt2_device *device, struct pt2_exec *exec, uint64_t after, uint64_t *out_point);
     /* Blocks until the point is reached, also for the host's reads. timeout_ns UINT64_MAX: for ever. */
     pt2_status (*wait)(struct pt2_device *device, uint64_t point, uint64_t timeout_ns);
-    /* Times of the launches of the last complete submission of a `timed` exec; `timings` has room for all its launches. */
+    /* Times of the launches of the last complete submission of a `timed` exec; `timings` has room for all its launches.
+     */
     pt2_status (*timings)(struct pt2_device *device, struct pt2_exec *exec, struct pt2_timing *timings);
 };
 

@@ -123,8 +123,8 @@ static bool listed(const struct pt2_kernel *const *list, int n, uint64_t hash)
     return false;
 }
 
-static pt2_status compile_missing(struct pt2_device *device, struct open_device *o, const struct pt2_kernel *const *kernels, int count,
-                                  const char *cache_dir)
+static pt2_status compile_missing(struct pt2_device *device, struct open_device *o,
+                                  const struct pt2_kernel *const *kernels, int count, const char *cache_dir)
 {
     const struct pt2_kernel **fresh = malloc((size_t)count * sizeof *fresh);
     struct pt2_program_obj **programs = malloc((size_t)count * sizeof *programs);
@@ -142,8 +142,8 @@ static pt2_status compile_missing(struct pt2_device *device, struct open_device 
     return status;
 }
 
-pt2_status pt2_device_programs(struct pt2_device *device, const struct pt2_kernel *const *kernels, int count, const char *cache_dir,
-                               struct pt2_program_obj **out_programs)
+pt2_status pt2_device_programs(struct pt2_device *device, const struct pt2_kernel *const *kernels, int count,
+                               const char *cache_dir, struct pt2_program_obj **out_programs)
 {
     int d = 0;
     while (d < num_entries && open_devices[d].device != device)
@@ -210,10 +210,13 @@ static bool has_backend(const char *name, size_t len)
     return false;
 }
 
-/* Discrete before integrated before CPU; among CPUs, those with explicit wide vectors; the reference backend never by itself. */
+/* Discrete before integrated before CPU; among CPUs, those with explicit wide vectors; the reference backend never by
+ * itself. */
 static int auto_score(const struct pt2_device_entry *e)
 {
-    static const int by_kind[] = { [PT2_KIND_CPU] = 1, [PT2_KIND_INTEGRATED] = 3, [PT2_KIND_DISCRETE] = 4, [PT2_KIND_OTHER] = 2 };
+    static const int by_kind[] = {
+        [PT2_KIND_CPU] = 1, [PT2_KIND_INTEGRATED] = 3, [PT2_KIND_DISCRETE] = 4, [PT2_KIND_OTHER] = 2
+    };
     if (e->desc.caps.interprets)
         return 0;
     return by_kind[e->desc.caps.kind] * 4 + e->desc.caps.wide_vectors * 2 + e->desc.caps.int64;
@@ -247,7 +250,8 @@ static pt2_status choose_one(const char *item, size_t len, const struct pt2_devi
             return PT2_OK;
         }
     }
-    return pt2_fail(PT2_ERR_NODEVICE, "no %.*s device number %ld: is its driver installed? (pt2gpu devices lists what was found)",
+    return pt2_fail(PT2_ERR_NODEVICE,
+                    "no %.*s device number %ld: is its driver installed? (pt2gpu devices lists what was found)",
                     (int)name, item, number);
 }
 
@@ -291,7 +295,7 @@ pt2_status pt2_device_get_info(int index, pt2_device_info *out_info)
     if (index < 0 || index >= pt2_device_entries(&all))
         return pt2_fail(PT2_ERR_ARG, "device %d does not exist", index);
     const struct pt2_device_entry *e = &all[index];
-    *out_info = (pt2_device_info){ e->backend->name, e->desc.number, e->desc.name, e->desc.driver, kinds[e->desc.caps.kind],
-                                   e->desc.caps.memory };
+    *out_info = (pt2_device_info){ e->backend->name, e->desc.number,           e->desc.name,
+                                   e->desc.driver,   kinds[e->desc.caps.kind], e->desc.caps.memory };
     return PT2_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Devices of the process: listed once, opened when first wanted, shared by all models, closed at exit. Compiled kernels are
- * kept per device for the life of the process, by hash, so that models and cases share them.
+ * Devices of the process: listed once, opened when first wanted, shared by all models, closed at exit. Compiled kernels
+ * are kept per device for the life of the process, by hash, so that models and cases share them.
  *
  * Thread-safety: all calls.
  */
@@ -25,16 +25,18 @@ int pt2_device_entries(const struct pt2_device_entry **out_entries);
 /* Opens (or finds) the device. Errors: NODEVICE, DEVICE. */
 PT2_MUST_USE pt2_status pt2_device_acquire(const struct pt2_device_entry *entry, struct pt2_device **out_device);
 
-/* Programs for `count` kernels, compiling those that the process has not seen. Not for interpreting devices, whose kernels belong to
- * one model. Programs live as long as the process. Errors: COMPILE, DEVICE. */
-PT2_MUST_USE pt2_status pt2_device_programs(struct pt2_device *device, const struct pt2_kernel *const *kernels, int count,
-                                            const char *cache_dir, struct pt2_program_obj **out_programs);
+/* Programs for `count` kernels, compiling those that the process has not seen. Not for interpreting devices, whose
+ * kernels belong to one model. Programs live as long as the process. Errors: COMPILE, DEVICE. */
+PT2_MUST_USE pt2_status pt2_device_programs(struct pt2_device *device, const struct pt2_kernel *const *kernels,
+                                            int count, const char *cache_dir, struct pt2_program_obj **out_programs);
 
-/* Folder of the kernel cache: PT2GPU_CACHE, else $XDG_CACHE_HOME/pt2gpu, else ~/.cache/pt2gpu; made when missing. NULL: none. */
+/* Folder of the kernel cache: PT2GPU_CACHE, else $XDG_CACHE_HOME/pt2gpu, else ~/.cache/pt2gpu; made when missing. NULL:
+ * none. */
 const char *pt2_cache_dir(void);
 
 /* "auto", "vulkan", "opencl:1,reference": the devices in order of preference, the reference backend last in any case.
  * Returns their number. Errors: ARG (unknown backend), NODEVICE. */
-PT2_MUST_USE pt2_status pt2_device_choose(const char *list, const struct pt2_device_entry **out, int cap, int *out_count);
+PT2_MUST_USE pt2_status pt2_device_choose(const char *list, const struct pt2_device_entry **out, int cap,
+                                          int *out_count);
 
 #endif

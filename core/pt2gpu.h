@@ -153,7 +153,8 @@ PT2_API void pt2_model_destroy(pt2_model **model);
 
 /* One leaf of the inputs or outputs. */
 typedef struct pt2_leaf_info {
-    const char *name; /* of an input: its argument name, "cache[0].k" for nested ones; of an output: "out_0" or its key */
+    const char
+        *name; /* of an input: its argument name, "cache[0].k" for nested ones; of an output: "out_0" or its key */
     pt2_dtype dtype;  /* PT2_NONE: a None leaf */
     int rank;
     int64_t shape[PT2_MAX_RANK]; /* -1: dynamic */
@@ -178,9 +179,9 @@ PT2_API void pt2_free(void *memory);
 PT2_MUST_USE PT2_API pt2_status pt2_session_create(pt2_model *model, pt2_session **out_session);
 PT2_API void pt2_session_destroy(pt2_session **session); /* NULL-safe; waits for a running submission */
 
-/* Binds host memory to an input; it is read by each later run and must stay valid until then. Shape and dtype are checked at once;
- * sizes against their ranges and against each other when running. A leaf that is not set uses the sample input, if there is one.
- * Errors: ARG, INPUT. */
+/* Binds host memory to an input; it is read by each later run and must stay valid until then. Shape and dtype are
+ * checked at once; sizes against their ranges and against each other when running. A leaf that is not set uses the
+ * sample input, if there is one. Errors: ARG, INPUT. */
 PT2_MUST_USE PT2_API pt2_status pt2_session_set_input(pt2_session *session, int index, const pt2_tensor *tensor);
 /* Runs and waits. Errors: INPUT (missing inputs, sizes out of range), NOMEM, DEVICE, DEVICE_LOST. */
 PT2_MUST_USE PT2_API pt2_status pt2_session_run(pt2_session *session);
@@ -192,7 +193,8 @@ PT2_MUST_USE PT2_API pt2_status pt2_session_output(pt2_session *session, int ind
 
 /* State: buffers, parameters and inputs that the graph writes, by their name in the exported module. */
 PT2_API int pt2_session_state_count(const pt2_session *session);
-PT2_MUST_USE PT2_API pt2_status pt2_session_get_state(pt2_session *session, int index, const char **out_name, pt2_tensor *out_tensor);
+PT2_MUST_USE PT2_API pt2_status pt2_session_get_state(pt2_session *session, int index, const char **out_name,
+                                                      pt2_tensor *out_tensor);
 PT2_MUST_USE PT2_API pt2_status pt2_session_set_state(pt2_session *session, const char *name, const pt2_tensor *tensor);
 
 #ifdef __cplusplus

@@ -128,8 +128,9 @@ static float f32_from_bits(uint32_t u)
     return f;
 }
 
-/* Magnitude of |f| in units of the smallest subnormal of a format with bias `bias` and m mantissa bits, encoded as its bits:
- * exponent and mantissa fields are contiguous, so rounding may carry from one into the other. Subnormals included. */
+/* Magnitude of |f| in units of the smallest subnormal of a format with bias `bias` and m mantissa bits, encoded as its
+ * bits: exponent and mantissa fields are contiguous, so rounding may carry from one into the other. Subnormals
+ * included. */
 static uint32_t round_small(uint32_t abs_bits, int m, int bias)
 {
     int exp = (int)(abs_bits >> 23) - 127;

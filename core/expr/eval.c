@@ -36,7 +36,8 @@ static pt2_status fold_list(const struct eval *v, pt2_ex e, struct number *out)
         PT2_TRY(eval(v, e->args[k], &b));
         if (flt)
             out->f = e->op == PT2_E_ADD ? out->f + b.f : out->f * b.f;
-        else if (e->op == PT2_E_ADD ? __builtin_add_overflow(out->i, b.i, &out->i) : __builtin_mul_overflow(out->i, b.i, &out->i))
+        else if (e->op == PT2_E_ADD ? __builtin_add_overflow(out->i, b.i, &out->i)
+                                    : __builtin_mul_overflow(out->i, b.i, &out->i))
             return overflow();
     }
     return PT2_OK;
@@ -96,7 +97,9 @@ static pt2_status int_binary(pt2_ex e, int64_t a, int64_t b, int64_t *out)
     case PT2_E_EQ: *out = a == b; break;
     case PT2_E_NE: *out = a != b; break;
     case PT2_E_CHECK: *out = a < 0 ? a + b : a; break;
-    default: return pt2_fail(PT2_ERR_INTERNAL, "operator %s in a size expression", pt2_expr_op_name((enum pt2_expr_op)e->op));
+    default:
+        return pt2_fail(PT2_ERR_INTERNAL, "operator %s in a size expression",
+                        pt2_expr_op_name((enum pt2_expr_op)e->op));
     }
     return over ? overflow() : PT2_OK;
 }
@@ -115,7 +118,9 @@ static pt2_status float_binary(pt2_ex e, double a, double b, struct number *out)
     case PT2_E_LE: out->i = a <= b; break;
     case PT2_E_EQ: out->i = a == b; break;
     case PT2_E_NE: out->i = a != b; break;
-    default: return pt2_fail(PT2_ERR_INTERNAL, "operator %s in a size expression", pt2_expr_op_name((enum pt2_expr_op)e->op));
+    default:
+        return pt2_fail(PT2_ERR_INTERNAL, "operator %s in a size expression",
+                        pt2_expr_op_name((enum pt2_expr_op)e->op));
     }
     return PT2_OK;
 }
@@ -144,7 +149,9 @@ static pt2_status unary(pt2_ex e, struct number a, struct number *out)
     case PT2_E_ACOS: out->f = acos(a.f); break;
     case PT2_E_ATAN: out->f = atan(a.f); break;
     case PT2_E_ASINH: out->f = asinh(a.f); break;
-    default: return pt2_fail(PT2_ERR_INTERNAL, "operator %s in a size expression", pt2_expr_op_name((enum pt2_expr_op)e->op));
+    default:
+        return pt2_fail(PT2_ERR_INTERNAL, "operator %s in a size expression",
+                        pt2_expr_op_name((enum pt2_expr_op)e->op));
     }
     return PT2_OK;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Scalar expressions: one algebra for shapes (`2*s0 + 1`), for the indices inside kernels (`(i0*14 + i1) % 196`) and for what a
- * kernel computes (`max(load(v3, i0, i1) * 0.5, 0)`).
+ * Scalar expressions: one algebra for shapes (`2*s0 + 1`), for the indices inside kernels (`(i0*14 + i1) % 196`) and
+ * for what a kernel computes (`max(load(v3, i0, i1) * 0.5, 0)`).
  *
- * An expression is an immutable, typed, hash-consed node: two equal expressions are one pointer, so equality is `==`, and a
- * memo table over `id` costs an array. The constructors simplify as they build; there is no other simplifier.
+ * An expression is an immutable, typed, hash-consed node: two equal expressions are one pointer, so equality is `==`,
+ * and a memo table over `id` costs an array. The constructors simplify as they build; there is no other simplifier.
  *
- * Types are pt2_dtype restricted to those that kernels compute in (bool, the integers, float32, float64), and PT2_IDX, the type of
- * sizes and indices: an integer that never overflows. Data integers wrap at their width; only PT2_IDX arithmetic is
- * reassociated and its divisions cancelled.
+ * Types are pt2_dtype restricted to those that kernels compute in (bool, the integers, float32, float64), and PT2_IDX,
+ * the type of sizes and indices: an integer that never overflows. Data integers wrap at their width; only PT2_IDX
+ * arithmetic is reassociated and its divisions cancelled.
  *
  * Leaves:
  *   CONST   a number
@@ -29,43 +29,42 @@
 enum { PT2_IDX = PT2_DTYPE_COUNT };
 
 /* name, operands, text. Operands and result have one type unless said otherwise. */
-#define PT2_EXPR_OPS(X)                                                                                           \
-    /* leaves */                                                                                                  \
-    X(CONST, 0, "const") X(SYM, 0, "sym") X(VAR, 1, "var") X(LOAD, -1, "load") X(PARAM, 0, "param")               \
-    X(REG, 0, "reg")                                                                                              \
-    /* any type to any type: PyTorch's conversion (float to integer truncates, to bool is != 0); same-size bits */ \
-    X(CAST, 1, "cast") X(BITCAST, 1, "bitcast")                                                                   \
-    /* float32 rounded to the storage type `i` (float16, bfloat16, float8) and back */                            \
-    X(ROUNDTO, 1, "roundto")                                                                                      \
-    /* numbers; integers wrap */                                                                                  \
-    X(NEG, 1, "neg") X(ABS, 1, "abs") X(ADD, -1, "add") X(SUB, 2, "sub") X(MUL, -1, "mul")                        \
-    X(MIN, 2, "min") X(MAX, 2, "max") /* floats: NaN if either is NaN */                                          \
-    X(POW, 2, "pow")                                                                                              \
-    X(FLOORDIV, 2, "floordiv") X(FLOORMOD, 2, "floormod") /* Python's // and %, also of floats */                 \
-    X(TRUNCDIV, 2, "truncdiv") X(REM, 2, "rem")           /* C's / and %; of floats: trunc(a/b), fmod */          \
-    X(GCD, 2, "gcd")                                      /* integers */                                          \
-    /* floats only */                                                                                             \
-    X(DIV, 2, "div") X(SQRT, 1, "sqrt") X(RSQRT, 1, "rsqrt") X(EXP, 1, "exp") X(EXP2, 1, "exp2")                  \
-    X(EXPM1, 1, "expm1") X(LOG, 1, "log") X(LOG2, 1, "log2") X(LOG10, 1, "log10") X(LOG1P, 1, "log1p")            \
-    X(SIN, 1, "sin") X(COS, 1, "cos") X(TAN, 1, "tan") X(ASIN, 1, "asin") X(ACOS, 1, "acos") X(ATAN, 1, "atan")   \
-    X(SINH, 1, "sinh") X(COSH, 1, "cosh") X(TANH, 1, "tanh") X(ASINH, 1, "asinh") X(ACOSH, 1, "acosh")            \
-    X(ATANH, 1, "atanh") X(ERF, 1, "erf") X(ERFC, 1, "erfc") X(ERFINV, 1, "erfinv") X(LGAMMA, 1, "lgamma")        \
-    X(DIGAMMA, 1, "digamma") X(FLOOR, 1, "floor") X(CEIL, 1, "ceil") X(TRUNC, 1, "trunc")                         \
-    X(ROUND, 1, "round") /* half to even */                                                                       \
-    X(ATAN2, 2, "atan2") X(NEXTAFTER, 2, "nextafter") X(COPYSIGN, 2, "copysign") X(HYPOT, 2, "hypot")             \
-    X(IGAMMA, 2, "igamma") X(IGAMMAC, 2, "igammac") X(ZETA, 2, "zeta") /* Hurwitz zeta */                         \
-    /* bits of integers; of bools: logic */                                                                       \
-    X(AND, 2, "and") X(OR, 2, "or") X(XOR, 2, "xor") X(NOT, 1, "not") X(SHL, 2, "shl") X(SHR, 2, "shr")           \
-    /* two of one type to bool; false (NE: true) with NaN */                                                      \
-    X(LT, 2, "lt") X(LE, 2, "le") X(EQ, 2, "eq") X(NE, 2, "ne")                                                   \
-    X(ISNAN, 1, "isnan") /* float to bool */                                                                      \
-    /* bool, T, T to T */                                                                                         \
-    X(SELECT, 3, "select")                                                                                        \
-    /* PT2_IDX index, PT2_IDX size: an index that data decided. Negative ones count from the end (Python), the result is                 \
-     * clamped to [0, size); the reference backend reports what was outside. */                                   \
-    X(CHECK, 2, "check")                                                                                          \
-    /* float32 r in [0, 1): counter-based random (Philox4x32-10), of seed and counter, both PT2_IDX */            \
-    X(RANDOM, 2, "random")
+#define PT2_EXPR_OPS(X)                                                                                                \
+    /* leaves */                                                                                                       \
+    X(CONST, 0, "const")                                                                                               \
+    X(SYM, 0, "sym")                                                                                                   \
+    X(VAR, 1, "var") X(LOAD, -1, "load") X(PARAM, 0, "param")                                                          \
+        X(REG, 0, "reg") /* any type to any type: PyTorch's conversion (float to integer truncates, to bool is != 0);  \
+                            same-size bits */                                                                          \
+        X(CAST, 1, "cast") X(                                                                                          \
+            BITCAST, 1, "bitcast") /* float32 rounded to the storage type `i` (float16, bfloat16, float8) and back */  \
+        X(ROUNDTO, 1, "roundto")   /* numbers; integers wrap */                                                        \
+        X(NEG, 1, "neg") X(ABS, 1, "abs") X(ADD, -1, "add") X(SUB, 2, "sub") X(MUL, -1, "mul") X(MIN, 2, "min")        \
+            X(MAX, 2, "max")                                                   /* floats: NaN if either is NaN */      \
+        X(POW, 2, "pow") X(FLOORDIV, 2, "floordiv") X(FLOORMOD, 2, "floormod") /* Python's // and %, also of floats */ \
+        X(TRUNCDIV, 2, "truncdiv") X(REM, 2, "rem") /* C's / and %; of floats: trunc(a/b), fmod */                     \
+        X(GCD, 2, "gcd") /* integers */             /* floats only */                                                  \
+        X(DIV, 2, "div") X(SQRT, 1, "sqrt") X(RSQRT, 1, "rsqrt") X(EXP, 1, "exp") X(EXP2, 1, "exp2")                   \
+            X(EXPM1, 1, "expm1") X(LOG, 1, "log") X(LOG2, 1, "log2") X(LOG10, 1, "log10") X(LOG1P, 1, "log1p")         \
+                X(SIN, 1, "sin") X(COS, 1, "cos") X(TAN, 1, "tan") X(ASIN, 1, "asin") X(ACOS, 1, "acos")               \
+                    X(ATAN, 1, "atan") X(SINH, 1, "sinh") X(COSH, 1, "cosh") X(TANH, 1, "tanh") X(ASINH, 1, "asinh")   \
+                        X(ACOSH, 1, "acosh") X(ATANH, 1, "atanh") X(ERF, 1, "erf") X(ERFC, 1, "erfc")                  \
+                            X(ERFINV, 1, "erfinv") X(LGAMMA, 1, "lgamma") X(DIGAMMA, 1, "digamma")                     \
+                                X(FLOOR, 1, "floor") X(CEIL, 1, "ceil") X(TRUNC, 1, "trunc")                           \
+                                    X(ROUND, 1, "round") /* half to even */                                            \
+        X(ATAN2, 2, "atan2") X(NEXTAFTER, 2, "nextafter") X(COPYSIGN, 2, "copysign") X(HYPOT, 2, "hypot")              \
+            X(IGAMMA, 2, "igamma") X(IGAMMAC, 2, "igammac")                                                            \
+                X(ZETA, 2, "zeta") /* Hurwitz zeta */ /* bits of integers; of bools: logic */                          \
+        X(AND, 2, "and") X(OR, 2, "or") X(XOR, 2, "xor") X(NOT, 1, "not") X(SHL, 2, "shl")                             \
+            X(SHR, 2, "shr") /* two of one type to bool; false (NE: true) with NaN */                                  \
+        X(LT, 2, "lt") X(LE, 2, "le") X(EQ, 2, "eq") X(NE, 2, "ne")                                                    \
+            X(ISNAN, 1, "isnan") /* float to bool */ /* bool, T, T to T */                                             \
+        X(SELECT, 3, "select") /* PT2_IDX index, PT2_IDX size: an index that data decided. Negative ones count from    \
+                                * the end (Python), the result is clamped to [0, size); the reference backend reports  \
+                                * what was outside. */                                                                 \
+        X(CHECK, 2,                                                                                                    \
+          "check") /* float32 r in [0, 1): counter-based random (Philox4x32-10), of seed and counter, both PT2_IDX */  \
+        X(RANDOM, 2, "random")
 
 enum pt2_expr_op {
 #define X(name, arity, text) PT2_E_##name,
@@ -80,7 +79,7 @@ struct pt2_expr {
     uint8_t has;       /* PT2_HAS_ bits of the whole tree */
     uint16_t num_args;
     uint32_t id;       /* dense within the context, in order of creation: arguments have smaller ids */
-    int64_t i;         /* CONST of integer, bool or index type; SYM, PARAM, REG: number; VAR: axis; LOAD: value id or buffer */
+    int64_t i; /* CONST of integer, bool or index type; SYM, PARAM, REG: number; VAR: axis; LOAD: value id or buffer */
     double f;          /* CONST of float type */
     int64_t lo, hi;    /* integer, bool and index types: every value lies in [lo, hi] */
     const struct pt2_expr *args[]; /* VAR: its extent; LOAD: the indices */
@@ -154,7 +153,8 @@ bool pt2_is_float_type(int dtype); /* PT2_F32 or PT2_F64 */
 
 static inline bool pt2_is_const(pt2_ex e) { return e->op == PT2_E_CONST; }
 bool pt2_is_int(pt2_ex e, int64_t i); /* an integer, bool or index constant with this value */
-/* True when a and b are equal for all values of symbols and variables (a proof; false means "not proved"). Index types. */
+/* True when a and b are equal for all values of symbols and variables (a proof; false means "not proved"). Index types.
+ */
 bool pt2_prove_eq(struct pt2_exprs *E, pt2_ex a, pt2_ex b);
 /* Likewise a <= b, a < b. Uses ranges of symbols and extents of variables. */
 bool pt2_prove_le(struct pt2_exprs *E, pt2_ex a, pt2_ex b);
@@ -169,8 +169,8 @@ pt2_ex pt2_product(struct pt2_exprs *E, int n, const pt2_ex *extents);
 /* Replaces VAR of axis k by axes[k] where k < n and axes[k] is not NULL, all at once. */
 pt2_ex pt2_subst_vars(struct pt2_exprs *E, pt2_ex e, int n, const pt2_ex *axes);
 
-/* Bottom-up, each distinct node once: `fn` gets a node whose arguments are rewritten already and returns its replacement
- * (the node itself to keep it). */
+/* Bottom-up, each distinct node once: `fn` gets a node whose arguments are rewritten already and returns its
+ * replacement (the node itself to keep it). */
 typedef pt2_ex pt2_rewrite_fn(void *ctx, struct pt2_exprs *E, pt2_ex e);
 pt2_ex pt2_rewrite(struct pt2_exprs *E, pt2_ex e, pt2_rewrite_fn *fn, void *ctx);
 /* The same node over other arguments; simplified. */
@@ -184,8 +184,8 @@ int pt2_cost(pt2_ex e);
 
 /* ---- evaluation on the host ---- */
 
-/* Value of an index, integer or bool expression over symbols and constants. `values[k]` is symbol k; `known[k]` tells whether it is.
- * Errors: INPUT (division by zero, overflow), INTERNAL (an unknown symbol, a VAR or LOAD). */
+/* Value of an index, integer or bool expression over symbols and constants. `values[k]` is symbol k; `known[k]` tells
+ * whether it is. Errors: INPUT (division by zero, overflow), INTERNAL (an unknown symbol, a VAR or LOAD). */
 PT2_MUST_USE pt2_status pt2_eval(struct pt2_exprs *E, pt2_ex e, const int64_t *values, const uint8_t *known,
                                  int64_t *out_value);
 /* The same of a float expression (a scalar that sizes decide). */
@@ -194,8 +194,8 @@ PT2_MUST_USE pt2_status pt2_eval_float(struct pt2_exprs *E, pt2_ex e, const int6
 
 /* ---- text ----
  * Prefix-free infix for people and tests: `(i0*14 + i1) % 196`, `v3[i0, i1]`, `f32(v3[i0])`, `max(a, b)`.
- * Variables print as i<axis>, symbols by name, loads as v<id>[...], params as p<k>, registers as r<k>. Numbers carry their type
- * where it is not PT2_IDX: `1.5f32`, `3i64`, `true`. */
+ * Variables print as i<axis>, symbols by name, loads as v<id>[...], params as p<k>, registers as r<k>. Numbers carry
+ * their type where it is not PT2_IDX: `1.5f32`, `3i64`, `true`. */
 void pt2_expr_print(const struct pt2_exprs *E, pt2_ex e, struct pt2_str *out);
 const char *pt2_expr_op_name(enum pt2_expr_op op);
 

@@ -46,7 +46,9 @@ static int64_t fold_int(int op, int64_t a, int64_t b, bool *ok)
     case PT2_E_SHL: return shift_left(a, b);
     case PT2_E_SHR: return a >> (b < 0 || b > 63 ? 63 : b);
     case PT2_E_FLOORDIV: *ok = b != 0; return b ? pt2_floordiv64(a, b) : 0;
-    case PT2_E_FLOORMOD: *ok = b != 0; return b ? (int64_t)((uint64_t)a - (uint64_t)b * (uint64_t)pt2_floordiv64(a, b)) : 0;
+    case PT2_E_FLOORMOD:
+        *ok = b != 0;
+        return b ? (int64_t)((uint64_t)a - (uint64_t)b * (uint64_t)pt2_floordiv64(a, b)) : 0;
     default: *ok = false; return 0;
     }
 }
@@ -69,7 +71,8 @@ pt2_ex pt2_fold(struct pt2_exprs *E, int op, int dtype, pt2_ex a, pt2_ex b)
     if (op == PT2_E_LT || op == PT2_E_LE || op == PT2_E_EQ || op == PT2_E_NE) {
         bool flip = a->dtype == PT2_U64; /* order of unsigned numbers: compare with the top bit turned */
         int64_t top = flip ? INT64_MIN : 0;
-        return pt2_int(E, PT2_BOOL, pt2_is_float_type(a->dtype) ? compare(op, a->f, b->f) : compare_int(op, a->i ^ top, b->i ^ top));
+        return pt2_int(E, PT2_BOOL,
+                       pt2_is_float_type(a->dtype) ? compare(op, a->f, b->f) : compare_int(op, a->i ^ top, b->i ^ top));
     }
     if (pt2_is_float_type(dtype)) {
         double r = fold_float(op, a->f, b->f, &ok);
@@ -77,7 +80,8 @@ pt2_ex pt2_fold(struct pt2_exprs *E, int op, int dtype, pt2_ex a, pt2_ex b)
     }
     if (dtype == PT2_BOOL && op == PT2_E_NOT)
         return pt2_int(E, dtype, !a->i);
-    if (dtype == PT2_U64 && (op == PT2_E_MIN || op == PT2_E_MAX || op == PT2_E_SHR || op == PT2_E_FLOORDIV || op == PT2_E_FLOORMOD))
+    if (dtype == PT2_U64 &&
+        (op == PT2_E_MIN || op == PT2_E_MAX || op == PT2_E_SHR || op == PT2_E_FLOORDIV || op == PT2_E_FLOORMOD))
         return NULL;
     int64_t r = fold_int(op, a->i, b->i, &ok);
     return ok ? pt2_int(E, dtype, r) : NULL;

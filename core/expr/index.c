@@ -87,8 +87,9 @@ static bool split(struct pt2_exprs *E, pt2_ex x, pt2_ex g, pt2_ex *out_q, pt2_ex
         return false;
     for (int k = 0; k < s.count; k++) {
         struct pt2_term t;
-        bool ok = pt2_term_divide(E, s.terms[k], g, &t) ? pt2_sum_add(E, &q, 1, pt2_term_build(E, t.coef, t.atom))
-                                                        : pt2_sum_add(E, &r, 1, pt2_term_build(E, s.terms[k].coef, s.terms[k].atom));
+        bool ok = pt2_term_divide(E, s.terms[k], g, &t)
+                      ? pt2_sum_add(E, &q, 1, pt2_term_build(E, t.coef, t.atom))
+                      : pt2_sum_add(E, &r, 1, pt2_term_build(E, s.terms[k].coef, s.terms[k].atom));
         if (!ok)
             return false;
     }
@@ -120,7 +121,8 @@ static int64_t gcd64(int64_t a, int64_t b)
     return a;
 }
 
-/* Divisors g of c worth trying: for each term of x the common part of its coefficient and c's, and c's symbolic factors. */
+/* Divisors g of c worth trying: for each term of x the common part of its coefficient and c's, and c's symbolic
+ * factors. */
 static int candidates(struct pt2_exprs *E, pt2_ex x, pt2_ex c, pt2_ex *out, int cap)
 {
     struct pt2_sum s;
@@ -161,7 +163,8 @@ static pt2_ex divide_monomial(struct pt2_exprs *E, pt2_ex c, pt2_ex g)
     return pt2_term_build(E, t.coef, t.atom);
 }
 
-/* x // c or x % c by x = g·y + r with 0 <= r < g and g | c, g != c: then x // c = y // (c/g) and x % c = g·(y % (c/g)) + r. */
+/* x // c or x % c by x = g·y + r with 0 <= r < g and g | c, g != c: then x // c = y // (c/g) and x % c = g·(y % (c/g))
+ * + r. */
 static pt2_ex by_factor(struct pt2_exprs *E, int op, pt2_ex x, pt2_ex c)
 {
     pt2_ex g[24], y, r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Hash-consing: every node is found or made here, so equal expressions are one pointer. A node's range and leaf bits are computed
- * once, when it is made; its arguments exist already, so ids grow from the leaves to the roots. */
+ * Hash-consing: every node is found or made here, so equal expressions are one pointer. A node's range and leaf bits
+ * are computed once, when it is made; its arguments exist already, so ids grow from the leaves to the roots. */
 #include "expr/internal.h"
 
 #include <stdlib.h>
@@ -125,7 +125,10 @@ pt2_ex pt2_num(struct pt2_exprs *E, int dtype, double f)
     if (dtype == PT2_BOOL)
         return pt2_int(E, dtype, f != 0);
     if (!pt2_is_float_type(dtype))
-        return pt2_int(E, dtype, f >= 9223372036854775808.0 ? (int64_t)(uint64_t)f : f > -9223372036854775808.0 ? (int64_t)f : 0);
+        return pt2_int(E, dtype,
+                       f >= 9223372036854775808.0   ? (int64_t)(uint64_t)f
+                       : f > -9223372036854775808.0 ? (int64_t)f
+                                                    : 0);
     if (dtype == PT2_F32)
         f = (double)(float)f;
     if (f != f)

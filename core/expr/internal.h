@@ -25,8 +25,8 @@ int64_t pt2_sat_add(int64_t a, int64_t b); /* saturates at ±PT2_INF */
 int64_t pt2_sat_mul(int64_t a, int64_t b);
 int64_t pt2_floordiv64(int64_t a, int64_t b); /* b != 0 */
 
-/* A PT2_IDX expression as constant + Σ coef·atom. An atom is neither a constant nor a sum, and a product atom has no constant
- * factor. Terms are distinct and sorted by the atom's id. */
+/* A PT2_IDX expression as constant + Σ coef·atom. An atom is neither a constant nor a sum, and a product atom has no
+ * constant factor. Terms are distinct and sorted by the atom's id. */
 enum { PT2_MAX_TERMS = 96 };
 struct pt2_term {
     int64_t coef;
@@ -47,7 +47,8 @@ bool pt2_term_divide(struct pt2_exprs *E, struct pt2_term t, pt2_ex c, struct pt
 /* Constant factor and the rest of a monomial: 6*s0*s1 -> 6, s0*s1 (NULL for a pure constant). */
 int64_t pt2_monomial(struct pt2_exprs *E, pt2_ex e, pt2_ex *out_atom);
 
-pt2_ex pt2_simplify_index(struct pt2_exprs *E, int op, pt2_ex a, pt2_ex b); /* ADD MUL FLOORDIV FLOORMOD MIN MAX of PT2_IDX */
+pt2_ex pt2_simplify_index(struct pt2_exprs *E, int op, pt2_ex a,
+                          pt2_ex b); /* ADD MUL FLOORDIV FLOORMOD MIN MAX of PT2_IDX */
 pt2_ex pt2_fold(struct pt2_exprs *E, int op, int dtype, pt2_ex a, pt2_ex b); /* of constants; NULL: leave it */
 
 #endif

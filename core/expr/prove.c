@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Proofs about index expressions. a <= b holds when b - a has no negative value: index variables and remainders, which lie between
- * 0 and extent - 1, are replaced by the end that makes the sum smallest; then what is left holds size symbols only, and a polynomial whose
- * symbols are shifted to start at 0 and whose coefficients are then all non-negative is not negative. */
+ * Proofs about index expressions. a <= b holds when b - a has no negative value: index variables and remainders, which
+ * lie between 0 and extent - 1, are replaced by the end that makes the sum smallest; then what is left holds size
+ * symbols only, and a polynomial whose symbols are shifted to start at 0 and whose coefficients are then all
+ * non-negative is not negative. */
 #include "expr/internal.h"
 
 enum { MAX_DEPTH = 24 };
@@ -95,8 +96,8 @@ static bool replaceable(pt2_ex f)
     return extent_of(f) || f->op == PT2_E_FLOORDIV || f->op == PT2_E_MIN || f->op == PT2_E_MAX || f->op == PT2_E_SELECT;
 }
 
-/* The first factor in the sum that a bound can replace. MIN, MAX and SELECT come first, since they may hold variables that
- * cancel against others only when they are open. */
+/* The first factor in the sum that a bound can replace. MIN, MAX and SELECT come first, since they may hold variables
+ * that cancel against others only when they are open. */
 static bool open_first(struct pt2_exprs *E, const struct pt2_sum *s, int depth, bool *out_found)
 {
     for (int pass = 0; pass < 2; pass++)
@@ -105,7 +106,8 @@ static bool open_first(struct pt2_exprs *E, const struct pt2_sum *s, int depth, 
             int n = atom->op == PT2_E_MUL ? atom->num_args : 1;
             for (int j = 0; j < n; j++) {
                 pt2_ex f = atom->op == PT2_E_MUL ? atom->args[j] : atom;
-                bool choice = f->op == PT2_E_MIN || f->op == PT2_E_MAX || f->op == PT2_E_SELECT || f->op == PT2_E_FLOORDIV;
+                bool choice =
+                    f->op == PT2_E_MIN || f->op == PT2_E_MAX || f->op == PT2_E_SELECT || f->op == PT2_E_FLOORDIV;
                 if (!replaceable(f) || choice != (pass == 0) || !others_nonneg(atom, f))
                     continue;
                 *out_found = true;
@@ -116,7 +118,8 @@ static bool open_first(struct pt2_exprs *E, const struct pt2_sum *s, int depth, 
     return false;
 }
 
-/* Size symbols only: shift each to its lower bound; then coefficients must not be negative. Products have been multiplied out. */
+/* Size symbols only: shift each to its lower bound; then coefficients must not be negative. Products have been
+ * multiplied out. */
 static bool polynomial_nonneg(struct pt2_exprs *E, const struct pt2_sum *s)
 {
     struct pt2_sum r = { .constant = s->constant };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Interval arithmetic: for every integer node an interval that holds all its values. Data integers that could leave their
- * type's range wrap, so their interval is then the whole type. */
+ * Interval arithmetic: for every integer node an interval that holds all its values. Data integers that could leave
+ * their type's range wrap, so their interval is then the whole type. */
 #include "expr/internal.h"
 
 int64_t pt2_sat_add(int64_t a, int64_t b)
@@ -70,7 +70,8 @@ struct range { int64_t lo, hi; };
 
 static struct range mul_range(struct range a, struct range b)
 {
-    int64_t p[4] = { pt2_sat_mul(a.lo, b.lo), pt2_sat_mul(a.lo, b.hi), pt2_sat_mul(a.hi, b.lo), pt2_sat_mul(a.hi, b.hi) };
+    int64_t p[4] = { pt2_sat_mul(a.lo, b.lo), pt2_sat_mul(a.lo, b.hi), pt2_sat_mul(a.hi, b.lo),
+                     pt2_sat_mul(a.hi, b.hi) };
     struct range r = { p[0], p[0] };
     for (int k = 1; k < 4; k++) {
         r.lo = pt2_min64(r.lo, p[k]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Walking and rewriting. Expressions are DAGs: every distinct node is met once, by a memo table over ids. Ids grow from leaves to roots, so a
- * table of the root's id suffices. Recursion is bounded by the depth of what lowering builds. */
+ * Walking and rewriting. Expressions are DAGs: every distinct node is met once, by a memo table over ids. Ids grow from
+ * leaves to roots, so a table of the root's id suffices. Recursion is bounded by the depth of what lowering builds. */
 #include "expr/internal.h"
 
 #include <stdlib.h>

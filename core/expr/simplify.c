@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The constructors of operators. Index types go to index.c; here are the rules for data: constants fold, identities vanish, casts that undo
- * each other cancel, commutative operands are ordered. Floats keep every rounding: nothing is reassociated. */
+ * The constructors of operators. Index types go to index.c; here are the rules for data: constants fold, identities
+ * vanish, casts that undo each other cancel, commutative operands are ordered. Floats keep every rounding: nothing is
+ * reassociated. */
 #include "expr/internal.h"
 
 static bool commutes(int op)
@@ -30,9 +31,13 @@ static int decided(struct pt2_exprs *E, int op, pt2_ex a, pt2_ex b)
     bool idx = a->dtype == PT2_IDX;
     switch (op) {
     case PT2_E_LT:
-        return a->hi < b->lo || (idx && pt2_prove_lt(E, a, b)) ? 1 : b->hi <= a->lo || (idx && pt2_prove_le(E, b, a)) ? 0 : -1;
+        return a->hi < b->lo || (idx && pt2_prove_lt(E, a, b))    ? 1
+               : b->hi <= a->lo || (idx && pt2_prove_le(E, b, a)) ? 0
+                                                                  : -1;
     case PT2_E_LE:
-        return a->hi <= b->lo || (idx && pt2_prove_le(E, a, b)) ? 1 : b->hi < a->lo || (idx && pt2_prove_lt(E, b, a)) ? 0 : -1;
+        return a->hi <= b->lo || (idx && pt2_prove_le(E, a, b))  ? 1
+               : b->hi < a->lo || (idx && pt2_prove_lt(E, b, a)) ? 0
+                                                                 : -1;
     default: {
         int equal = a == b || (idx && pt2_prove_eq(E, a, b)) ? 1 : a->hi < b->lo || b->hi < a->lo ? 0 : -1;
         return equal < 0 ? -1 : (op == PT2_E_EQ) == (equal == 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Index expressions as sums of products. Everything that cancels cancels here: like terms, and the div/mod pairs that reshapes
- * leave behind (c*(x//c) + x%c is x). */
+ * Index expressions as sums of products. Everything that cancels cancels here: like terms, and the div/mod pairs that
+ * reshapes leave behind (c*(x//c) + x%c is x). */
 #include "expr/internal.h"
 
 int64_t pt2_monomial(struct pt2_exprs *E, pt2_ex e, pt2_ex *out_atom)
@@ -145,7 +145,8 @@ static pt2_ex mod_factor(struct pt2_exprs *E, pt2_ex atom, pt2_ex *out_rest)
 
 static bool absorb(struct pt2_exprs *E, struct pt2_sum *s, int k, pt2_ex partner, pt2_ex merged);
 
-/* Term k is f·(A % c). With f·c·(A // c) in the sum too, both become f·A; with A = X // a and X % a in it, f/a·(X % (a*c)). */
+/* Term k is f·(A % c). With f·c·(A // c) in the sum too, both become f·A; with A = X // a and X % a in it, f/a·(X %
+ * (a*c)). */
 static bool recombine_at(struct pt2_exprs *E, struct pt2_sum *s, int k)
 {
     pt2_ex rest, mod = mod_factor(E, s->terms[k].atom, &rest);

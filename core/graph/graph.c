@@ -36,7 +36,8 @@ struct pt2_node *pt2_node_new(struct pt2_graph *g, enum pt2_kind kind, int num_o
     return n;
 }
 
-struct pt2_value *pt2_node_out(struct pt2_graph *g, struct pt2_node *n, int k, pt2_dtype dtype, int rank, const pt2_ex *shape)
+struct pt2_value *pt2_node_out(struct pt2_graph *g, struct pt2_node *n, int k, pt2_dtype dtype, int rank,
+                               const pt2_ex *shape)
 {
     struct pt2_module *m = g->module;
     struct pt2_value *v = PT2_NEW(&m->arena, struct pt2_value);

@@ -2,9 +2,9 @@
  *
  * The graph: a dozen node kinds that carry all of ATen. Functional and typed; shapes are expressions.
  *
- * A value has a dtype, a shape and one producing node. Values are dense and row-major when they are in memory; a strided view
- * is a MAP. Expressions refer to values by LOAD(id, index...), one index per dimension, so a node's inputs are the LOADs in its
- * expressions (and the values it names directly).
+ * A value has a dtype, a shape and one producing node. Values are dense and row-major when they are in memory; a
+ * strided view is a MAP. Expressions refer to values by LOAD(id, index...), one index per dimension, so a node's inputs
+ * are the LOADs in its expressions (and the values it names directly).
  *
  * In a node that produces a value of rank n, VAR 0 … n-1 are the indices of the output element; reduced, serial
  * and update axes are numbered from n up.
@@ -35,10 +35,16 @@ enum pt2_kind {
 
 /* ⊕ of REDUCE and SCAN, and the combiner of SCATTER (SET and the first four). */
 enum pt2_reduce_op {
-    PT2_RED_SUM, PT2_RED_PROD, PT2_RED_MAX, PT2_RED_MIN, /* NaN wins in MAX and MIN */
-    PT2_RED_ANY, PT2_RED_ALL,                            /* bool */
-    PT2_RED_ARGMAX, PT2_RED_ARGMIN, /* int64 position in the row-major space of the reduced axes; first (SCAN: last) of equals; NaN wins */
-    PT2_RED_LOGADDEXP,              /* SCAN: log of the sum of exponentials */
+    PT2_RED_SUM,
+    PT2_RED_PROD,
+    PT2_RED_MAX,
+    PT2_RED_MIN, /* NaN wins in MAX and MIN */
+    PT2_RED_ANY,
+    PT2_RED_ALL, /* bool */
+    PT2_RED_ARGMAX,
+    PT2_RED_ARGMIN, /* int64 position in the row-major space of the reduced axes; first (SCAN: last) of equals; NaN wins
+                     */
+    PT2_RED_LOGADDEXP, /* SCAN: log of the sum of exponentials */
     PT2_RED_SET,
 };
 
@@ -85,7 +91,8 @@ struct pt2_node {
     int64_t iparam[8];      /* LIBRARY: documented at each use in kernel/library.h */
 
     struct pt2_graph *graphs[2]; /* CALL: then, else; LOOP: body, condition (NULL: counted) */
-    int num_carried;        /* LOOP: args = carried…, others…; body takes both, and returns carried…; condition returns one bool */
+    int num_carried; /* LOOP: args = carried…, others…; body takes both, and returns carried…; condition returns one
+                        bool */
     pt2_ex trips;           /* LOOP without condition: number of iterations */
 };
 
@@ -157,7 +164,7 @@ void pt2_node_uses(struct pt2_graph *g, struct pt2_node *n, pt2_node_use_fn *fn,
 PT2_MUST_USE pt2_status pt2_graph_verify(struct pt2_graph *g);
 const char *pt2_kind_name(enum pt2_kind kind);             /* "map" */
 const char *pt2_reduce_name(enum pt2_reduce_op op);        /* "sum" */
-const char *pt2_node_label(const struct pt2_node *n);      /* packet of the operator it came from ("relu"), else its kind */
+const char *pt2_node_label(const struct pt2_node *n); /* packet of the operator it came from ("relu"), else its kind */
 /* The text form parses back; see docs/graph-text.md. Sub-graphs are printed after the graph that uses them. */
 void pt2_graph_print(struct pt2_graph *g, struct pt2_str *out);
 PT2_MUST_USE pt2_status pt2_graph_parse(struct pt2_module *m, const char *text, struct pt2_graph **out_graph);

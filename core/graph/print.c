@@ -52,7 +52,9 @@ static void print_details(struct pt2_graph *g, const struct pt2_node *n, struct 
         pt2_str_addf(out, " %s ", reduce_names[n->op]);
         print_list(g, n->num_axes, n->axes, out);
         break;
-    case PT2_NODE_SCAN: pt2_str_addf(out, " %s axis %d%s", reduce_names[n->op], n->axis, n->reverse ? " reverse" : ""); break;
+    case PT2_NODE_SCAN:
+        pt2_str_addf(out, " %s axis %d%s", reduce_names[n->op], n->axis, n->reverse ? " reverse" : "");
+        break;
     case PT2_NODE_SCATTER:
         pt2_str_addf(out, " %s v%u at ", reduce_names[n->op], n->base->id);
         print_list(g, n->base->rank, n->index, out);
@@ -60,7 +62,11 @@ static void print_details(struct pt2_graph *g, const struct pt2_node *n, struct 
         print_list(g, n->num_axes, n->axes, out);
         break;
     case PT2_NODE_SORT: pt2_str_addf(out, " v%u%s", n->base->id, n->reverse ? " descending" : ""); break;
-    case PT2_NODE_LIBRARY: pt2_str_addf(out, " %d (", (int)n->library); print_values(n->num_args, n->args, out); pt2_str_add(out, ")"); break;
+    case PT2_NODE_LIBRARY:
+        pt2_str_addf(out, " %d (", (int)n->library);
+        print_values(n->num_args, n->args, out);
+        pt2_str_add(out, ")");
+        break;
     case PT2_NODE_ITEM: pt2_str_addf(out, " %s", g->module->exprs.symbols.data[n->symbol].name); break;
     case PT2_NODE_CALL: case PT2_NODE_LOOP:
         pt2_str_addf(out, " @%s", n->graphs[0]->name);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Region to kernel. The linear point number is split into the outer indices; each member becomes a stage or two, its variables replaced by outer
- * indices and loop variables; LOADs become registers (a member read at the point itself) or buffer elements at a linear index; and
- * everything that is the same for all points, sizes above all, becomes a parameter, so that kernels serve any sizes. */
+ * Region to kernel. The linear point number is split into the outer indices; each member becomes a stage or two, its
+ * variables replaced by outer indices and loop variables; LOADs become registers (a member read at the point itself) or
+ * buffer elements at a linear index; and everything that is the same for all points, sizes above all, becomes a
+ * parameter, so that kernels serve any sizes. */
 #include "expr/internal.h"
 #include "plan/plan.h"
 
@@ -222,8 +223,8 @@ static pt2_ex before(struct pt2_exprs *E, pt2_ex x, pt2_ex y, bool descending)
     return pt2_or(E, less, nan);
 }
 
-/* Without a sort in the dialect, each element counts those that come before it: the position where it belongs. Equal ones keep
- * their order. */
+/* Without a sort in the dialect, each element counts those that come before it: the position where it belongs. Equal
+ * ones keep their order. */
 static void sort_by_counting(struct build *b, struct pt2_node *n, const pt2_ex *at)
 {
     struct pt2_exprs *E = b->E;
@@ -275,8 +276,8 @@ static pt2_ex param(struct build *b, pt2_ex e)
     return pt2_param(b->E, (int)k, lo, PT2_INF);
 }
 
-/* The largest index expressions that hold for all points become parameters; small constants stay, for the compiler's sake.
- * Nothing is simplified again: the structure must be the same for all sizes. */
+/* The largest index expressions that hold for all points become parameters; small constants stay, for the compiler's
+ * sake. Nothing is simplified again: the structure must be the same for all sizes. */
 static pt2_ex parametrise(struct build *b, pt2_ex e)
 {
     pt2_ex args[PT2_MAX_TERMS + 2], r = e;
@@ -321,9 +322,28 @@ static void note_needs(void *ctx, pt2_ex e)
         return;
     k->needs |= PT2_NEED_F64;
     switch (e->op) {
-    case PT2_E_CONST: case PT2_E_LOAD: case PT2_E_REG: case PT2_E_CAST: case PT2_E_NEG: case PT2_E_ABS: case PT2_E_ADD: case PT2_E_SUB:
-    case PT2_E_MUL: case PT2_E_DIV: case PT2_E_MIN: case PT2_E_MAX: case PT2_E_SQRT: case PT2_E_FLOOR: case PT2_E_CEIL: case PT2_E_TRUNC:
-    case PT2_E_ROUND: case PT2_E_SELECT: case PT2_E_COPYSIGN: case PT2_E_FLOORDIV: case PT2_E_FLOORMOD: case PT2_E_TRUNCDIV:
+    case PT2_E_CONST:
+    case PT2_E_LOAD:
+    case PT2_E_REG:
+    case PT2_E_CAST:
+    case PT2_E_NEG:
+    case PT2_E_ABS:
+    case PT2_E_ADD:
+    case PT2_E_SUB:
+    case PT2_E_MUL:
+    case PT2_E_DIV:
+    case PT2_E_MIN:
+    case PT2_E_MAX:
+    case PT2_E_SQRT:
+    case PT2_E_FLOOR:
+    case PT2_E_CEIL:
+    case PT2_E_TRUNC:
+    case PT2_E_ROUND:
+    case PT2_E_SELECT:
+    case PT2_E_COPYSIGN:
+    case PT2_E_FLOORDIV:
+    case PT2_E_FLOORMOD:
+    case PT2_E_TRUNCDIV:
     case PT2_E_REM:
         return;
     default: k->needs |= PT2_NEED_F64_MATH; return;

@@ -5,10 +5,10 @@
  *  - as *stages*, which the reference backend interprets;
  *  - as neutral *text*, which a GPU backend compiles after its dialect's prelude (see shaders/README.md).
  *
- * A kernel runs once for each point of an outer space (VAR 0 is the linear point number, 0 <= point < points). At each point its
- * stages run in order. A stage loops over inner axes (VAR 1 …, row-major, the last one fastest) and reduces into a register,
- * scans, or stores. Expressions here have LOADs with a buffer number and one linear element index; sizes are PARAMs; REG k
- * is the result of stage k at the same point.
+ * A kernel runs once for each point of an outer space (VAR 0 is the linear point number, 0 <= point < points). At each
+ * point its stages run in order. A stage loops over inner axes (VAR 1 …, row-major, the last one fastest) and reduces
+ * into a register, scans, or stores. Expressions here have LOADs with a buffer number and one linear element index;
+ * sizes are PARAMs; REG k is the result of stage k at the same point.
  *
  * Points are independent of each other: no point reads what another one writes.
  */
@@ -44,8 +44,8 @@ struct pt2_kernel_buf {
     bool read, write;
 };
 
-/* Tiled contraction: acc(b, m, n) = Σ_k A(b, m, k) · B(b, k, n), then the stages run at each (b, m, n) with REG 0 = acc.
- * VAR 0 of the stages is the linear output point in the order (b…, m…, n…) given by `point`. */
+/* Tiled contraction: acc(b, m, n) = Σ_k A(b, m, k) · B(b, k, n), then the stages run at each (b, m, n) with REG 0 =
+ * acc. VAR 0 of the stages is the linear output point in the order (b…, m…, n…) given by `point`. */
 struct pt2_contract; /* kernel/contract.h */
 
 struct pt2_kernel {

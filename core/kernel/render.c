@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Stages to text in the dialect of shaders/README.md. A node that is used once is written where it is used; one that is used more often gets a
- * variable, declared at the outermost loop at which all it needs is known. */
+ * Stages to text in the dialect of shaders/README.md. A node that is used once is written where it is used; one that is
+ * used more often gets a variable, declared at the outermost loop at which all it needs is known. */
 #include "expr/internal.h"
 #include "kernel/kernel.h"
 #include "plan/plan.h"
@@ -54,10 +54,24 @@ static const char *suffix(int dtype)
 static const char *storage_name(pt2_dtype t)
 {
     static const char *const names[] = {
-        [PT2_BOOL] = "bool", [PT2_U8] = "u8", [PT2_I8] = "i8", [PT2_U16] = "u16", [PT2_I16] = "i16", [PT2_U32] = "u32",
-        [PT2_I32] = "i32", [PT2_U64] = "u64", [PT2_I64] = "i64", [PT2_F16] = "f16", [PT2_BF16] = "bf16", [PT2_F32] = "f32",
-        [PT2_F64] = "f64", [PT2_F8E4M3FN] = "f8e4m3fn", [PT2_F8E5M2] = "f8e5m2", [PT2_F8E4M3FNUZ] = "f8e4m3fnuz",
-        [PT2_F8E5M2FNUZ] = "f8e5m2fnuz", [PT2_F8E8M0FNU] = "f8e8m0fnu",
+        [PT2_BOOL] = "bool",
+        [PT2_U8] = "u8",
+        [PT2_I8] = "i8",
+        [PT2_U16] = "u16",
+        [PT2_I16] = "i16",
+        [PT2_U32] = "u32",
+        [PT2_I32] = "i32",
+        [PT2_U64] = "u64",
+        [PT2_I64] = "i64",
+        [PT2_F16] = "f16",
+        [PT2_BF16] = "bf16",
+        [PT2_F32] = "f32",
+        [PT2_F64] = "f64",
+        [PT2_F8E4M3FN] = "f8e4m3fn",
+        [PT2_F8E5M2] = "f8e5m2",
+        [PT2_F8E4M3FNUZ] = "f8e4m3fnuz",
+        [PT2_F8E5M2FNUZ] = "f8e5m2fnuz",
+        [PT2_F8E8M0FNU] = "f8e8m0fnu",
     };
     return names[t];
 }
@@ -121,7 +135,8 @@ static void constant(struct render *r, pt2_ex e)
     else if (e->dtype == PT2_BOOL)
         text(r, e->i ? "true" : "false");
     else if (wide(e->dtype))
-        pt2_str_addf(&r->out, "pt_lit_%s(%d, 0x%xu)", suffix(e->dtype), (int)(e->i >> 32), (unsigned)(e->i & 0xffffffff));
+        pt2_str_addf(&r->out, "pt_lit_%s(%d, 0x%xu)", suffix(e->dtype), (int)(e->i >> 32),
+                     (unsigned)(e->i & 0xffffffff));
     else if (e->dtype == PT2_U32)
         pt2_str_addf(&r->out, "%uu", (unsigned)e->i);
     else if (e->i == INT32_MIN)
@@ -199,7 +214,9 @@ static void bool_op(struct render *r, pt2_ex e)
 
 static void compare(struct render *r, pt2_ex e)
 {
-    static const char *const ops[] = { [PT2_E_LT] = " < ", [PT2_E_LE] = " <= ", [PT2_E_EQ] = " == ", [PT2_E_NE] = " != " };
+    static const char *const ops[] = {
+        [PT2_E_LT] = " < ", [PT2_E_LE] = " <= ", [PT2_E_EQ] = " == ", [PT2_E_NE] = " != "
+    };
     int t = e->args[0]->dtype;
     if (wide(t)) {
         call(r, pt2_expr_op_name((enum pt2_expr_op)e->op), suffix(t), 2, e->args);
@@ -299,8 +316,20 @@ static void write_node(struct render *r, pt2_ex e)
     case PT2_E_SELECT: select(r, e); return;
     case PT2_E_LT: case PT2_E_LE: case PT2_E_EQ: case PT2_E_NE: compare(r, e); return;
     case PT2_E_ISNAN: call(r, "isnan", suffix(e->args[0]->dtype), 1, e->args); return;
-    case PT2_E_CHECK: text(r, "pt_check("); expr(r, e->args[0]); text(r, ", "); expr(r, e->args[1]); text(r, ")"); return;
-    case PT2_E_RANDOM: text(r, "pt_random("); expr(r, e->args[0]); text(r, ", "); expr(r, e->args[1]); text(r, ")"); return;
+    case PT2_E_CHECK:
+        text(r, "pt_check(");
+        expr(r, e->args[0]);
+        text(r, ", ");
+        expr(r, e->args[1]);
+        text(r, ")");
+        return;
+    case PT2_E_RANDOM:
+        text(r, "pt_random(");
+        expr(r, e->args[0]);
+        text(r, ", ");
+        expr(r, e->args[1]);
+        text(r, ")");
+        return;
     default: break;
     }
     if ((e->op == PT2_E_NEG || e->op == PT2_E_NOT) && !wide(e->dtype))
@@ -325,7 +354,8 @@ static void expr(struct render *r, pt2_ex e)
 
 static bool leaf(pt2_ex e)
 {
-    return e->op == PT2_E_CONST || e->op == PT2_E_VAR || e->op == PT2_E_PARAM || e->op == PT2_E_REG || e->op == PT2_E_SYM;
+    return e->op == PT2_E_CONST || e->op == PT2_E_VAR || e->op == PT2_E_PARAM || e->op == PT2_E_REG ||
+           e->op == PT2_E_SYM;
 }
 
 /* Counts uses and finds levels; nodes met for the first time go to `order`, arguments first. */
@@ -446,11 +476,15 @@ static void neutral(struct render *r, enum pt2_reduce_op op, int dtype)
 {
     struct pt2_exprs *E = &r->m->exprs;
     bool flt = pt2_is_float_type(dtype);
-    int64_t lo = dtype == PT2_I64 ? INT64_MIN : pt2_type_lo(dtype), hi = dtype == PT2_I64 ? INT64_MAX : pt2_type_hi(dtype);
+    int64_t lo = dtype == PT2_I64 ? INT64_MIN : pt2_type_lo(dtype),
+            hi = dtype == PT2_I64 ? INT64_MAX : pt2_type_hi(dtype);
     pt2_ex e;
     switch (op) {
     case PT2_RED_PROD: case PT2_RED_ALL: e = pt2_int(E, dtype, 1); break;
-    case PT2_RED_MAX: case PT2_RED_LOGADDEXP: e = flt ? pt2_num(E, dtype, -__builtin_inf()) : pt2_int(E, dtype, lo); break;
+    case PT2_RED_MAX:
+    case PT2_RED_LOGADDEXP:
+        e = flt ? pt2_num(E, dtype, -__builtin_inf()) : pt2_int(E, dtype, lo);
+        break;
     case PT2_RED_MIN: e = flt ? pt2_num(E, dtype, __builtin_inf()) : pt2_int(E, dtype, hi); break;
     default: e = pt2_int(E, dtype, 0); break;
     }
@@ -468,14 +502,18 @@ static void combine(struct render *r, enum pt2_reduce_op op, int dtype, const ch
     bool sum = op == PT2_RED_SUM, plain = sum || op == PT2_RED_PROD;
     wrapped_open(r, dtype);
     if (dtype == PT2_BOOL)
-        pt2_str_addf(&r->out, "(%s %s %s)", a, op == PT2_RED_ALL || op == PT2_RED_PROD || op == PT2_RED_MIN ? "&&" : "||", b);
+        pt2_str_addf(&r->out, "(%s %s %s)", a,
+                     op == PT2_RED_ALL || op == PT2_RED_PROD || op == PT2_RED_MIN ? "&&" : "||", b);
     else if (plain && wide(dtype))
         pt2_str_addf(&r->out, "pt_%s_%s(%s, %s)", sum ? "add" : "mul", s, a, b);
     else if (plain)
         pt2_str_addf(&r->out, "(%s %s %s)", a, sum ? "+" : "*", b);
     else if (op == PT2_RED_LOGADDEXP)
-        pt2_str_addf(&r->out, "(%s == %s ? %s + %s : pt_max_%s(%s, %s) + pt_log1p_%s(pt_exp_%s(pt_min_%s(%s, %s) - pt_max_%s(%s, %s))))", a,
-                     b, a, dtype == PT2_F64 ? "pt_lit_f64(0.69314718055994531)" : "0.693147181f", s, a, b, s, s, s, a, b, s, a, b);
+        pt2_str_addf(
+            &r->out,
+            "(%s == %s ? %s + %s : pt_max_%s(%s, %s) + pt_log1p_%s(pt_exp_%s(pt_min_%s(%s, %s) - pt_max_%s(%s, %s))))",
+            a, b, a, dtype == PT2_F64 ? "pt_lit_f64(0.69314718055994531)" : "0.693147181f", s, a, b, s, s, s, a, b, s,
+            a, b);
     else if (op == PT2_RED_SET)
         text(r, b);
     else
@@ -500,8 +538,8 @@ static void beats(struct render *r, const struct pt2_stage *s, const char *seen)
     else if (wide(t))
         pt2_str_addf(&r->out, " || pt_%s_%s(%s, %s)", last ? "le" : "lt", suffix(t), a, b);
     else if (pt2_is_float_type(t))
-        pt2_str_addf(&r->out, " || %s %s %s || (pt_isnan_%s(v)%s%s%s)", a, last ? "<=" : "<", b, suffix(t), last ? "" : " && !pt_isnan_",
-                     last ? "" : suffix(t), last ? "" : "(best)");
+        pt2_str_addf(&r->out, " || %s %s %s || (pt_isnan_%s(v)%s%s%s)", a, last ? "<=" : "<", b, suffix(t),
+                     last ? "" : " && !pt_isnan_", last ? "" : suffix(t), last ? "" : "(best)");
     else
         pt2_str_addf(&r->out, " || %s %s %s", a, last ? "<=" : "<", b);
     text(r, ") {\n");
@@ -629,7 +667,8 @@ static void store(struct render *r, const struct pt2_stage *s, const struct body
     value_line(r, s);
     if (s->op != PT2_RED_SET) {
         indent(r);
-        pt2_str_addf(&r->out, "%s old = pt_ld_%s(b%d, ", c_type(s->dtype), storage_name(r->k->bufs[s->buf].dtype), s->buf);
+        pt2_str_addf(&r->out, "%s old = pt_ld_%s(b%d, ", c_type(s->dtype), storage_name(r->k->bufs[s->buf].dtype),
+                     s->buf);
         expr(r, s->index);
         text(r, ");\n");
         indent(r);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Arguments of the call being lowered, bound by schema name. Files may spell a value in another variant than the schema's type (an int for
- * a float, one int for a list, a 0-d tensor for a Scalar); everything that PyTorch accepts is accepted. */
+ * Arguments of the call being lowered, bound by schema name. Files may spell a value in another variant than the
+ * schema's type (an int for a float, one int for a list, a 0-d tensor for a Scalar); everything that PyTorch accepts is
+ * accepted. */
 #include "ops/internal.h"
 
 #include <stdlib.h>

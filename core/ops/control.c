@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Higher-order operators: branches become CALL nodes, loops LOOP nodes, wrappers are inlined. Their sub-graphs are lowered by the same driver,
- * into graphs of their own, with the operands as inputs. */
+ * Higher-order operators: branches become CALL nodes, loops LOOP nodes, wrappers are inlined. Their sub-graphs are
+ * lowered by the same driver, into graphs of their own, with the operands as inputs. */
 #include "ops/control.h"
 #include "ops/internal.h"
 
@@ -116,7 +116,8 @@ static struct pt2_slot output_slot(struct pt2_lower *L, const struct pt2_slot *s
 }
 
 /* Lowers `pg` in place, its inputs being `in`; leaves its outputs in `out`. */
-static void inline_graph(struct pt2_lower *L, const struct pt2_pgraph *pg, const struct pt2_slot *in, struct pt2_slot *out)
+static void inline_graph(struct pt2_lower *L, const struct pt2_pgraph *pg, const struct pt2_slot *in,
+                         struct pt2_slot *out)
 {
     struct pt2_slot *slots = PT2_NEW_N(L->arena, struct pt2_slot, pg->num_values);
     for (uint32_t k = 0; k < pg->num_inputs; k++)
@@ -154,8 +155,8 @@ struct region_inputs {
     int num_args;
 };
 
-/* Tensors become graph inputs; scalars that depend on sizes only are the same expression inside; scalars that depend on data are passed as 0-d
- * tensors and read there. Values are computed outside first. */
+/* Tensors become graph inputs; scalars that depend on sizes only are the same expression inside; scalars that depend on
+ * data are passed as 0-d tensors and read there. Values are computed outside first. */
 static void prepare_args(struct pt2_lower *L, struct operands o, struct region_inputs *r)
 {
     r->slots = PT2_NEW_N(L->arena, struct pt2_slot, o.count);
@@ -191,8 +192,8 @@ static void expect_unwritten(struct pt2_lower *L, const struct pt2_slot *in, int
             op_fail(L, PT2_ERR_UNSUPPORTED, "a sub-graph that writes into its operand %d", k);
 }
 
-static struct pt2_graph *lower_graph(struct pt2_lower *L, const struct pt2_pgraph *pg, const struct pt2_slot *outer, int n,
-                                     struct pt2_slot *out)
+static struct pt2_graph *lower_graph(struct pt2_lower *L, const struct pt2_pgraph *pg, const struct pt2_slot *outer,
+                                     int n, struct pt2_slot *out)
 {
     struct pt2_graph *saved, *g;
     expect_inputs(L, pg, n);
@@ -210,7 +211,8 @@ static struct pt2_graph *lower_graph(struct pt2_lower *L, const struct pt2_pgrap
     return g;
 }
 
-static struct pt2_node *control_node(struct pt2_lower *L, enum pt2_kind kind, const struct region_inputs *r, uint32_t num_outs)
+static struct pt2_node *control_node(struct pt2_lower *L, enum pt2_kind kind, const struct region_inputs *r,
+                                     uint32_t num_outs)
 {
     struct pt2_node *n = pt2_node_new(L->g, kind, (int)num_outs);
     n->args = r->args;
@@ -219,7 +221,8 @@ static struct pt2_node *control_node(struct pt2_lower *L, enum pt2_kind kind, co
     return n;
 }
 
-/* Results of a control node have the dtypes and shapes of the program's metadata where it has them: sizes in a branch may be the branch's own. */
+/* Results of a control node have the dtypes and shapes of the program's metadata where it has them: sizes in a branch
+ * may be the branch's own. */
 static pt2_t *control_result(struct pt2_lower *L, struct pt2_node *n, int k, pt2_t *like)
 {
     pt2_ex shape[PT2_MAX_RANK + 1];
@@ -300,7 +303,8 @@ static void lower_while(struct pt2_lower *L)
     struct pt2_slot *out = PT2_NEW_N(L->arena, struct pt2_slot, body->num_outputs), test[1];
     if (cond->num_outputs != 1)
         op_fail(L, PT2_ERR_FORMAT, "the condition has %u results", cond->num_outputs);
-    struct pt2_graph *gb = lower_graph(L, body, r.slots, o.count, out), *gc = lower_graph(L, cond, r.slots, o.count, test);
+    struct pt2_graph *gb = lower_graph(L, body, r.slots, o.count, out),
+                     *gc = lower_graph(L, cond, r.slots, o.count, test);
     struct pt2_node *n = control_node(L, PT2_NODE_LOOP, &r, body->num_outputs);
     n->graphs[0] = gb;
     n->graphs[1] = gc;
@@ -381,7 +385,8 @@ static void stacked_body(struct pt2_lower *L, void *ctx, pt2_ex turn, pt2_t **ca
     }
     inline_graph(L, s->graph, in, out);
     for (int k = 0; k < s->num_results; k++)
-        carried[s->num_carried + k] = with_row(L, carried[s->num_carried + k], at, slot_tensor(L, out[s->num_carried + k]));
+        carried[s->num_carried + k] =
+            with_row(L, carried[s->num_carried + k], at, slot_tensor(L, out[s->num_carried + k]));
     for (int k = 0; k < s->num_carried; k++)
         carried[k] = op_clone(L, slot_tensor(L, out[k]));
 }
@@ -391,7 +396,8 @@ static pt2_t *as_tensor(struct pt2_lower *L, struct pt2_slot s)
     return s.tensor ? s.tensor : slot_tensor(L, s);
 }
 
-static void run_stacked(struct pt2_lower *L, struct stacked *s, struct operands init, struct operands xs, struct operands rest)
+static void run_stacked(struct pt2_lower *L, struct stacked *s, struct operands init, struct operands xs,
+                        struct operands rest)
 {
     int nc = s->num_carried + s->num_results, no = s->num_stacked + s->num_rest;
     pt2_t **carried = PT2_NEW_N(L->arena, pt2_t *, nc), **others = PT2_NEW_N(L->arena, pt2_t *, no);
@@ -427,7 +433,9 @@ static void lower_map(struct pt2_lower *L)
 {
     const struct pt2_pgraph *g = graph_arg(L, 0);
     struct operands none = { NULL, 0 }, xs = operands_from(L, 1, 2), rest = operands_from(L, 2, L->node->num_args);
-    struct stacked s = { .graph = g, .num_stacked = xs.count, .num_rest = rest.count, .num_results = (int)g->num_outputs };
+    struct stacked s = {
+        .graph = g, .num_stacked = xs.count, .num_rest = rest.count, .num_results = (int)g->num_outputs
+    };
     expect_inputs(L, g, xs.count + rest.count);
     s.trips = trips_of(L, xs);
     run_stacked(L, &s, none, xs, rest);
@@ -470,8 +478,8 @@ static void lower_wrapper(struct pt2_lower *L)
     inline_branch(L, g, o);
 }
 
-/* with_effects(token, operator, arguments…): results are the token, then the operator's. Effects that are no computation (printing)
- * have no results and are left out. */
+/* with_effects(token, operator, arguments…): results are the token, then the operator's. Effects that are no
+ * computation (printing) have no results and are left out. */
 static void lower_with_effects(struct pt2_lower *L)
 {
     const struct pt2_arg *op = positional(L, 1);

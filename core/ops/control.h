@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Building sub-graphs: bodies of loops and branches. A sub-graph captures nothing but symbols; what it reads is passed to it.
+ * Building sub-graphs: bodies of loops and branches. A sub-graph captures nothing but symbols; what it reads is passed
+ * to it.
  */
 #ifndef PT2_OPS_CONTROL_H
 #define PT2_OPS_CONTROL_H
@@ -14,8 +15,9 @@ void op_graph_end(struct pt2_lower *L, struct pt2_graph *outer);
 pt2_t *op_graph_input(struct pt2_lower *L, pt2_t *like);
 void op_graph_output(struct pt2_lower *L, pt2_t *t);
 
-/* A counted loop: `body` is called once to build it, with the carried tensors, the others, and the iteration number; it leaves the new
- * carried tensors (same dtypes and shapes) in `carried`. Returns the carried tensors after `trips` turns, in `carried`. */
+/* A counted loop: `body` is called once to build it, with the carried tensors, the others, and the iteration number; it
+ * leaves the new carried tensors (same dtypes and shapes) in `carried`. Returns the carried tensors after `trips`
+ * turns, in `carried`. */
 typedef void op_loop_body(struct pt2_lower *L, void *ctx, pt2_ex turn, pt2_t **carried, pt2_t *const *others);
 void op_loop(struct pt2_lower *L, pt2_ex trips, int num_carried, pt2_t **carried, int num_others, pt2_t *const *others,
              op_loop_body *body, void *ctx);

@@ -9,7 +9,8 @@
 
 #include <setjmp.h>
 
-/* What a program value is while lowering: a tensor, or a scalar expression (PT2_IDX, float64 or bool). Neither: None. */
+/* What a program value is while lowering: a tensor, or a scalar expression (PT2_IDX, float64 or bool). Neither: None.
+ */
 struct pt2_slot {
     pt2_t *tensor;
     pt2_ex scalar;

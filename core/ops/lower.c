@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The driver: program to graph. Inputs become stores and views of them; then each node's row lowers it; at the end the stores that were
- * written become outputs beside the user's. */
+ * The driver: program to graph. Inputs become stores and views of them; then each node's row lowers it; at the end the
+ * stores that were written become outputs beside the user's. */
 #include "ops/internal.h"
 
 #include <stdarg.h>
@@ -76,8 +76,8 @@ void op_result(struct pt2_lower *L, int k, pt2_t *t)
     if (v->kind == PT2_VALUE_NONE)
         return;
     if (v->meta && (v->meta->dtype != t->dtype || v->meta->rank != t->rank))
-        op_fail(L, PT2_ERR_FORMAT, "result %d is %s of %d dimensions, the file says %s of %d", k, pt2_dtype_name(t->dtype),
-                t->rank, pt2_dtype_name(v->meta->dtype), v->meta->rank);
+        op_fail(L, PT2_ERR_FORMAT, "result %d is %s of %d dimensions, the file says %s of %d", k,
+                pt2_dtype_name(t->dtype), t->rank, pt2_dtype_name(v->meta->dtype), v->meta->rank);
     L->priv->slots[v->index].tensor = t;
     name_value(t, v);
 }
@@ -104,7 +104,8 @@ static void write_self(struct pt2_lower *L)
     struct pt2_slot *out = &L->priv->slots[L->node->outs[0]->index];
     if (!self || !out->tensor)
         op_fail(L, PT2_ERR_FORMAT, "an in-place operator without a tensor to write");
-    if (out->tensor->store != self->store || out->tensor->map != self->map) /* dropout_ in eval mode returns its argument */
+    if (out->tensor->store != self->store ||
+        out->tensor->map != self->map) /* dropout_ in eval mode returns its argument */
         op_write(L, self, out->tensor);
     out->tensor = self;
 }
@@ -202,7 +203,8 @@ static bool dense(const struct pt2_stored_tensor *t)
 
 static bool same_view(const struct pt2_stored_tensor *a, const struct pt2_stored_tensor *b)
 {
-    return a->dtype == b->dtype && a->rank == b->rank && !memcmp(a->sizes, b->sizes, (size_t)a->rank * sizeof *a->sizes) && dense(b);
+    return a->dtype == b->dtype && a->rank == b->rank &&
+           !memcmp(a->sizes, b->sizes, (size_t)a->rank * sizeof *a->sizes) && dense(b);
 }
 
 /* True when every spec on this storage sees it as one dense tensor of the same shape. */
@@ -233,7 +235,8 @@ static void complex_dims(struct pt2_lower *L, pt2_dtype *dtype, int *rank, pt2_e
     }
 }
 
-static struct pt2_store *new_input(struct pt2_lower *L, int spec, bool flat, pt2_dtype dtype, int rank, pt2_ex *shape, const char *name)
+static struct pt2_store *new_input(struct pt2_lower *L, int spec, bool flat, pt2_dtype dtype, int rank, pt2_ex *shape,
+                                   const char *name)
 {
     complex_dims(L, &dtype, &rank, shape);
     struct pt2_store *s = pt2_store_new(L, pt2_node_input(L->g, dtype, rank, shape, name));
@@ -452,8 +455,8 @@ static pt2_status check_supported(const struct pt2_program *p)
     pt2_status status = PT2_OK;
     find_missing(p->graph, &m);
     if (m.count)
-        status = pt2_fail(PT2_ERR_UNSUPPORTED, "%d operator%s not supported: %s", m.count, m.count > 1 ? "s are" : " is",
-                          pt2_str_text(&m.text));
+        status = pt2_fail(PT2_ERR_UNSUPPORTED, "%d operator%s not supported: %s", m.count,
+                          m.count > 1 ? "s are" : " is", pt2_str_text(&m.text));
     pt2_str_free(&m.text);
     pt2_arena_free(&m.arena);
     return status;
@@ -477,7 +480,9 @@ static void lower_all(struct pt2_lower *L)
 pt2_status pt2_lower_program(const struct pt2_program *program, struct pt2_module *module, struct pt2_lowered *out)
 {
     struct pt2_lower_priv priv = { .out = out };
-    struct pt2_lower L = { .m = module, .E = &module->exprs, .program = program, .arena = &module->arena, .priv = &priv };
+    struct pt2_lower L = {
+        .m = module, .E = &module->exprs, .program = program, .arena = &module->arena, .priv = &priv
+    };
     *out = (struct pt2_lowered){ .module = module };
     PT2_TRY(check_supported(program));
     L.g = pt2_graph_new(module, "main");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What an operator's lowering sees: its arguments by schema name, tensors that alias as PyTorch's do, and a few builders that
- * append graph nodes. One lowering is one function and one row in its family's table; it is all that is known about an operator.
+ * What an operator's lowering sees: its arguments by schema name, tensors that alias as PyTorch's do, and a few
+ * builders that append graph nodes. One lowering is one function and one row in its family's table; it is all that is
+ * known about an operator.
  *
  *     static void lower_relu(struct pt2_lower *L)
  *     {
@@ -11,26 +12,27 @@
  *     }
  *     const struct pt2_op_row pt2_ops_activation[] = { { "aten.relu", lower_relu }, ... { 0 } };
  *
- * Rows name an overload ("aten.max.dim") or a packet ("aten.relu", every overload without a row of its own). The driver (lower.c)
- * derives from a functional row: the in-place operator ("aten.relu_": the result is written into `self`), the out= overloads
- * (written into `out`, `out0`, `values`, …) and the _copy operators (a view that is then a tensor of its own). Operators
- * whose row must handle these itself have a row of that exact name.
+ * Rows name an overload ("aten.max.dim") or a packet ("aten.relu", every overload without a row of its own). The driver
+ * (lower.c) derives from a functional row: the in-place operator ("aten.relu_": the result is written into `self`), the
+ * out= overloads (written into `out`, `out0`, `values`, …) and the _copy operators (a view that is then a tensor of its
+ * own). Operators whose row must handle these itself have a row of that exact name.
  *
  * Tensors and functionalisation. A pt2_t is a *view* of a *store*: index expressions that lead from the view's
- * indices to those of the store's current value. Reading composes them, so views cost nothing; writing (op_write) makes a
- * new value of the store, which every other view of it sees at its next read. Stores of parameters, buffers and user
+ * indices to those of the store's current value. Reading composes them, so views cost nothing; writing (op_write) makes
+ * a new value of the store, which every other view of it sees at its next read. Stores of parameters, buffers and user
  * inputs that were written are written back after the run.
  *
- * The result's dtype and shape are in the file (op_out_dtype, op_out_shape): use them rather than inferring; sizes may be symbolic.
- * The driver compares the dtype and rank that op_return gets with the file's and refuses the node if they differ.
+ * The result's dtype and shape are in the file (op_out_dtype, op_out_shape): use them rather than inferring; sizes may
+ * be symbolic. The driver compares the dtype and rank that op_return gets with the file's and refuses the node if they
+ * differ.
  *
- * dtypes: expressions have compute types (pt2_dtype_compute: half types compute in float32 and are rounded when stored; bool, integers, float32
- * and float64 as themselves; PT2_IDX for indices). Convert with op_to. Integers wrap at their own width.
- * Complex tensors have dtype PT2_C64 etc. here; their store's value is real with a last dimension of 2, and their elements are
- * read as pairs (op_at_c) and built from pairs (op_map_c).
+ * dtypes: expressions have compute types (pt2_dtype_compute: half types compute in float32 and are rounded when stored;
+ * bool, integers, float32 and float64 as themselves; PT2_IDX for indices). Convert with op_to. Integers wrap at their
+ * own width. Complex tensors have dtype PT2_C64 etc. here; their store's value is real with a last dimension of 2, and
+ * their elements are read as pairs (op_at_c) and built from pairs (op_map_c).
  *
- * Errors: op_fail does not return (it unwinds to the driver; everything that lowering allocates is in arenas). The driver adds
- * operator, node and Python line to the message.
+ * Errors: op_fail does not return (it unwinds to the driver; everything that lowering allocates is in arenas). The
+ * driver adds operator, node and Python line to the message.
  */
 #ifndef PT2_OPS_LOWER_H
 #define PT2_OPS_LOWER_H
@@ -51,7 +53,7 @@ typedef struct pt2_t {
     int rank;
     pt2_ex *shape;           /* arena; always room for PT2_MAX_RANK, unused ones are 1 */
     struct pt2_store *store;
-    pt2_ex *map;             /* arena; store->cur->rank index expressions (complex: less one) over VAR 0 … rank-1; NULL: identity */
+    pt2_ex *map; /* arena; store->cur->rank index expressions (complex: less one) over VAR 0 … rank-1; NULL: identity */
     bool whole;              /* the map is a bijection onto the store (identity, permutation, reshape) */
 } pt2_t;
 
@@ -78,11 +80,13 @@ struct pt2_lower {
 /* ---- arguments, by schema name. A missing one takes the default; None counts as missing. ---- */
 
 bool op_has(struct pt2_lower *L, const char *name);
-pt2_t *op_tensor(struct pt2_lower *L, const char *name);       /* fails when missing; a Python number becomes a 0-d tensor */
+pt2_t *op_tensor(struct pt2_lower *L, const char *name); /* fails when missing; a Python number becomes a 0-d tensor */
 pt2_t *op_tensor_opt(struct pt2_lower *L, const char *name);   /* NULL when missing */
-int op_tensors(struct pt2_lower *L, const char *name, pt2_t ***out_list); /* entries may be NULL (None); count, 0 when missing */
+int op_tensors(struct pt2_lower *L, const char *name,
+               pt2_t ***out_list); /* entries may be NULL (None); count, 0 when missing */
 int64_t op_int(struct pt2_lower *L, const char *name, int64_t def);       /* must be a constant */
-int op_dim(struct pt2_lower *L, const char *name, int64_t def, int rank); /* a dimension: negative counts from the end; checked (rank 0: as rank 1) */
+int op_dim(struct pt2_lower *L, const char *name, int64_t def,
+           int rank); /* a dimension: negative counts from the end; checked (rank 0: as rank 1) */
 pt2_ex op_size(struct pt2_lower *L, const char *name, int64_t def);       /* int or symbolic int, as PT2_IDX */
 bool op_bool(struct pt2_lower *L, const char *name, bool def);
 double op_float(struct pt2_lower *L, const char *name, double def);
@@ -114,14 +118,16 @@ void op_result_scalar(struct pt2_lower *L, int k, pt2_ex e); /* an int, float or
 
 /* VAR 0 … rank-1 with these extents (arena). */
 pt2_ex *op_vars(struct pt2_lower *L, int rank, const pt2_ex *shape);
-pt2_ex op_at(struct pt2_lower *L, pt2_t *t, const pt2_ex *index);        /* element, in compute type; not of complex tensors */
-struct pt2_complex op_at_c(struct pt2_lower *L, pt2_t *t, const pt2_ex *index); /* of any tensor; im is 0 for real ones */
+pt2_ex op_at(struct pt2_lower *L, pt2_t *t, const pt2_ex *index); /* element, in compute type; not of complex tensors */
+struct pt2_complex op_at_c(struct pt2_lower *L, pt2_t *t,
+                           const pt2_ex *index); /* of any tensor; im is 0 for real ones */
 /* The element of t that is broadcast to `index` of a space of `rank` dimensions (right-aligned, size 1 repeats). */
 pt2_ex op_at_bcast(struct pt2_lower *L, pt2_t *t, int rank, const pt2_ex *index);
 struct pt2_complex op_at_bcast_c(struct pt2_lower *L, pt2_t *t, int rank, const pt2_ex *index);
 /* Element at `index`, or `other` where `inside` is false: index is clamped for the load. For padding. */
 pt2_ex op_at_or(struct pt2_lower *L, pt2_t *t, const pt2_ex *index, pt2_ex inside, pt2_ex other);
-/* Converts an expression to the compute type of `dtype`, as Tensor.to does; small floats are rounded to `dtype` and small integers wrap. */
+/* Converts an expression to the compute type of `dtype`, as Tensor.to does; small floats are rounded to `dtype` and
+ * small integers wrap. */
 pt2_ex op_to(struct pt2_lower *L, pt2_ex e, pt2_dtype dtype);
 /* An index that data decide: int32/int64 expression to PT2_IDX, negative counts from the end, checked against size. */
 pt2_ex op_index(struct pt2_lower *L, pt2_ex e, pt2_ex size);
@@ -131,19 +137,23 @@ pt2_ex op_index(struct pt2_lower *L, pt2_ex e, pt2_ex size);
 pt2_t *op_map(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *shape, pt2_ex body);
 pt2_t *op_map_like(struct pt2_lower *L, pt2_t *like, pt2_dtype dtype, pt2_ex body);
 pt2_t *op_map_c(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *shape, struct pt2_complex body);
-/* Reduced axes are VAR rank … rank+num_axes-1 (op_axes makes them). The body has the compute type of dtype, except for ARGMAX/ARGMIN (dtype PT2_I64). */
+/* Reduced axes are VAR rank … rank+num_axes-1 (op_axes makes them). The body has the compute type of dtype, except for
+ * ARGMAX/ARGMIN (dtype PT2_I64). */
 pt2_t *op_reduce(struct pt2_lower *L, enum pt2_reduce_op op, pt2_dtype dtype, int rank, const pt2_ex *shape,
                  int num_axes, const pt2_ex *axes, pt2_ex body);
 pt2_ex *op_axes(struct pt2_lower *L, int first, int num_axes, const pt2_ex *extents); /* VAR first … */
 pt2_t *op_scan(struct pt2_lower *L, enum pt2_reduce_op op, pt2_dtype dtype, int rank, const pt2_ex *shape, int axis,
                bool reverse, pt2_ex body);
-/* base with updates: for each point of the update space (VAR 0 … num_axes-1), base[index] = combine(base[index], body). cond may be NULL. */
+/* base with updates: for each point of the update space (VAR 0 … num_axes-1), base[index] = combine(base[index], body).
+ * cond may be NULL. */
 pt2_t *op_scatter(struct pt2_lower *L, enum pt2_reduce_op op, pt2_t *base, int num_axes, const pt2_ex *axes,
                   const pt2_ex *index, pt2_ex body, pt2_ex cond);
-pt2_t *op_const(struct pt2_lower *L, pt2_dtype dtype, int rank, const int64_t *shape, const void *data); /* data is copied */
+pt2_t *op_const(struct pt2_lower *L, pt2_dtype dtype, int rank, const int64_t *shape,
+                const void *data); /* data is copied */
 pt2_t *op_full(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *shape, pt2_ex value);
 pt2_t *op_of_value(struct pt2_lower *L, pt2_dtype dtype, struct pt2_value *v); /* complex dtype: v is the real value */
-/* The content as a dense graph value of its own shape (complex: with the last dimension 2). A MAP unless it is one already. */
+/* The content as a dense graph value of its own shape (complex: with the last dimension 2). A MAP unless it is one
+ * already. */
 struct pt2_value *op_value(struct pt2_lower *L, pt2_t *t);
 pt2_t *op_clone(struct pt2_lower *L, pt2_t *t);
 pt2_t *op_convert(struct pt2_lower *L, pt2_t *t, pt2_dtype dtype); /* t itself when the dtype is the same */
@@ -154,7 +164,8 @@ pt2_ex op_item(struct pt2_lower *L, pt2_ex body, int k);
 
 /* index: one expression per dimension of t, over VAR 0 … rank-1 of the view. */
 pt2_t *op_view(struct pt2_lower *L, pt2_t *t, int rank, const pt2_ex *shape, const pt2_ex *index);
-pt2_t *op_reshape(struct pt2_lower *L, pt2_t *t, int rank, const pt2_ex *shape); /* always a view; sizes must have the same product */
+pt2_t *op_reshape(struct pt2_lower *L, pt2_t *t, int rank,
+                  const pt2_ex *shape); /* always a view; sizes must have the same product */
 pt2_t *op_permute(struct pt2_lower *L, pt2_t *t, const int *dims);
 pt2_t *op_expand(struct pt2_lower *L, pt2_t *t, int rank, const pt2_ex *shape);
 pt2_t *op_unsqueeze(struct pt2_lower *L, pt2_t *t, int dim);
@@ -165,12 +176,13 @@ pt2_t *op_real_view(struct pt2_lower *L, pt2_t *t);     /* complex to real with 
 pt2_t *op_complex_view(struct pt2_lower *L, pt2_t *t);  /* the reverse */
 /* Writes `value` (broadcast and converted) into the elements that `t` views. */
 void op_write(struct pt2_lower *L, pt2_t *t, pt2_t *value);
-/* Replaces the content of t's whole store by that of `value` (same shape), for in-place operators on whole tensors: op_write does this by itself when it can. */
+/* Replaces the content of t's whole store by that of `value` (same shape), for in-place operators on whole tensors:
+ * op_write does this by itself when it can. */
 
 /* ---- promotion and errors ---- */
 
-/* torch.result_type over tensors and one Scalar category (PT2_NONE: none): dimensioned tensors beat 0-d ones of the same category,
- * which beat Python numbers. */
+/* torch.result_type over tensors and one Scalar category (PT2_NONE: none): dimensioned tensors beat 0-d ones of the
+ * same category, which beat Python numbers. */
 pt2_dtype op_promote(struct pt2_lower *L, int n, pt2_t *const *tensors, pt2_dtype scalar_kind);
 /* Broadcast shape of n tensors (NULL entries are skipped); returns the rank. `out` has room for PT2_MAX_RANK. */
 int op_broadcast(struct pt2_lower *L, int n, pt2_t *const *tensors, pt2_ex *out);
@@ -199,7 +211,8 @@ pt2_t *op_linear(struct pt2_lower *L, pt2_t *x, pt2_t *weight, pt2_t *bias); /* 
 #include "ops/families.h"
 #undef X
 
-/* The row for a target: the overload, else its packet. NULL when there is none. Also counts derived (in-place, out, _copy) ones. */
+/* The row for a target: the overload, else its packet. NULL when there is none. Also counts derived (in-place, out,
+ * _copy) ones. */
 const struct pt2_op_row *pt2_op_find(const char *target);
 /* All rows, in table order, for the support table; returns how many there are. */
 uint32_t pt2_op_rows(const struct pt2_op_row **out_rows, uint32_t cap);
@@ -220,10 +233,14 @@ struct pt2_lowered {
         int output;                    /* index of a graph output, or -1: */
         const struct pt2_arg *literal; /* a literal (None, int, float, bool, string) of the program, or NULL: */
         pt2_ex scalar;                 /* an int or bool known from sizes */
-        pt2_dtype dtype;               /* as the program declares it: complex dtypes have one more dimension in the graph */
+        pt2_dtype dtype; /* as the program declares it: complex dtypes have one more dimension in the graph */
         bool is_scalar;                /* a Python number */
     } *user_outputs;
-    PT2_VEC(struct pt2_runtime_check { pt2_ex cond; const char *message; }) checks; /* bool conditions on sizes, checked before a run */
+    PT2_VEC(struct pt2_runtime_check {
+        pt2_ex cond;
+        const char *message;
+    })
+    checks; /* bool conditions on sizes, checked before a run */
 };
 PT2_MUST_USE pt2_status pt2_lower_program(const struct pt2_program *program, struct pt2_module *module,
                                           struct pt2_lowered *out);

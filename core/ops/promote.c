@@ -50,7 +50,8 @@ int op_broadcast(struct pt2_lower *L, int n, pt2_t *const *tensors, pt2_ex *out)
             int j = tensors[k] ? d - (rank - tensors[k]->rank) : -1;
             if (j < 0 || pt2_is_int(tensors[k]->shape[j], 1))
                 continue;
-            if (!pt2_is_int(out[d], 1) && pt2_is_const(out[d]) && pt2_is_const(tensors[k]->shape[j]) && out[d] != tensors[k]->shape[j])
+            if (!pt2_is_int(out[d], 1) && pt2_is_const(out[d]) && pt2_is_const(tensors[k]->shape[j]) &&
+                out[d] != tensors[k]->shape[j])
                 op_fail(L, PT2_ERR_FORMAT, "sizes %lld and %lld do not broadcast", (long long)out[d]->i,
                         (long long)tensors[k]->shape[j]->i);
             if (!pt2_is_const(out[d]) || pt2_is_int(out[d], 1))

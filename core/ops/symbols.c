@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The program's symbolic expressions as expressions of the module: sizes are PT2_IDX, conditions bool, the rest float64. */
+ * The program's symbolic expressions as expressions of the module: sizes are PT2_IDX, conditions bool, the rest
+ * float64. */
 #include "ops/internal.h"
 
 static pt2_ex lower(struct pt2_lower *L, const struct pt2_symexpr *e);
@@ -88,18 +89,22 @@ static pt2_ex dense_indicator(struct pt2_lower *L, const struct pt2_symexpr *e)
     return pt2_cast(L->E, PT2_IDX, all);
 }
 
-static const struct { uint8_t sym, op; } unary_ops[] = {
-    { PT2_SYM_SQRT, PT2_E_SQRT }, { PT2_SYM_COS, PT2_E_COS },   { PT2_SYM_COSH, PT2_E_COSH },   { PT2_SYM_SIN, PT2_E_SIN },
-    { PT2_SYM_SINH, PT2_E_SINH }, { PT2_SYM_TAN, PT2_E_TAN },   { PT2_SYM_TANH, PT2_E_TANH },   { PT2_SYM_ASIN, PT2_E_ASIN },
-    { PT2_SYM_ACOS, PT2_E_ACOS }, { PT2_SYM_ATAN, PT2_E_ATAN }, { PT2_SYM_EXP, PT2_E_EXP },     { PT2_SYM_LOG, PT2_E_LOG },
+static const struct { uint8_t sym, op;
+} unary_ops[] = {
+    { PT2_SYM_SQRT, PT2_E_SQRT },   { PT2_SYM_COS, PT2_E_COS },   { PT2_SYM_COSH, PT2_E_COSH },
+    { PT2_SYM_SIN, PT2_E_SIN },     { PT2_SYM_SINH, PT2_E_SINH }, { PT2_SYM_TAN, PT2_E_TAN },
+    { PT2_SYM_TANH, PT2_E_TANH },   { PT2_SYM_ASIN, PT2_E_ASIN }, { PT2_SYM_ACOS, PT2_E_ACOS },
+    { PT2_SYM_ATAN, PT2_E_ATAN },   { PT2_SYM_EXP, PT2_E_EXP },   { PT2_SYM_LOG, PT2_E_LOG },
     { PT2_SYM_ASINH, PT2_E_ASINH }, { PT2_SYM_LOG2, PT2_E_LOG2 }, { PT2_SYM_TRUNC_FLOAT, PT2_E_TRUNC },
 };
 
-static const struct { uint8_t sym, op; } binary_ops[] = {
-    { PT2_SYM_ADD, PT2_E_ADD }, { PT2_SYM_MUL, PT2_E_MUL }, { PT2_SYM_FLOORDIV, PT2_E_FLOORDIV }, { PT2_SYM_MOD, PT2_E_FLOORMOD },
-    { PT2_SYM_MAX, PT2_E_MAX }, { PT2_SYM_MIN, PT2_E_MIN }, { PT2_SYM_LSHIFT, PT2_E_SHL }, { PT2_SYM_RSHIFT, PT2_E_SHR },
-    { PT2_SYM_EQ, PT2_E_EQ }, { PT2_SYM_NE, PT2_E_NE }, { PT2_SYM_LT, PT2_E_LT }, { PT2_SYM_LE, PT2_E_LE },
-    { PT2_SYM_BIT_AND, PT2_E_AND }, { PT2_SYM_BIT_OR, PT2_E_OR }, { PT2_SYM_BIT_XOR, PT2_E_XOR },
+static const struct { uint8_t sym, op;
+} binary_ops[] = {
+    { PT2_SYM_ADD, PT2_E_ADD },      { PT2_SYM_MUL, PT2_E_MUL },    { PT2_SYM_FLOORDIV, PT2_E_FLOORDIV },
+    { PT2_SYM_MOD, PT2_E_FLOORMOD }, { PT2_SYM_MAX, PT2_E_MAX },    { PT2_SYM_MIN, PT2_E_MIN },
+    { PT2_SYM_LSHIFT, PT2_E_SHL },   { PT2_SYM_RSHIFT, PT2_E_SHR }, { PT2_SYM_EQ, PT2_E_EQ },
+    { PT2_SYM_NE, PT2_E_NE },        { PT2_SYM_LT, PT2_E_LT },      { PT2_SYM_LE, PT2_E_LE },
+    { PT2_SYM_BIT_AND, PT2_E_AND },  { PT2_SYM_BIT_OR, PT2_E_OR },  { PT2_SYM_BIT_XOR, PT2_E_XOR },
 };
 
 static pt2_ex from_table(struct pt2_lower *L, const struct pt2_symexpr *e)

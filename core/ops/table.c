@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Finding the row of a target. Exact overload first, then the packet; then what can be derived from a functional row. */
+ * Finding the row of a target. Exact overload first, then the packet; then what can be derived from a functional row.
+ */
 #include "ops/internal.h"
 
 #include <pthread.h>

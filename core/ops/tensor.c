@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Tensors while lowering: reading composes a view's map with the store's current value, so a chain of views is one index expression;
- * building appends a node; writing through a view scatters into the store, unless the view is the store itself. */
+ * Tensors while lowering: reading composes a view's map with the store's current value, so a chain of views is one
+ * index expression; building appends a node; writing through a view scatters into the store, unless the view is the
+ * store itself. */
 #include "ops/internal.h"
 
 struct pt2_store *pt2_store_new(struct pt2_lower *L, struct pt2_value *value)
@@ -158,8 +159,8 @@ pt2_t *op_map_c(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *sh
     return op_of_value(L, dtype, pt2_node_map(L->g, real, rank + 1, dims, pt2_select(L->E, first, body.re, body.im)));
 }
 
-pt2_t *op_reduce(struct pt2_lower *L, enum pt2_reduce_op op, pt2_dtype dtype, int rank, const pt2_ex *shape, int num_axes,
-                 const pt2_ex *axes, pt2_ex body)
+pt2_t *op_reduce(struct pt2_lower *L, enum pt2_reduce_op op, pt2_dtype dtype, int rank, const pt2_ex *shape,
+                 int num_axes, const pt2_ex *axes, pt2_ex body)
 {
     if (op != PT2_RED_ARGMAX && op != PT2_RED_ARGMIN)
         expect_type(L, dtype, body);
@@ -196,7 +197,8 @@ pt2_t *op_const(struct pt2_lower *L, pt2_dtype dtype, int rank, const int64_t *s
         dims[k] = pt2_idx(L->E, shape[k]);
         size *= (size_t)shape[k];
     }
-    return op_of_value(L, dtype, pt2_node_const(L->g, dtype, rank, dims, pt2_arena_copy(L->arena, data, size), "constant"));
+    return op_of_value(L, dtype,
+                       pt2_node_const(L->g, dtype, rank, dims, pt2_arena_copy(L->arena, data, size), "constant"));
 }
 
 pt2_t *op_full(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *shape, pt2_ex value)
@@ -267,7 +269,8 @@ static pt2_ex written_body(struct pt2_lower *L, pt2_t *t, pt2_t *value)
     while (value->rank > t->rank) /* leading ones */
         value = op_squeeze(L, value, 0);
     if (!pt2_dtype_is_complex(t->dtype)) {
-        pt2_ex e = pt2_dtype_is_complex(value->dtype) ? op_at_bcast_c(L, value, t->rank, v).re : op_at_bcast(L, value, t->rank, v);
+        pt2_ex e = pt2_dtype_is_complex(value->dtype) ? op_at_bcast_c(L, value, t->rank, v).re
+                                                      : op_at_bcast(L, value, t->rank, v);
         return pt2_cast(L->E, (int)pt2_dtype_compute(t->dtype), e);
     }
     struct pt2_complex c = op_at_bcast_c(L, value, t->rank, v);
@@ -309,7 +312,8 @@ static int named_symbol(struct pt2_lower *L, const struct pt2_symexpr *e)
     return (uint32_t)s < L->priv->num_bound && L->priv->bound[s] ? -1 : s;
 }
 
-/* The symbol that the file names for result k: its value, or the first size of it that is a symbol without a value yet. */
+/* The symbol that the file names for result k: its value, or the first size of it that is a symbol without a value yet.
+ */
 static int result_symbol(struct pt2_lower *L, int k)
 {
     if (k < 0 || (uint32_t)k >= L->node->num_outs)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Common subexpressions: expressions are hash-consed, so two nodes are equal when their fields are. Nodes are visited in order;
- * each one first reads the survivors of what it read, then looks for an equal node before it. */
+ * Common subexpressions: expressions are hash-consed, so two nodes are equal when their fields are. Nodes are visited
+ * in order; each one first reads the survivors of what it read, then looks for an equal node before it. */
 #include "pass/pass.h"
 
 #include <stdlib.h>
@@ -34,7 +34,8 @@ static void redirect_expr(void *ctx, pt2_ex *e)
 
 static bool mergeable(const struct pt2_node *n)
 {
-    return n->kind == PT2_NODE_MAP || n->kind == PT2_NODE_REDUCE || n->kind == PT2_NODE_SCAN || n->kind == PT2_NODE_SORT;
+    return n->kind == PT2_NODE_MAP || n->kind == PT2_NODE_REDUCE || n->kind == PT2_NODE_SCAN ||
+           n->kind == PT2_NODE_SORT;
 }
 
 static uint64_t hash_node(const struct pt2_node *n)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Inlining MAPs into what reads them: LOAD(v, index) becomes v's body at that index.
  *
- * A MAP that only moves data (one LOAD, or none) is inlined always. One that computes is inlined when each of its elements is computed at most a
- * few times in all: by one consumer that reads every element about once, or by several when it is cheap. A contraction
- * reads its operands many times, so only casts and the like go there. Half types keep PyTorch's rounding: the inlined
- * body is rounded to the storage type. */
+ * A MAP that only moves data (one LOAD, or none) is inlined always. One that computes is inlined when each of its
+ * elements is computed at most a few times in all: by one consumer that reads every element about once, or by several
+ * when it is cheap. A contraction reads its operands many times, so only casts and the like go there. Half types keep
+ * PyTorch's rounding: the inlined body is rounded to the storage type. */
 #include "pass/pass.h"
 
 #include <stdlib.h>

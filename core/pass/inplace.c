@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * SCATTER writes into its base's memory, so that a cache update touches only what it changes. It may when nothing reads the base afterwards,
- * the update itself does not read it, and the memory is ours: a computed value or the session's state. Otherwise a copy comes before it. */
+ * SCATTER writes into its base's memory, so that a cache update touches only what it changes. It may when nothing reads
+ * the base afterwards, the update itself does not read it, and the memory is ours: a computed value or the session's
+ * state. Otherwise a copy comes before it. */
 #include "pass/pass.h"
 
 struct finder {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Graph to graph. One pass, one file, one function; each keeps what the graph computes and leaves a graph that verifies.
- * pt2_run_passes is the list.
+ * Graph to graph. One pass, one file, one function; each keeps what the graph computes and leaves a graph that
+ * verifies. pt2_run_passes is the list.
  */
 #ifndef PT2_PASS_PASS_H
 #define PT2_PASS_PASS_H
@@ -12,12 +12,14 @@ struct pt2_pass_params {
     bool no_fusion; /* keep one kernel per node, for debugging: views are inlined, nothing else */
 };
 
-/* Runs every pass over every graph of the module. Errors: INTERNAL, when a pass broke the graph (debug builds verify after each). */
+/* Runs every pass over every graph of the module. Errors: INTERNAL, when a pass broke the graph (debug builds verify
+ * after each). */
 PT2_MUST_USE pt2_status pt2_run_passes(struct pt2_module *m, const struct pt2_pass_params *params);
 
 /* Equal MAP, REDUCE, SCAN and SORT nodes become one. */
 void pt2_pass_cse(struct pt2_graph *g);
-/* MAPs are substituted into their consumers: views always, chains of pointwise operators where nothing is computed much more often. */
+/* MAPs are substituted into their consumers: views always, chains of pointwise operators where nothing is computed much
+ * more often. */
 void pt2_pass_inline(struct pt2_graph *g, const struct pt2_pass_params *params);
 /* The most values that one node's expressions read: kernels bind at most a few buffers more. */
 enum { PT2_MAX_READS = 12 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Devices bind a limited number of buffers to a kernel. A body that reads too many values (a concatenation of many parts, fused) is cut: the
- * largest subexpression that reads few enough becomes a MAP over the same axes, and the body loads its value. Again until it fits. */
+ * Devices bind a limited number of buffers to a kernel. A body that reads too many values (a concatenation of many
+ * parts, fused) is cut: the largest subexpression that reads few enough becomes a MAP over the same axes, and the body
+ * loads its value. Again until it fits. */
 #include "pass/pass.h"
 
 #include <stdlib.h>
@@ -35,7 +36,8 @@ static int count_reads(pt2_ex e)
     return r.count;
 }
 
-/* Index expressions have no storage type; a subexpression must also shrink the count, so it reads at least two values. */
+/* Index expressions have no storage type; a subexpression must also shrink the count, so it reads at least two values.
+ */
 static void consider(void *ctx, pt2_ex e)
 {
     struct cut *c = ctx;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Nodes to regions. A region starts as one node over its outer space: all axes of a MAP, the output axes of a REDUCE. Another node
- * joins it when it reads the region's results only at the point itself, as registers, so that a row's maximum, the sum of its exponentials and
- * the quotient are one kernel that visits each row once.
+ * Nodes to regions. A region starts as one node over its outer space: all axes of a MAP, the output axes of a REDUCE.
+ * Another node joins it when it reads the region's results only at the point itself, as registers, so that a row's
+ * maximum, the sum of its exponentials and the quotient are one kernel that visits each row once.
  *
- * A node that joins has the region's outer space among its own axes; a MAP may have more, which it loops over. It must not depend on
- * the region by way of another one, or the two would wait for each other. */
+ * A node that joins has the region's outer space among its own axes; a MAP may have more, which it loops over. It must
+ * not depend on the region by way of another one, or the two would wait for each other. */
 #include "plan/plan.h"
 
 #include <stdlib.h>
@@ -16,7 +16,8 @@ struct fuse {
     struct pt2_graph *g;
     struct pt2_exprs *E;
     struct pt2_arena *arena;
-    struct pt2_region **region_of; /* by value id; NULL: an input, a constant, or the result of a step that is no region */
+    struct pt2_region *
+        *region_of; /* by value id; NULL: an input, a constant, or the result of a step that is no region */
     int *uses;                     /* by value id: nodes and outputs that read it */
     bool *reaches;                 /* [a * cap + b]: region b depends on region a */
     uint32_t cap;
@@ -90,7 +91,8 @@ static const struct pt2_member *member_of(const struct pt2_region *r, const stru
     return NULL;
 }
 
-/* One index of a LOAD of the region's value at outer axis j must be one output axis of the node (0 where the size is 1). */
+/* One index of a LOAD of the region's value at outer axis j must be one output axis of the node (0 where the size is
+ * 1). */
 static void match_index(struct match *m, int j, pt2_ex index, int rank)
 {
     if (pt2_is_int(m->r->outer[j], 1)) {
@@ -164,7 +166,8 @@ static bool has_reduce(const struct pt2_region *r)
     return false;
 }
 
-/* Every output axis of the node: outer axis, or -1. Axes of size 1 may be either; they take a free outer axis of size 1. */
+/* Every output axis of the node: outer axis, or -1. Axes of size 1 may be either; they take a free outer axis of
+ * size 1. */
 static int *outer_axes(struct fuse *f, const struct match *m)
 {
     const struct pt2_value *v = m->n->outs[0];
@@ -229,7 +232,8 @@ static bool too_many_buffers(struct fuse *f, struct pt2_node *n, const struct pt
 static bool try_join(struct fuse *f, struct pt2_node *n, struct pt2_region *r)
 {
     struct match m = { .f = f, .r = r, .n = n, .ok = true };
-    if (!r->sequential || r->members.count >= MAX_MEMBERS || (n->kind != PT2_NODE_MAP && n->kind != PT2_NODE_REDUCE) || r->rank >= PT2_MAX_RANK)
+    if (!r->sequential || r->members.count >= MAX_MEMBERS || (n->kind != PT2_NODE_MAP && n->kind != PT2_NODE_REDUCE) ||
+        r->rank >= PT2_MAX_RANK)
         return false;
     for (int j = 0; j < PT2_MAX_RANK; j++)
         m.axis_of[j] = -1;
@@ -271,7 +275,8 @@ static bool alone_in(pt2_ex e, int axis, int num_axes)
     return false;
 }
 
-/* Update axis k may run in parallel when an index of the target is a function of it alone. Each index serves one axis. */
+/* Update axis k may run in parallel when an index of the target is a function of it alone. Each index serves one axis.
+ */
 static bool parallel_axis(const struct pt2_node *n, int axis)
 {
     if (n->distinct)
@@ -440,7 +445,12 @@ static void mark_stores(struct fuse *f)
 static bool makes_region(const struct pt2_node *n)
 {
     switch (n->kind) {
-    case PT2_NODE_MAP: case PT2_NODE_REDUCE: case PT2_NODE_SCAN: case PT2_NODE_SCATTER: case PT2_NODE_SORT: case PT2_NODE_LIBRARY:
+    case PT2_NODE_MAP:
+    case PT2_NODE_REDUCE:
+    case PT2_NODE_SCAN:
+    case PT2_NODE_SCATTER:
+    case PT2_NODE_SORT:
+    case PT2_NODE_LIBRARY:
     case PT2_NODE_CUSTOM:
         return true;
     default: return false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Regions to devices: the first listed device that can run the region; the last one, the reference backend, can run all. The reason
- * is kept, and the plan prints it. */
+ * Regions to devices: the first listed device that can run the region; the last one, the reference backend, can run
+ * all. The reason is kept, and the plan prints it. */
 #include "plan/plan.h"
 
 /* Why the device cannot run the kernel; NULL when it can. */
@@ -39,7 +39,8 @@ static pt2_status place(struct pt2_plan *p, struct pt2_region *r, const struct p
             r->why = why ? why : first ? "alternate placement was asked for" : "first choice";
             return PT2_OK;
         }
-        why = pt2_arena_printf(&m->arena, "%s%s%s cannot: %s", why ? why : "", why ? "; " : "", params->devices[d].name, no);
+        why = pt2_arena_printf(&m->arena, "%s%s%s cannot: %s", why ? why : "", why ? "; " : "", params->devices[d].name,
+                               no);
     }
     return pt2_fail(PT2_ERR_INTERNAL, "no device can run a region");
 }

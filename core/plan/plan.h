@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The plan of one graph: which nodes share a kernel, where each kernel runs and why, in which order, and what waits for what.
+ * The plan of one graph: which nodes share a kernel, where each kernel runs and why, in which order, and what waits for
+ * what.
  *
  *   fuse       nodes -> regions            (fuse.c)
  *   partition  regions -> devices          (partition.c)
@@ -18,8 +19,8 @@
 #include "graph/graph.h"
 #include "kernel/kernel.h"
 
-/* A node inside a region. Output axis k of the node is axis `outer[k]` of the region's outer space, or an inner one (-1) that the
- * kernel loops over. */
+/* A node inside a region. Output axis k of the node is axis `outer[k]` of the region's outer space, or an inner one
+ * (-1) that the kernel loops over. */
 struct pt2_member {
     struct pt2_node *node;
     int *outer;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Regions and host nodes to steps. The order is the graph's, with everything a step reads before it; its dependencies are
- * exactly the steps that made what it reads, and, for a SCATTER that overwrites its base, the steps that read the base before. */
+ * Regions and host nodes to steps. The order is the graph's, with everything a step reads before it; its dependencies
+ * are exactly the steps that made what it reads, and, for a SCATTER that overwrites its base, the steps that read the
+ * base before. */
 #include "plan/plan.h"
 
 #include <stdlib.h>

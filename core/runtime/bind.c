@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Binding: the user's tensors against the program's declared inputs. A size that is one symbol gives the symbol its value; other sizes are
- * checked once all symbols are known, or solved when they are linear in one that is not. All before anything runs. */
+ * Binding: the user's tensors against the program's declared inputs. A size that is one symbol gives the symbol its
+ * value; other sizes are checked once all symbols are known, or solved when they are linear in one that is not. All
+ * before anything runs. */
 #include "runtime/internal.h"
 
 #include <stdio.h>
@@ -71,7 +72,10 @@ static pt2_status tensor_sample(const struct pt2_model *m, const struct pt2_stor
 static pt2_status scalar_sample(const struct pt2_model *m, enum pt2_arg_kind kind, int64_t i, double f, pt2_tensor *out)
 {
     struct pt2_model *mutable_model = (struct pt2_model *)(uintptr_t)m;
-    *out = (pt2_tensor){ .dtype = kind == PT2_ARG_INT ? PT2_I64 : kind == PT2_ARG_FLOAT ? PT2_F64 : kind == PT2_ARG_BOOL ? PT2_BOOL : PT2_NONE };
+    *out = (pt2_tensor){ .dtype = kind == PT2_ARG_INT     ? PT2_I64
+                                  : kind == PT2_ARG_FLOAT ? PT2_F64
+                                  : kind == PT2_ARG_BOOL  ? PT2_BOOL
+                                                          : PT2_NONE };
     if (out->dtype == PT2_NONE)
         return PT2_OK;
     out->data = pt2_arena_alloc(&mutable_model->module.arena, 8);
@@ -89,12 +93,14 @@ pt2_status pt2_sample_tensor(const struct pt2_model *m, int leaf, pt2_tensor *ou
     *out = (pt2_tensor){ PT2_NONE, 0, { 0 }, NULL };
     if (p->samples) {
         const struct pt2_sample *s = &p->samples[leaf];
-        return s->kind == PT2_ARG_VALUE ? tensor_sample(m, &s->tensor, out) : scalar_sample(m, s->kind, s->i, s->f, out);
+        return s->kind == PT2_ARG_VALUE ? tensor_sample(m, &s->tensor, out)
+                                        : scalar_sample(m, s->kind, s->i, s->f, out);
     }
     if (spec && spec->kind == PT2_INPUT_CONSTANT && spec->constant)
         return scalar_sample(m, spec->constant->kind, spec->constant->i, spec->constant->f, out);
-    return pt2_fail(PT2_ERR_INPUT, "input %s is missing, and the archive has no sample inputs%s%s", p->in_leaves[leaf].name,
-                    p->samples_missing_why ? ": " : "", p->samples_missing_why ? p->samples_missing_why : "");
+    return pt2_fail(PT2_ERR_INPUT, "input %s is missing, and the archive has no sample inputs%s%s",
+                    p->in_leaves[leaf].name, p->samples_missing_why ? ": " : "",
+                    p->samples_missing_why ? p->samples_missing_why : "");
 }
 
 pt2_status pt2_model_sample_input(const pt2_model *model, int index, pt2_tensor *out_tensor)
@@ -119,7 +125,8 @@ pt2_status pt2_value_shape(struct pt2_session *s, const struct pt2_value *v, int
     for (int k = 0; k < v->rank; k++) {
         PT2_TRY(pt2_eval(&s->model->module.exprs, v->shape[k], s->values, s->known, &out[k]));
         if (out[k] < 0)
-            return pt2_fail(PT2_ERR_INPUT, "a size of %s is negative (%lld)", v->name[0] ? v->name : "a value", (long long)out[k]);
+            return pt2_fail(PT2_ERR_INPUT, "a size of %s is negative (%lld)", v->name[0] ? v->name : "a value",
+                            (long long)out[k]);
     }
     return PT2_OK;
 }
@@ -144,14 +151,14 @@ static pt2_status bind_symbol(struct pt2_session *s, int symbol, int64_t value, 
     if (dim >= 0)
         snprintf(where, sizeof where, "dimension %d ", dim);
     if (s->known[symbol] && s->values[symbol] != value)
-        return pt2_fail(PT2_ERR_INPUT, "input %s: %s(%s) is %lld, but %lld elsewhere", name, where, sym->name, (long long)value,
-                        (long long)s->values[symbol]);
+        return pt2_fail(PT2_ERR_INPUT, "input %s: %s(%s) is %lld, but %lld elsewhere", name, where, sym->name,
+                        (long long)value, (long long)s->values[symbol]);
     if (value < sym->lo || value > sym->hi) {
         char hi[32] = "any";
         if (sym->hi < PT2_INF)
             snprintf(hi, sizeof hi, "%lld", (long long)sym->hi);
-        return pt2_fail(PT2_ERR_INPUT, "input %s: %s(%s) is %lld, outside its range %lld to %s", name, where, sym->name, (long long)value,
-                        (long long)sym->lo, hi);
+        return pt2_fail(PT2_ERR_INPUT, "input %s: %s(%s) is %lld, outside its range %lld to %s", name, where, sym->name,
+                        (long long)value, (long long)sym->lo, hi);
     }
     s->values[symbol] = value;
     s->known[symbol] = 1;
@@ -225,7 +232,8 @@ static pt2_status check_kind(const struct user_input *u)
         return pt2_fail(PT2_ERR_INPUT, "input %s is %s, the model wants %s", u->name, pt2_dtype_name(u->tensor.dtype),
                         pt2_dtype_name(meta->dtype));
     if (u->tensor.rank != meta->rank)
-        return pt2_fail(PT2_ERR_INPUT, "input %s has %d dimensions, the model wants %d", u->name, u->tensor.rank, meta->rank);
+        return pt2_fail(PT2_ERR_INPUT, "input %s has %d dimensions, the model wants %d", u->name, u->tensor.rank,
+                        meta->rank);
     return PT2_OK;
 }
 
@@ -256,7 +264,9 @@ static pt2_status check_constant(const struct user_input *u)
     if (!c || u->tensor.dtype == PT2_NONE || !u->tensor.data)
         return PT2_OK;
     bool same = c->kind == PT2_ARG_FLOAT ? pt2_load_double(u->tensor.dtype, u->tensor.data, 0) == c->f
-              : c->kind == PT2_ARG_INT || c->kind == PT2_ARG_BOOL ? pt2_load_int(u->tensor.dtype, u->tensor.data, 0) == c->i : true;
+                : c->kind == PT2_ARG_INT || c->kind == PT2_ARG_BOOL
+                    ? pt2_load_int(u->tensor.dtype, u->tensor.data, 0) == c->i
+                    : true;
     return same ? PT2_OK : pt2_fail(PT2_ERR_INPUT, "input %s was fixed at export to another value", u->name);
 }
 
@@ -284,7 +294,9 @@ static pt2_status collect(struct pt2_session *s, struct user_input *list, int *o
         if (spec->leaf < 0)
             continue;
         struct user_input *u = &list[(*out_count)++];
-        *u = (struct user_input){ value_of_spec(s->model, spec), spec, p->in_leaves[spec->leaf].name, { PT2_NONE, 0, { 0 }, NULL } };
+        *u = (struct user_input){
+            value_of_spec(s->model, spec), spec, p->in_leaves[spec->leaf].name, { PT2_NONE, 0, { 0 }, NULL }
+        };
         if (spec->kind != PT2_INPUT_CONSTANT || s->input_set[spec->leaf])
             PT2_TRY(pt2_session_input(s, spec->leaf, &u->tensor));
         PT2_TRY(check_kind(u));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Every kernel against the reference backend. Two sessions of the model run, one planned for the device, one for the reference; both have the
- * same regions. The device's kernels are watched one by one: before comparing, each kernel's inputs are what the reference computed, so that
- * an error is reported where it arises. The reference runs first and its values are kept. */
+ * Every kernel against the reference backend. Two sessions of the model run, one planned for the device, one for the
+ * reference; both have the same regions. The device's kernels are watched one by one: before comparing, each kernel's
+ * inputs are what the reference computed, so that an error is reported where it arises. The reference runs first and
+ * its values are kept. */
 #include "runtime/check.h"
 #include "runtime/internal.h"
 
@@ -112,8 +113,8 @@ static void type_text(struct pt2_session *s, const struct pt2_value *v, char *ou
         snprintf(out + n, cap - (size_t)n, "]");
 }
 
-static void report_difference(struct check *c, struct pt2_session *s, const struct pt2_region *r, const struct pt2_value *v,
-                              const struct difference *d, double tolerance)
+static void report_difference(struct check *c, struct pt2_session *s, const struct pt2_region *r,
+                              const struct pt2_value *v, const struct difference *d, double tolerance)
 {
     struct pt2_check_report *rep = c->report;
     const struct pt2_pnode *origin = maker_of(r, v)->origin;
@@ -144,7 +145,8 @@ static bool compare_value(struct check *c, struct pt2_session *s, const struct p
     c->status = got ? pt2_read_value(s, v, got, bytes) : pt2_fail(PT2_ERR_NOMEM, "out of memory");
     bool same = true;
     if (c->status == PT2_OK) {
-        struct difference d = compare(v->dtype, got, want->data, (int64_t)(bytes / pt2_dtype_size(v->dtype)), tolerance);
+        struct difference d =
+            compare(v->dtype, got, want->data, (int64_t)(bytes / pt2_dtype_size(v->dtype)), tolerance);
         double rel = d.scale > 0 ? d.max_abs / d.scale : d.max_abs;
         if (rel > c->report->worst)
             c->report->worst = rel;
@@ -184,7 +186,8 @@ static pt2_status run_observed(struct check *c, const char *path, const pt2_mode
     pt2_session *session = NULL;
     pt2_status status = pt2_model_open(path, params, &model);
     if (status == PT2_OK && !c->recording)
-        snprintf(c->report->device, sizeof c->report->device, "%s %s", model->entries[0]->id, model->entries[0]->desc.name);
+        snprintf(c->report->device, sizeof c->report->device, "%s %s", model->entries[0]->id,
+                 model->entries[0]->desc.name);
     if (status == PT2_OK)
         status = pt2_session_create(model, &session);
     for (int k = 0; status == PT2_OK && c->params->inputs && k < pt2_model_input_count(model); k++)

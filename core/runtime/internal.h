@@ -2,9 +2,9 @@
  *
  * Models and sessions inside.
  *
- * A run walks the plan's steps. Steps between two host steps (ITEM, CALL, LOOP) form an *epoch*: all their sizes are known when it begins,
- * so its values are placed together and its launches recorded together, one recording per stretch on one device. Both are kept
- * until a size changes.
+ * A run walks the plan's steps. Steps between two host steps (ITEM, CALL, LOOP) form an *epoch*: all their sizes are
+ * known when it begins, so its values are placed together and its launches recorded together, one recording per stretch
+ * on one device. Both are kept until a size changes.
  */
 #ifndef PT2_RUNTIME_INTERNAL_H
 #define PT2_RUNTIME_INTERNAL_H
@@ -35,7 +35,7 @@ struct pt2_model {
     struct pt2_plan *plans;                 /* arena; by graph number */
     struct pt2_program_obj ***programs;     /* arena; [graph][region]; those of interpreting devices are owned */
     uint8_t *needed;                        /* arena; by value id: devices whose kernels touch it */
-    int *home;                              /* arena; by value id: device that makes it; inputs and constants: one that reads it */
+    int *home; /* arena; by value id: device that makes it; inputs and constants: one that reads it */
     struct pt2_place *consts;               /* arena; by value id: constants, and parameters that no run writes */
     PT2_VEC(struct pt2_const_buf { struct pt2_buf *buf; int device; }) const_bufs; /* owned */
     uint32_t graph_number_cap;
@@ -68,8 +68,8 @@ struct pt2_epoch {
 struct pt2_plan_state {
     uint32_t num_epochs;
     struct pt2_epoch *epochs;   /* owned; in the order of the steps, host steps between them */
-    struct pt2_block inputs[PT2_MAX_DEVICES]; /* memory of the graph's inputs, where they are not views of a caller's places */
-
+    struct pt2_block
+        inputs[PT2_MAX_DEVICES]; /* memory of the graph's inputs, where they are not views of a caller's places */
 };
 
 struct pt2_session {
@@ -88,7 +88,8 @@ struct pt2_session {
     bool failed;                /* a device was lost */
     void *scratch;              /* owned; host memory for transfers */
     size_t scratch_size;
-    void (*observer)(void *ctx, struct pt2_session *s, const struct pt2_region *r); /* check.c: called after each launch, which then runs alone */
+    void (*observer)(void *ctx, struct pt2_session *s,
+                     const struct pt2_region *r); /* check.c: called after each launch, which then runs alone */
     void *observer_ctx;
 };
 
@@ -116,7 +117,8 @@ void pt2_block_free(struct pt2_device *d, struct pt2_block *b);
 /* transfer.c */
 PT2_MUST_USE pt2_status pt2_wait_device(struct pt2_session *s, int device);
 PT2_MUST_USE pt2_status pt2_read_value(struct pt2_session *s, const struct pt2_value *v, void *dst, uint64_t bytes);
-PT2_MUST_USE pt2_status pt2_write_value(struct pt2_session *s, const struct pt2_value *v, const void *src, uint64_t bytes); /* to all devices that need it */
+PT2_MUST_USE pt2_status pt2_write_value(struct pt2_session *s, const struct pt2_value *v, const void *src,
+                                        uint64_t bytes); /* to all devices that need it */
 PT2_MUST_USE pt2_status pt2_copy_value(struct pt2_session *s, const struct pt2_value *dst, const struct pt2_value *src);
 PT2_MUST_USE pt2_status pt2_make_valid(struct pt2_session *s, const struct pt2_value *v, int device);
 

@@ -48,7 +48,9 @@ static pt2_status choose_devices(struct pt2_model *m, const pt2_model_params *pa
 
 static pt2_status plan_graphs(struct pt2_model *m, const pt2_model_params *params)
 {
-    struct pt2_plan_params pp = { .num_devices = m->num_devices, .devices = m->plan_devices, .no_fusion = params->no_fusion != 0 };
+    struct pt2_plan_params pp = { .num_devices = m->num_devices,
+                                  .devices = m->plan_devices,
+                                  .no_fusion = params->no_fusion != 0 };
     pp.alternate = params->place && !strcmp(params->place, "alternate");
     if (params->place && !pp.alternate)
         return pt2_fail(PT2_ERR_ARG, "unknown placement '%s': alternate", params->place);
@@ -88,7 +90,8 @@ static pt2_status compile_device(struct pt2_model *m, int d, const char *cache_d
     for (uint32_t g = 0; g < m->module.graphs.count; g++)
         total += m->plans[g].regions.count;
     struct pt2_arena arena = { 0 };
-    struct batch b = { PT2_NEW_N(&arena, const struct pt2_kernel *, total), PT2_NEW_N(&arena, struct pt2_program_obj *, total),
+    struct batch b = { PT2_NEW_N(&arena, const struct pt2_kernel *, total),
+                       PT2_NEW_N(&arena, struct pt2_program_obj *, total),
                        PT2_NEW_N(&arena, struct pt2_program_obj **, total), 0 };
     for (uint32_t g = 0; g < m->module.graphs.count; g++)
         for (uint32_t r = 0; r < m->plans[g].regions.count; r++) {
@@ -130,8 +133,8 @@ static void touch_region(struct pt2_model *m, const struct pt2_region *r)
             touch(m, r->members.data[k].node->base, r->device);
 }
 
-/* Values that no kernel touches (an input that is an output) live on the last device, the host's. Operands of sub-graphs are
- * needed wherever the sub-graph's inputs are. */
+/* Values that no kernel touches (an input that is an output) live on the last device, the host's. Operands of
+ * sub-graphs are needed wherever the sub-graph's inputs are. */
 static void touch_operands(struct pt2_model *m, const struct pt2_node *n)
 {
     for (int j = 0; j < 2; j++)
@@ -216,7 +219,8 @@ static pt2_status upload_weights(struct pt2_model *m)
             continue;
         const void *data = stored_data(m, in, &bytes);
         if (!data && bytes == 0 && !pt2_is_int(pt2_numel(g, g->inputs.data[k]), 0))
-            return pt2_fail(PT2_ERR_FORMAT, "archive has no weight data for %s: it was exported with fake weights", spec->fqn);
+            return pt2_fail(PT2_ERR_FORMAT, "archive has no weight data for %s: it was exported with fake weights",
+                            spec->fqn);
         PT2_TRY(upload(m, g->inputs.data[k], data, bytes));
     }
     return PT2_OK;
@@ -298,7 +302,8 @@ pt2_status pt2_model_open_memory(const void *data, size_t size, const pt2_model_
     struct pt2_model *m = new_model();
     if (!m)
         return pt2_fail(PT2_ERR_NOMEM, "out of memory");
-    pt2_status status = pt2_program_open_memory(data, size, "<memory>", params ? params->program : NULL, NULL, &m->program);
+    pt2_status status =
+        pt2_program_open_memory(data, size, "<memory>", params ? params->program : NULL, NULL, &m->program);
     return finish_open(m, status, params, start, out_model);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Placing an epoch's values in one block per device. Two values may share bytes only where the dependencies order them: every step that touches
- * the first must come before the step that makes the second (reachability, not position in the list), so launches that may run
- * at the same time never meet in memory. First fit, in the order in which values are made. */
+ * Placing an epoch's values in one block per device. Two values may share bytes only where the dependencies order them:
+ * every step that touches the first must come before the step that makes the second (reachability, not position in the
+ * list), so launches that may run at the same time never meet in memory. First fit, in the order in which values are
+ * made. */
 #include "runtime/internal.h"
 
 #include <stdlib.h>
@@ -180,7 +181,8 @@ static pt2_status assign(struct place *p)
         }
     }
     for (int d = 0; d < m->num_devices; d++)
-        PT2_NOTE(pt2_block_reserve(m->devices[d], &p->e->blocks[d], total[d]), "memory for %llu bytes", (unsigned long long)total[d]);
+        PT2_NOTE(pt2_block_reserve(m->devices[d], &p->e->blocks[d], total[d]), "memory for %llu bytes",
+                 (unsigned long long)total[d]);
     return PT2_OK;
 }
 

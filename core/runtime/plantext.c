@@ -179,7 +179,8 @@ static cJSON *devices_json(const struct pt2_model *m)
     return list;
 }
 
-/* Values that are made on one device and read on another, once per reading device. Inputs and weights are uploaded, not counted. */
+/* Values that are made on one device and read on another, once per reading device. Inputs and weights are uploaded, not
+ * counted. */
 static int count_transfers(const struct pt2_model *m)
 {
     int n = 0;
@@ -230,17 +231,18 @@ static double number_of(const cJSON *o, const char *name)
 static void print_values(const cJSON *list, const char *label, struct pt2_str *out)
 {
     const cJSON *v;
-    cJSON_ArrayForEach(v, list)
-        pt2_str_addf(out, "      %s %s%s%s %s\n", label, text_of(v, "value"), text_of(v, "name")[0] ? " " : "", text_of(v, "name"),
-                     text_of(v, "type"));
+    cJSON_ArrayForEach(v, list) pt2_str_addf(out, "      %s %s%s%s %s\n", label, text_of(v, "value"),
+                                             text_of(v, "name")[0] ? " " : "", text_of(v, "name"), text_of(v, "type"));
 }
 
 static void print_launch(const cJSON *o, struct pt2_str *out)
 {
     const cJSON *n, *nodes = cJSON_GetObjectItemCaseSensitive(o, "nodes");
-    pt2_str_addf(out, "%s on %s (%s), %s points", text_of(o, "kernel"), text_of(o, "device"), text_of(o, "why"), text_of(o, "points"));
+    pt2_str_addf(out, "%s on %s (%s), %s points", text_of(o, "kernel"), text_of(o, "device"), text_of(o, "why"),
+                 text_of(o, "points"));
     if (number_of(o, "bytes_read") >= 0 && number_of(o, "bytes_written") >= 0)
-        pt2_str_addf(out, ", reads %.0f and writes %.0f bytes", number_of(o, "bytes_read"), number_of(o, "bytes_written"));
+        pt2_str_addf(out, ", reads %.0f and writes %.0f bytes", number_of(o, "bytes_read"),
+                     number_of(o, "bytes_written"));
     pt2_str_add(out, "\n      nodes");
     cJSON_ArrayForEach(n, nodes)
         pt2_str_addf(out, " %s", text_of(n, "node"));
@@ -256,8 +258,8 @@ static void print_step(const cJSON *o, struct pt2_str *out)
     if (!strcmp(text_of(o, "kind"), "launch"))
         print_launch(o, out);
     else
-        pt2_str_addf(out, "%s %s%s %s %s\n", text_of(o, "kind"), text_of(o, "node"), text_of(o, "symbol"), text_of(o, "graph"),
-                     text_of(o, "second graph"));
+        pt2_str_addf(out, "%s %s%s %s %s\n", text_of(o, "kind"), text_of(o, "node"), text_of(o, "symbol"),
+                     text_of(o, "graph"), text_of(o, "second graph"));
     pt2_str_add(out, "      after ");
     if (cJSON_GetArraySize(deps) == 0)
         pt2_str_add(out, "nothing");
@@ -269,10 +271,10 @@ static void print_step(const cJSON *o, struct pt2_str *out)
 static void print_plan(const cJSON *plan, struct pt2_str *out)
 {
     const cJSON *d, *g, *s;
-    pt2_str_addf(out, "%.0f launches, %.0f transfers between devices, %.0f bytes of weights\n", number_of(plan, "launches"),
-                 number_of(plan, "transfers"), number_of(plan, "weight_bytes"));
-    cJSON_ArrayForEach(d, cJSON_GetObjectItemCaseSensitive(plan, "devices"))
-        pt2_str_addf(out, "%s: %.0f launches (%s)\n", text_of(d, "device"), number_of(d, "launches"), text_of(d, "name"));
+    pt2_str_addf(out, "%.0f launches, %.0f transfers between devices, %.0f bytes of weights\n",
+                 number_of(plan, "launches"), number_of(plan, "transfers"), number_of(plan, "weight_bytes"));
+    cJSON_ArrayForEach(d, cJSON_GetObjectItemCaseSensitive(plan, "devices")) pt2_str_addf(
+        out, "%s: %.0f launches (%s)\n", text_of(d, "device"), number_of(d, "launches"), text_of(d, "name"));
     cJSON_ArrayForEach(g, cJSON_GetObjectItemCaseSensitive(plan, "graphs")) {
         pt2_str_addf(out, "\ngraph %s\n", text_of(g, "graph"));
         cJSON_ArrayForEach(s, cJSON_GetObjectItemCaseSensitive(g, "steps"))

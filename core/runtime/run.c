@@ -99,7 +99,8 @@ static uint64_t places_hash(struct pt2_session *s, const struct pt2_plan *plan, 
 
 /* ---- recording ---- */
 
-static pt2_status launch_params(struct pt2_session *s, struct pt2_arena *arena, const struct pt2_region *r, struct pt2_launch *l)
+static pt2_status launch_params(struct pt2_session *s, struct pt2_arena *arena, const struct pt2_region *r,
+                                struct pt2_launch *l)
 {
     struct pt2_exprs *E = &s->model->module.exprs;
     int32_t *params = PT2_NEW_N(arena, int32_t, r->num_params);
@@ -107,7 +108,8 @@ static pt2_status launch_params(struct pt2_session *s, struct pt2_arena *arena, 
     for (int k = 0; k < r->num_params; k++) {
         PT2_TRY(pt2_eval(E, r->params[k], s->values, s->known, &v));
         if (v > INT32_MAX || v < INT32_MIN)
-            return pt2_fail(PT2_ERR_UNSUPPORTED, "kernel %s: a size of %lld needs 64-bit indices", r->kernel->name, (long long)v);
+            return pt2_fail(PT2_ERR_UNSUPPORTED, "kernel %s: a size of %lld needs 64-bit indices", r->kernel->name,
+                            (long long)v);
         params[k] = (int32_t)v;
     }
     PT2_TRY(pt2_eval(E, r->points, s->values, s->known, &v));
@@ -116,15 +118,16 @@ static pt2_status launch_params(struct pt2_session *s, struct pt2_arena *arena, 
     return PT2_OK;
 }
 
-static pt2_status make_launch(struct pt2_session *s, struct pt2_arena *arena, uint32_t graph, const struct pt2_region *r,
-                              struct pt2_launch *l)
+static pt2_status make_launch(struct pt2_session *s, struct pt2_arena *arena, uint32_t graph,
+                              const struct pt2_region *r, struct pt2_launch *l)
 {
     struct pt2_binding *b = PT2_NEW_N(arena, struct pt2_binding, r->num_bufs);
     for (int k = 0; k < r->num_bufs; k++) {
         const struct pt2_place *p = &s->places[r->bufs[k]->id];
         b[k] = (struct pt2_binding){ p->buf[r->device], p->offset[r->device], p->bytes };
         if (p->bytes && !b[k].buf)
-            return pt2_fail(PT2_ERR_INTERNAL, "kernel %s: value %u is not on its device", r->kernel->name, r->bufs[k]->id);
+            return pt2_fail(PT2_ERR_INTERNAL, "kernel %s: value %u is not on its device", r->kernel->name,
+                            r->bufs[k]->id);
     }
     *l = (struct pt2_launch){ .program = s->model->programs[graph][r->id], .bindings = b, .label = r->kernel->name };
     return launch_params(s, arena, r, l);
@@ -221,7 +224,8 @@ static bool made_in(const struct pt2_plan *plan, uint32_t first, uint32_t count,
     return false;
 }
 
-static pt2_status bring_segment_inputs(struct pt2_session *s, const struct pt2_plan *plan, uint32_t first, uint32_t count)
+static pt2_status bring_segment_inputs(struct pt2_session *s, const struct pt2_plan *plan, uint32_t first,
+                                       uint32_t count)
 {
     for (uint32_t k = 0; k < count; k++) {
         const struct pt2_region *r = plan->steps[first + k].region;
@@ -253,7 +257,8 @@ static void forget_results(struct pt2_session *s, const struct pt2_plan *plan, c
     }
 }
 
-static pt2_status run_segment(struct pt2_session *s, const struct pt2_plan *plan, struct pt2_epoch *e, struct pt2_segment *seg)
+static pt2_status run_segment(struct pt2_session *s, const struct pt2_plan *plan, struct pt2_epoch *e,
+                              struct pt2_segment *seg)
 {
     struct pt2_device *d = s->model->devices[seg->device];
     uint32_t first = e->first + seg->first;
@@ -290,8 +295,8 @@ static pt2_status run_item(struct pt2_session *s, const struct pt2_node *n)
     int64_t v;
     PT2_TRY(pt2_read_value(s, n->base, &v, sizeof v));
     if (v < sym->lo || v > sym->hi)
-        return pt2_fail(PT2_ERR_INPUT, "%s is %lld at run time, outside its range %lld to %lld", sym->name, (long long)v,
-                        (long long)sym->lo, (long long)sym->hi);
+        return pt2_fail(PT2_ERR_INPUT, "%s is %lld at run time, outside its range %lld to %lld", sym->name,
+                        (long long)v, (long long)sym->lo, (long long)sym->hi);
     s->values[n->symbol] = v;
     s->known[n->symbol] = 1;
     return PT2_OK;

@@ -16,7 +16,8 @@ static pt2_status allocate(struct pt2_session *s)
     s->input_set = calloc(m->program->num_in_leaves + 1u, sizeof *s->input_set);
     s->outputs = calloc(m->program->num_out_leaves + 1u, sizeof *s->outputs);
     s->output_caps = calloc(m->program->num_out_leaves + 1u, sizeof *s->output_caps);
-    if (!s->places || !s->values || !s->known || !s->plans || !s->inputs || !s->input_set || !s->outputs || !s->output_caps)
+    if (!s->places || !s->values || !s->known || !s->plans || !s->inputs || !s->input_set || !s->outputs ||
+        !s->output_caps)
         return pt2_fail(PT2_ERR_NOMEM, "out of memory");
     for (uint32_t k = 0; k < m->module.values.count; k++)
         if (m->consts[k].valid)
@@ -78,10 +79,11 @@ pt2_status pt2_session_set_input(pt2_session *s, int index, const pt2_tensor *te
         return pt2_fail(PT2_ERR_ARG, "input %s: tensor is NULL", info.name);
     if (tensor->dtype != PT2_NONE && !info.is_scalar && info.dtype != PT2_NONE) {
         if (tensor->dtype != info.dtype)
-            return pt2_fail(PT2_ERR_INPUT, "input %s is %s, the model wants %s", info.name, pt2_dtype_name(tensor->dtype),
-                            pt2_dtype_name(info.dtype));
+            return pt2_fail(PT2_ERR_INPUT, "input %s is %s, the model wants %s", info.name,
+                            pt2_dtype_name(tensor->dtype), pt2_dtype_name(info.dtype));
         if (tensor->rank != info.rank)
-            return pt2_fail(PT2_ERR_INPUT, "input %s has %d dimensions, the model wants %d", info.name, tensor->rank, info.rank);
+            return pt2_fail(PT2_ERR_INPUT, "input %s has %d dimensions, the model wants %d", info.name, tensor->rank,
+                            info.rank);
         for (int k = 0; k < info.rank; k++)
             if (info.shape[k] >= 0 && tensor->shape[k] != info.shape[k])
                 return pt2_fail(PT2_ERR_INPUT, "input %s: dimension %d is %lld, the model wants %lld", info.name, k,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * State: inputs that the graph writes. Buffers and parameters keep their content in the session between runs; a user input that is written
- * can be read after the run. */
+ * State: inputs that the graph writes. Buffers and parameters keep their content in the session between runs; a user
+ * input that is written can be read after the run. */
 #include "runtime/internal.h"
 
 #include <stdlib.h>
@@ -37,7 +37,8 @@ static pt2_status create_state(struct pt2_session *s, struct pt2_state *st, int 
         p->buf[d] = st->blocks[d].buf;
     }
     if (!spec->stored->storage->data && p->bytes)
-        return pt2_fail(PT2_ERR_FORMAT, "archive has no weight data for %s: it was exported with fake weights", spec->fqn);
+        return pt2_fail(PT2_ERR_FORMAT, "archive has no weight data for %s: it was exported with fake weights",
+                        spec->fqn);
     return pt2_write_value(s, v, spec->stored->storage->data, p->bytes);
 }
 
@@ -194,7 +195,8 @@ pt2_status pt2_session_set_state(pt2_session *s, const char *name, const pt2_ten
         int k = written_input(s, spec);
         if (k < 0 || !t || strcmp(p->inputs[spec].fqn, name))
             continue;
-        if (tensor->dtype != t->dtype || tensor->rank != t->rank || memcmp(tensor->shape, t->sizes, (size_t)t->rank * sizeof *t->sizes))
+        if (tensor->dtype != t->dtype || tensor->rank != t->rank ||
+            memcmp(tensor->shape, t->sizes, (size_t)t->rank * sizeof *t->sizes))
             return pt2_fail(PT2_ERR_INPUT, "state %s has another dtype or shape in the model", name);
         const struct pt2_value *v = input_value(s, k);
         uint64_t bytes = s->places[v->id].bytes;
