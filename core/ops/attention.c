@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Scaled dot product attention, written once: scores = q k^T * scale + mask, softmax in which fully masked rows are 0, times v.
+ * Scaled dot product attention, written once: scores = q k^T * scale + mask, softmax in which fully masked rows are 0,
+ * times v.
  * The fused operators of GPU exports (flash, efficient, cuDNN) are the same with more results. */
 #include "ops/reduce.h"
 
@@ -65,7 +66,8 @@ static pt2_t *scores(struct pt2_lower *L, const struct attention *a)
 }
 
 /* Returns the output; the probabilities and the masked scores through the pointers. */
-static pt2_t *attend(struct pt2_lower *L, const struct attention *a, pt2_dtype dtype, pt2_t **out_probs, pt2_t **out_scores)
+static pt2_t *attend(struct pt2_lower *L, const struct attention *a, pt2_dtype dtype, pt2_t **out_probs,
+                     pt2_t **out_scores)
 {
     if (a->q->rank < 2 || a->k->rank < 2 || a->v->rank < 2)
         op_fail(L, PT2_ERR_FORMAT, "attention over tensors of less than 2 dimensions");
@@ -104,7 +106,8 @@ static bool grouped(struct pt2_lower *L, const struct attention *a)
            (L->row->data && pt2_is_const(hq) && pt2_is_const(hk) && hk->i > 1 && hq->i > hk->i && hq->i % hk->i == 0);
 }
 
-/* Results after the first: statistics where they have the expected shape, sizes, and zeros for the state of generators. */
+/* Results after the first: statistics where they have the expected shape, sizes, and zeros for the state of
+ * generators. */
 static void other_results(struct pt2_lower *L, const struct attention *a, pt2_t *probs, pt2_t *s)
 {
     int sizes = 0;

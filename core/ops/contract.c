@@ -73,7 +73,8 @@ static pt2_ex element(struct pt2_lower *L, const struct labels *s, const struct 
     return op_at_as(L, a->t, index, op_acc_dtype(dtype));
 }
 
-static struct pt2_complex element_c(struct pt2_lower *L, const struct labels *s, const struct op_term *a, pt2_dtype dtype)
+static struct pt2_complex element_c(struct pt2_lower *L, const struct labels *s, const struct op_term *a,
+                                    pt2_dtype dtype)
 {
     pt2_ex index[PT2_MAX_RANK];
     term_index(L, s, a, index);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Convolutions in gather form: each output element sums x * weight over input channels and kernel positions, where x is 0
- * outside the input. The transposed form gathers too: from the inputs whose stride meets the output element. */
+ * Convolutions in gather form: each output element sums x * weight over input channels and kernel positions, where x
+ * is 0 outside the input. The transposed form gathers too: from the inputs whose stride meets the output element. */
 #include "ops/reduce.h"
 
-/* What one convolution's index arithmetic shares. Output VARs: n, channel, spatial…; axes: channel in group, kernel…. */
+/* What one convolution's index arithmetic shares. Output VARs: n, channel, spatial…; axes: channel in group, kernel. */
 struct geometry {
     int spatial;                /* number of spatial dimensions */
     bool batched;
@@ -92,7 +92,8 @@ static void layout(struct pt2_lower *L, struct geometry *g, pt2_t *x, pt2_t *w, 
         position(L, g, c, d, x->shape[g->batched + 1 + d]);
 }
 
-static pt2_t *reduce_sum(struct pt2_lower *L, const struct geometry *g, const pt2_ex *shape, pt2_dtype dtype, pt2_ex body)
+static pt2_t *reduce_sum(struct pt2_lower *L, const struct geometry *g, const pt2_ex *shape, pt2_dtype dtype,
+                         pt2_ex body)
 {
     return op_reduce(L, PT2_RED_SUM, dtype, g->rank, shape, 1 + g->spatial, g->axes, body);
 }
@@ -115,8 +116,8 @@ static pt2_t *convolve_complex(struct pt2_lower *L, const struct geometry *g, pt
     return op_map_c(L, dtype, g->rank, shape, r);
 }
 
-pt2_t *op_convolution(struct pt2_lower *L, pt2_t *x, pt2_t *weight, pt2_t *bias, const struct op_conv *c, pt2_dtype dtype,
-                      const pt2_ex *shape)
+pt2_t *op_convolution(struct pt2_lower *L, pt2_t *x, pt2_t *weight, pt2_t *bias, const struct op_conv *c,
+                      pt2_dtype dtype, const pt2_ex *shape)
 {
     struct geometry g;
     check(L, x, weight, c);

@@ -76,7 +76,8 @@ static pt2_t *difference(struct pt2_lower *L, pt2_t *a, pt2_t *b, double eps)
     return op_map(L, acc, rank, shape, d);
 }
 
-pt2_t *op_pairwise_distance(struct pt2_lower *L, pt2_t *a, pt2_t *b, double p, double eps, bool keepdim, pt2_dtype dtype)
+pt2_t *op_pairwise_distance(struct pt2_lower *L, pt2_t *a, pt2_t *b, double p, double eps, bool keepdim,
+                            pt2_dtype dtype)
 {
     pt2_t *d = difference(L, a, b, eps);
     int last = d->rank - 1;

@@ -166,7 +166,8 @@ static void lower_bce(struct pt2_lower *L)
     pt2_t *in[] = { op_tensor(L, "self"), op_tensor(L, "target"), op_tensor_opt(L, "weight") };
     space_init(L, &s, 3, in);
     pt2_ex x = at(L, &s, in[0]), t = at(L, &s, in[1]), low = num(L, x, -100);
-    pt2_ex a = pt2_max(E, unary(L, PT2_E_LOG1P, unary(L, PT2_E_NEG, x)), low), b = pt2_max(E, unary(L, PT2_E_LOG, x), low);
+    pt2_ex a = pt2_max(E, unary(L, PT2_E_LOG1P, unary(L, PT2_E_NEG, x)), low);
+    pt2_ex b = pt2_max(E, unary(L, PT2_E_LOG, x), low);
     pt2_ex loss = pt2_sub(E, pt2_mul(E, pt2_sub(E, t, num(L, t, 1)), a), pt2_mul(E, t, b));
     finish(L, &s, in[2] ? pt2_mul(E, loss, at(L, &s, in[2])) : loss);
 }
@@ -310,12 +311,14 @@ static pt2_t *nll(struct pt2_lower *L, pt2_t *x, pt2_t *target, pt2_t *weight, d
     if (weight)
         loss = pt2_mul(E, loss, w);
     if (smoothing > 0) {
-        pt2_ex share = pt2_bin(E, PT2_E_DIV, pt2_num(E, acc, smoothing), op_num_of_size(L, x->shape[class_dim(x)], acc));
+        pt2_ex classes = op_num_of_size(L, x->shape[class_dim(x)], acc);
+        pt2_ex share = pt2_bin(E, PT2_E_DIV, pt2_num(E, acc, smoothing), classes);
         pt2_ex smooth = pt2_mul(E, op_at(L, smooth_sum(L, x, weight, acc), t.v), share);
         loss = pt2_add(E, pt2_mul(E, loss, pt2_num(E, acc, 1 - smoothing)), smooth);
     }
     pt2_t *each = op_map(L, acc, target->rank, target->shape, pt2_select(E, t.ignored, zero, loss));
-    pt2_t *total = op_sum(L, op_map(L, acc, target->rank, target->shape, pt2_select(E, t.ignored, zero, w)), 0, NULL, false);
+    pt2_t *weights = op_map(L, acc, target->rank, target->shape, pt2_select(E, t.ignored, zero, w));
+    pt2_t *total = op_sum(L, weights, 0, NULL, false);
     if (out_total)
         *out_total = total;
     if (mode != MEAN)
@@ -336,7 +339,8 @@ static void lower_nll(struct pt2_lower *L)
     op_result(L, 1, op_convert(L, total, op_out_dtype(L, 1)));
 }
 
-/* Targets that are probabilities: -sum over classes of weight * target * log-probability; the mean is over the samples. */
+/* Targets that are probabilities: -sum over classes of weight * target * log-probability; the mean is over the
+ * samples. */
 static pt2_t *soft_cross_entropy(struct pt2_lower *L, pt2_t *logp, pt2_t *target, pt2_t *weight, double smoothing,
                                  pt2_dtype dtype)
 {
@@ -395,11 +399,12 @@ static void lower_multi_margin(struct pt2_lower *L)
     if (weight)
         z = pt2_mul(E, z, op_at_as(L, weight, &t, acc));
     pt2_t *sum = op_red_node(L, &r, PT2_RED_SUM, acc, pt2_select(E, pt2_eq(E, c, t), pt2_int(E, acc, 0), z));
-    pt2_ex mean = pt2_bin(E, PT2_E_DIV, op_at(L, sum, op_vars(L, r.rank, r.shape)), op_num_of_size(L, x->shape[dim], acc));
+    pt2_ex mean = pt2_bin(E, PT2_E_DIV, op_at(L, sum, op_vars(L, r.rank, r.shape)),
+                          op_num_of_size(L, x->shape[dim], acc));
     op_return(L, op_reduction(L, op_map_like(L, sum, acc, mean), reduction(L), op_out_dtype(L, 0)));
 }
 
-/* Targets are classes up to the first negative entry. end[n] is its position; is_target[n][c] tells whether c is one. */
+/* Targets are classes up to the first negative entry. end[n] is its position; is_target[n][c]: whether c is one. */
 static pt2_t *target_end(struct pt2_lower *L, pt2_t *target)
 {
     struct op_red r;
@@ -407,7 +412,8 @@ static pt2_t *target_end(struct pt2_lower *L, pt2_t *target)
     op_red_init(L, &r, target, 1, &dim, true);
     pt2_ex t = op_to(L, op_at(L, target, r.index), PT2_I64), j = pt2_cast(L->E, PT2_I64, r.index[dim]);
     pt2_ex none = pt2_cast(L->E, PT2_I64, target->shape[dim]);
-    return op_red_node(L, &r, PT2_RED_MIN, PT2_I64, pt2_select(L->E, pt2_lt(L->E, t, pt2_int(L->E, PT2_I64, 0)), j, none));
+    pt2_ex negative = pt2_lt(L->E, t, pt2_int(L->E, PT2_I64, 0));
+    return op_red_node(L, &r, PT2_RED_MIN, PT2_I64, pt2_select(L->E, negative, j, none));
 }
 
 /* Whether entry j of the target row of `index` counts: index has the position in the last place. */
@@ -457,7 +463,8 @@ static void lower_multilabel_margin(struct pt2_lower *L)
     pt2_ex z = pt2_add(E, pt2_sub(E, pt2_int(E, acc, 1), op_at_as(L, x, at_t, acc)), op_at_as(L, x, at_c, acc));
     z = pt2_select(E, takes_part, clamp0(L, z), pt2_int(E, acc, 0));
     pt2_t *sum = op_reduce(L, PT2_RED_SUM, acc, last, x->shape, 2, axes, z);
-    pt2_ex mean = pt2_bin(E, PT2_E_DIV, op_at(L, sum, op_vars(L, last, x->shape)), op_num_of_size(L, x->shape[last], acc));
+    pt2_ex mean = pt2_bin(E, PT2_E_DIV, op_at(L, sum, op_vars(L, last, x->shape)),
+                          op_num_of_size(L, x->shape[last], acc));
     op_result(L, 0, op_reduction(L, op_map_like(L, sum, acc, mean), reduction(L), op_out_dtype(L, 0)));
     if (L->row->data)
         op_result(L, 1, op_convert(L, scalar ? op_squeeze(L, set, 0) : set, op_out_dtype(L, 1)));

@@ -141,7 +141,8 @@ static pt2_t *linear_as(struct pt2_lower *L, pt2_t *x, pt2_t *weight, pt2_t *bia
     int n = x->rank - 1;
     struct op_term a = { x, batch_labels(L, n, n, "k"), false };
     struct op_term b = { weight, weight->rank == 2 ? "nk" : "k", false };
-    pt2_t *p = op_contract(L, bias ? op_acc_dtype(dtype) : dtype, a, b, batch_labels(L, n, n, weight->rank == 2 ? "n" : ""));
+    const char *out = batch_labels(L, n, n, weight->rank == 2 ? "n" : "");
+    pt2_t *p = op_contract(L, bias ? op_acc_dtype(dtype) : dtype, a, b, out);
     return bias ? add_bias(L, p, bias, dtype) : p;
 }
 
@@ -153,7 +154,8 @@ pt2_t *op_linear(struct pt2_lower *L, pt2_t *x, pt2_t *weight, pt2_t *bias)
 static void lower_linear(struct pt2_lower *L)
 {
     pt2_dtype dtype = op_out_dtype(L, 0);
-    op_return(L, linear_as(L, operand(L, "input", dtype), operand(L, "weight", dtype), op_tensor_opt(L, "bias"), dtype));
+    op_return(L, linear_as(L, operand(L, "input", dtype), operand(L, "weight", dtype), op_tensor_opt(L, "bias"),
+                           dtype));
 }
 
 static void lower_bilinear(struct pt2_lower *L)
@@ -172,7 +174,7 @@ static void lower_bilinear(struct pt2_lower *L)
 
 /* ---- einsum and its relatives ---- */
 
-/* One operand's subscripts as labels; an ellipsis becomes the labels 1 … (from the right). Reads up to ',' or the end. */
+/* One operand's subscripts as labels; an ellipsis becomes the labels 1 … (from the right). Reads to ',' or the end. */
 static const char *read_subscripts(struct pt2_lower *L, const char *text, int rank, int *num_dots, char *labels)
 {
     int letters = 0, at = 0, dots = -1;
@@ -345,7 +347,8 @@ static bool order_chain(int n, pt2_t *const *list, uint8_t split[MAX_CHAIN][MAX_
     double size[MAX_CHAIN + 1], cost[MAX_CHAIN][MAX_CHAIN] = { { 0 } };
     for (int k = 0; k < n; k++) {
         pt2_t *t = list[k];
-        pt2_ex rows = t->rank == 2 || k ? t->shape[0] : NULL, cols = t->rank == 2 ? t->shape[1] : k ? NULL : t->shape[0];
+        pt2_ex rows = t->rank == 2 || k ? t->shape[0] : NULL;
+        pt2_ex cols = t->rank == 2 ? t->shape[1] : k ? NULL : t->shape[0];
         if ((rows && !pt2_is_const(rows)) || (cols && !pt2_is_const(cols)))
             return false;
         size[k] = rows ? (double)rows->i : 1;
@@ -372,7 +375,8 @@ static pt2_t *chain(struct pt2_lower *L, pt2_t *const *list, uint8_t split[MAX_C
         return list[i];
     int k = ordered ? split[i][j] : j - 1;
     pt2_dtype acc = op_acc_dtype(dtype);
-    return matmul_as(L, chain(L, list, split, ordered, i, k, acc), chain(L, list, split, ordered, k + 1, j, acc), dtype);
+    return matmul_as(L, chain(L, list, split, ordered, i, k, acc), chain(L, list, split, ordered, k + 1, j, acc),
+                     dtype);
 }
 
 static void lower_chain(struct pt2_lower *L)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Normalisation. All forms end in one MAP, (x - mean) * rstd * weight + bias, over statistics that broadcast against x; they
- * differ in the dimensions of the statistics and in what else they return. Computed in float32 for half types. */
+ * Normalisation. All forms end in one MAP, (x - mean) * rstd * weight + bias, over statistics that broadcast against
+ * x; they differ in the dimensions of the statistics and in what else they return. Computed in float32 for half types. */
 #include "ops/reduce.h"
 
 #include <float.h>
@@ -27,7 +27,8 @@ static struct stats stats_of(struct pt2_lower *L, pt2_t *x, int num_dims, const 
 }
 
 /* (x - mean) * rstd * weight + bias; all but x and rstd may be NULL. */
-static pt2_t *apply(struct pt2_lower *L, pt2_t *x, pt2_t *mean, pt2_t *rstd, pt2_t *weight, pt2_t *bias, pt2_dtype dtype)
+static pt2_t *apply(struct pt2_lower *L, pt2_t *x, pt2_t *mean, pt2_t *rstd, pt2_t *weight, pt2_t *bias,
+                    pt2_dtype dtype)
 {
     struct pt2_exprs *E = L->E;
     pt2_dtype acc = op_acc_dtype(dtype);
@@ -86,7 +87,8 @@ static int other_dims(int rank, bool instance, int *dims)
     return n;
 }
 
-/* momentum * now + (1 - momentum) * before, where now is [B, C, 1…]: averaged over B, times `factor` (of count elements). */
+/* momentum * now + (1 - momentum) * before, where now is [B, C, 1…]: averaged over B, times `factor` (of count
+ * elements). */
 static pt2_t *running(struct pt2_lower *L, pt2_t *before, pt2_t *now, double momentum, pt2_ex factor)
 {
     struct pt2_exprs *E = L->E;
@@ -204,7 +206,8 @@ static int last_dims(struct pt2_lower *L, const pt2_t *x, int num_dims, int *dim
     return num_dims;
 }
 
-pt2_t *op_layer_norm(struct pt2_lower *L, pt2_t *x, int num_dims, pt2_t *weight, pt2_t *bias, double eps, pt2_dtype dtype)
+pt2_t *op_layer_norm(struct pt2_lower *L, pt2_t *x, int num_dims, pt2_t *weight, pt2_t *bias, double eps,
+                     pt2_dtype dtype)
 {
     int dims[PT2_MAX_RANK], n = last_dims(L, x, num_dims, dims);
     struct stats s = stats_of(L, x, n, dims, eps);
@@ -217,7 +220,8 @@ static void lower_layer_norm(struct pt2_lower *L)
     pt2_ex shape[PT2_MAX_RANK];
     int dims[PT2_MAX_RANK], n = last_dims(L, x, op_sizes(L, "normalized_shape", shape), dims);
     struct stats s = stats_of(L, x, n, dims, op_float(L, "eps", 1e-5));
-    op_result(L, 0, apply(L, x, s.mean, s.rstd, op_tensor_opt(L, "weight"), op_tensor_opt(L, "bias"), op_out_dtype(L, 0)));
+    pt2_t *weight = op_tensor_opt(L, "weight"), *bias = op_tensor_opt(L, "bias");
+    op_result(L, 0, apply(L, x, s.mean, s.rstd, weight, bias, op_out_dtype(L, 0)));
     if (L->row->data) {
         return_stat(L, 1, s.mean);
         return_stat(L, 2, s.rstd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pooling: a REDUCE over a window whose start and end depend on the output position. Strided, adaptive and fractional pools
- * differ in how those are found. Positions of maxima come from an ARGMAX over the same window. */
+ * Pooling: a REDUCE over a window whose start and end depend on the output position. Strided, adaptive and fractional
+ * pools differ in how those are found. Positions of maxima come from an ARGMAX over the same window. */
 #include "ops/reduce.h"
 
 #include <math.h>
@@ -58,7 +58,8 @@ static pt2_ex window_element(struct pt2_lower *L, const struct window *w, pt2_t 
     return inside ? op_at_or(L, x, index, inside, other) : op_at(L, x, index);
 }
 
-static pt2_t *window_reduce(struct pt2_lower *L, const struct window *w, enum pt2_reduce_op op, pt2_dtype dtype, pt2_ex body)
+static pt2_t *window_reduce(struct pt2_lower *L, const struct window *w, enum pt2_reduce_op op, pt2_dtype dtype,
+                            pt2_ex body)
 {
     return op_reduce(L, op, dtype, w->lead + w->spatial, w->shape, w->spatial, w->axes, body);
 }
@@ -167,7 +168,8 @@ static void lower_max_pool(struct pt2_lower *L)
 /* ---- averages ---- */
 
 /* What a strided average divides by: the window's size within the padded input, or within the input. */
-static pt2_ex strided_divisor(struct pt2_lower *L, const struct window *w, const struct strided *s, pt2_t *x, bool padded)
+static pt2_ex strided_divisor(struct pt2_lower *L, const struct window *w, const struct strided *s, pt2_t *x,
+                              bool padded)
 {
     struct pt2_exprs *E = L->E;
     pt2_ex n = pt2_idx(E, 1);
@@ -280,8 +282,10 @@ static void lower_adaptive_max_pool(struct pt2_lower *L)
 
 /* ---- fractional ---- */
 
-/* int((o + u) * alpha) - int(u * alpha) with alpha = (in - kernel) / (out - 1); the last window ends at the input's end. */
-static pt2_ex fractional_start(struct pt2_lower *L, pt2_ex u, pt2_dtype t, pt2_ex o, pt2_ex in, pt2_ex out, int64_t kernel)
+/* int((o + u) * alpha) - int(u * alpha) with alpha = (in - kernel) / (out - 1); the last window ends at the input's
+ * end. */
+static pt2_ex fractional_start(struct pt2_lower *L, pt2_ex u, pt2_dtype t, pt2_ex o, pt2_ex in, pt2_ex out,
+                               int64_t kernel)
 {
     struct pt2_exprs *E = L->E;
     pt2_ex room = pt2_addi(E, in, -kernel);
@@ -311,7 +315,8 @@ static void lower_fractional_max_pool(struct pt2_lower *L)
         pt2_ex at[] = { w.lead == 2 ? w.v[0] : pt2_idx(L->E, 0), w.v[w.lead - 1], which };
         pt2_ex u = op_at_as(L, samples, at, x->dtype);
         w.axes[d] = pt2_idx(L->E, kernel[d]);
-        w.start[d] = fractional_start(L, u, x->dtype, w.v[w.lead + d], x->shape[w.lead + d], w.shape[w.lead + d], kernel[d]);
+        w.start[d] = fractional_start(L, u, x->dtype, w.v[w.lead + d], x->shape[w.lead + d], w.shape[w.lead + d],
+                                      kernel[d]);
     }
     max_and_indices(L, &w, x);
 }
@@ -319,7 +324,8 @@ static void lower_fractional_max_pool(struct pt2_lower *L)
 /* ---- unpooling ---- */
 
 /* x written (SET) or added (SUM) at flat positions of the pooled dimensions of a result that is 0 elsewhere. */
-static pt2_t *scatter_plane(struct pt2_lower *L, enum pt2_reduce_op op, pt2_t *x, pt2_t *indices, int spatial, pt2_dtype dtype)
+static pt2_t *scatter_plane(struct pt2_lower *L, enum pt2_reduce_op op, pt2_t *x, pt2_t *indices, int spatial,
+                            pt2_dtype dtype)
 {
     struct pt2_exprs *E = L->E;
     int rank = op_out_rank(L, 0), lead = rank - spatial;

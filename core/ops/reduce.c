@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reductions: sums, products, extrema, their positions, truth, moments, softmax. Complex sums run over the real view, which
- * has one more dimension that is never reduced. Distances and norms are in distance.c. */
+ * Reductions: sums, products, extrema, their positions, truth, moments, softmax. Complex sums run over the real view,
+ * which has one more dimension that is never reduced. Distances and norms are in distance.c. */
 #include "ops/reduce.h"
 
 #include <math.h>
@@ -183,7 +183,8 @@ static pt2_t *var_complex(struct pt2_lower *L, pt2_t *t, int num_dims, const int
     return op_sum(L, var, 1, (const int[]){ var->rank - 1 }, false);
 }
 
-pt2_t *op_var(struct pt2_lower *L, pt2_t *t, int num_dims, const int *dims, bool keepdim, pt2_ex correction, pt2_t **mean)
+pt2_t *op_var(struct pt2_lower *L, pt2_t *t, int num_dims, const int *dims, bool keepdim, pt2_ex correction,
+              pt2_t **mean)
 {
     return (op_is_complex(t) ? var_complex : var_real)(L, t, num_dims, dims, keepdim, correction, mean);
 }

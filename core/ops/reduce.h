@@ -52,9 +52,11 @@ int op_red_dims(struct pt2_lower *L, const char *name, int rank, int *dims);
 /* ⊕ over dims of the elements converted to `in`, as a tensor of dtype; complex for SUM only. */
 pt2_t *op_reduce_dims(struct pt2_lower *L, enum pt2_reduce_op op, pt2_t *t, pt2_dtype in, pt2_dtype dtype, int num_dims,
                       const int *dims, bool keepdim);
-/* Two-pass variance and mean with the results in the accumulation type; correction as in torch.var. mean may be NULL. */
-pt2_t *op_var(struct pt2_lower *L, pt2_t *t, int num_dims, const int *dims, bool keepdim, pt2_ex correction, pt2_t **mean);
-/* |x|^p summed and rooted, with the special orders 0, 1, 2, ±inf: torch.linalg.vector_norm. dtype: of the result, real. */
+/* Two-pass variance and mean with the results in the accumulation type; correction as in torch.var. mean may be NULL */
+pt2_t *op_var(struct pt2_lower *L, pt2_t *t, int num_dims, const int *dims, bool keepdim, pt2_ex correction,
+              pt2_t **mean);
+/* |x|^p summed and rooted, with the special orders 0, 1, 2, ±inf: torch.linalg.vector_norm. dtype: of the result,
+ * real. */
 pt2_t *op_vector_norm(struct pt2_lower *L, pt2_t *t, double ord, int num_dims, const int *dims, bool keepdim,
                       pt2_dtype dtype);
 /* log(sum(exp(x))) with the maximum taken out, in the accumulation type. */
@@ -64,7 +66,8 @@ pt2_t *op_softmax_as(struct pt2_lower *L, pt2_t *t, int dim, bool log, bool safe
 /* Whole-tensor reductions of a loss: mode 0 none, 1 mean, 2 sum; rounds to dtype. */
 pt2_t *op_reduction(struct pt2_lower *L, pt2_t *t, int64_t mode, pt2_dtype dtype);
 /* ‖a - b + eps‖_p over the last dimension of the broadcast operands. */
-pt2_t *op_pairwise_distance(struct pt2_lower *L, pt2_t *a, pt2_t *b, double p, double eps, bool keepdim, pt2_dtype dtype);
+pt2_t *op_pairwise_distance(struct pt2_lower *L, pt2_t *a, pt2_t *b, double p, double eps, bool keepdim,
+                            pt2_dtype dtype);
 
 /* ---- contractions ---- */
 
@@ -89,13 +92,14 @@ struct op_conv {
     int64_t groups;
 };
 /* bias may be NULL; `shape` is the result's, batched or not as x is. */
-pt2_t *op_convolution(struct pt2_lower *L, pt2_t *x, pt2_t *weight, pt2_t *bias, const struct op_conv *c, pt2_dtype dtype,
-                      const pt2_ex *shape);
+pt2_t *op_convolution(struct pt2_lower *L, pt2_t *x, pt2_t *weight, pt2_t *bias, const struct op_conv *c,
+                      pt2_dtype dtype, const pt2_ex *shape);
 
 /* ---- normalisation and attention ---- */
 
 /* weight, bias may be NULL; statistics over the last num_dims dimensions. */
-pt2_t *op_layer_norm(struct pt2_lower *L, pt2_t *x, int num_dims, pt2_t *weight, pt2_t *bias, double eps, pt2_dtype dtype);
+pt2_t *op_layer_norm(struct pt2_lower *L, pt2_t *x, int num_dims, pt2_t *weight, pt2_t *bias, double eps,
+                     pt2_dtype dtype);
 
 /* ---- pairs ---- */
 

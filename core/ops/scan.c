@@ -273,7 +273,8 @@ static void factors(struct stencil *s, pt2_ex h0, pt2_ex h1, pt2_ex *f)
 }
 
 /* Central differences in the interior of a float tensor; spacing is a number (coords NULL) or 1-d coordinates. */
-static pt2_t *gradient_real(struct pt2_lower *L, pt2_t *t, int dim, pt2_ex step, pt2_t *coords, bool second, pt2_dtype dtype)
+static pt2_t *gradient_real(struct pt2_lower *L, pt2_t *t, int dim, pt2_ex step, pt2_t *coords, bool second,
+                            pt2_dtype dtype)
 {
     struct pt2_exprs *E = L->E;
     pt2_ex *v = op_vars(L, t->rank, t->shape), index[PT2_MAX_RANK], f[3], sum = NULL;
