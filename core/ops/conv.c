@@ -32,6 +32,24 @@ static void also_inside(struct pt2_lower *L, struct geometry *g, pt2_ex cond)
     g->inside = g->inside ? pt2_and(L->E, g->inside, cond) : cond;
 }
 
+static bool differ(pt2_ex a, pt2_ex b)
+{
+    return pt2_is_const(a) && pt2_is_const(b) && a->i != b->i;
+}
+
+/* Channels must match; what symbols say about them is checked by PyTorch's guards. */
+static void check_channels(struct pt2_lower *L, pt2_t *x, pt2_t *w, const struct op_conv *c, pt2_ex cout)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex groups = pt2_idx(E, c->groups), cin = x->shape[x->rank == w->rank];
+    pt2_ex in = c->transposed ? w->shape[0] : pt2_mul(E, w->shape[1], groups);
+    pt2_ex out = c->transposed ? pt2_mul(E, w->shape[1], groups) : w->shape[0];
+    if (differ(in, cin) || differ(out, cout) || (pt2_is_const(in) && in->i % c->groups) ||
+        (pt2_is_const(out) && out->i % c->groups))
+        op_fail(L, PT2_ERR_FORMAT, "the channels of input, weight and result do not match in %lld groups",
+                (long long)c->groups);
+}
+
 /* Channels of x and weight of output channel `co`; groups split both. */
 static void channels(struct pt2_lower *L, struct geometry *g, pt2_t *w, const struct op_conv *c, pt2_ex co, pt2_ex cout)
 {
@@ -123,6 +141,7 @@ pt2_t *op_convolution(struct pt2_lower *L, pt2_t *x, pt2_t *weight, pt2_t *bias,
     check(L, x, weight, c);
     if (bias && bias->rank != 1)
         op_fail(L, PT2_ERR_FORMAT, "convolution with a bias of %d dimensions", bias->rank);
+    check_channels(L, x, weight, c, shape[x->rank == weight->rank]);
     layout(L, &g, x, weight, c, shape);
     if (pt2_dtype_is_complex(dtype))
         return convolve_complex(L, &g, x, weight, bias, dtype, shape);

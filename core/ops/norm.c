@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Normalisation. All forms end in one MAP, (x - mean) * rstd * weight + bias, over statistics that broadcast against
- * x; they differ in the dimensions of the statistics and in what else they return. Computed in float32 for half types. */
+ * x; they differ in the dimensions of the statistics and in what else they return. Half types compute in float32. */
 #include "ops/reduce.h"
 
 #include <float.h>
@@ -287,7 +287,7 @@ static void lower_group_norm(struct pt2_lower *L)
     pt2_t *x = op_tensor(L, "input");
     int64_t groups = op_int(L, L->row->data ? "group" : "num_groups", 1);
     int dims[PT2_MAX_RANK], n = 0;
-    if (x->rank < 2 || groups < 1)
+    if (x->rank < 2 || groups < 1 || (pt2_is_const(x->shape[1]) && x->shape[1]->i % groups))
         op_fail(L, PT2_ERR_FORMAT, "%d dimensions in %lld groups", x->rank, (long long)groups);
     pt2_t *y = split_groups(L, x, 1, groups);
     for (int d = 2; d < y->rank; d++)

@@ -120,7 +120,9 @@ pt2_t *op_mean(struct pt2_lower *L, pt2_t *a, int num_dims, const int *dims, boo
 /* Maximum or minimum; of bools: any or all. */
 static pt2_t *extremum(struct pt2_lower *L, bool max, pt2_t *a, int num_dims, const int *dims, bool keepdim)
 {
-    enum pt2_reduce_op op = a->dtype == PT2_BOOL ? (max ? PT2_RED_ANY : PT2_RED_ALL) : (max ? PT2_RED_MAX : PT2_RED_MIN);
+    enum pt2_reduce_op op = max ? PT2_RED_MAX : PT2_RED_MIN;
+    if (a->dtype == PT2_BOOL)
+        op = max ? PT2_RED_ANY : PT2_RED_ALL;
     return op_reduce_dims(L, op, a, a->dtype, a->dtype, num_dims, dims, keepdim);
 }
 
