@@ -60,6 +60,53 @@ static pt2_ex compare(struct pt2_exprs *E, int op, pt2_ex a, pt2_ex b)
     return make(E, op, PT2_BOOL, 2, args);
 }
 
+/* ---- 64-bit integers that fit 32 bits ----
+ * int64 is everywhere in exported graphs, and slow or emulated on many devices. Where ranges prove that operands and result fit, the operation is
+ * done in int32 and only its result is int64. */
+
+static bool fits32(pt2_ex e)
+{
+    return e->lo >= INT32_MIN && e->hi <= INT32_MAX;
+}
+
+/* The operand as int32; NULL when it is not known to be one. */
+static pt2_ex as_int32(struct pt2_exprs *E, pt2_ex e)
+{
+    if (!fits32(e) || e->dtype != PT2_I64)
+        return NULL;
+    if (pt2_is_const(e))
+        return pt2_int(E, PT2_I32, e->i);
+    return e->op == PT2_E_CAST && !pt2_is_float_type(e->args[0]->dtype) ? pt2_cast(E, PT2_I32, e->args[0]) : NULL;
+}
+
+static bool narrows(int op)
+{
+    switch (op) {
+    case PT2_E_ADD: case PT2_E_SUB: case PT2_E_MUL: case PT2_E_MIN: case PT2_E_MAX: case PT2_E_FLOORDIV: case PT2_E_FLOORMOD:
+    case PT2_E_TRUNCDIV: case PT2_E_REM:
+        return true;
+    default: return compares(op);
+    }
+}
+
+/* Whether the exact result of int32 operands fits int32 again: from the same interval arithmetic, done in int64. */
+static bool result_fits(struct pt2_exprs *E, int op, pt2_ex a, pt2_ex b)
+{
+    pt2_ex args[2] = { a, b };
+    return compares(op) || fits32(make(E, op, PT2_I64, 2, args));
+}
+
+static pt2_ex narrowed(struct pt2_exprs *E, int op, pt2_ex a, pt2_ex b)
+{
+    if (a->dtype != PT2_I64 || !narrows(op) || (pt2_is_const(a) && pt2_is_const(b)))
+        return NULL;
+    pt2_ex x = as_int32(E, a), y = x ? as_int32(E, b) : NULL;
+    if (!y || !result_fits(E, op, a, b))
+        return NULL;
+    pt2_ex r = pt2_bin(E, (enum pt2_expr_op)op, x, y);
+    return compares(op) ? r : pt2_cast(E, PT2_I64, r);
+}
+
 /* ---- binary ---- */
 
 static pt2_ex logic(struct pt2_exprs *E, int op, pt2_ex a, pt2_ex b)
@@ -125,9 +172,11 @@ pt2_ex pt2_bin(struct pt2_exprs *E, enum pt2_expr_op op, pt2_ex a, pt2_ex b)
         a = b;
         b = t;
     }
+    pt2_ex r = narrowed(E, (int)op, a, b);
+    if (r)
+        return r;
     if (compares((int)op))
         return compare(E, (int)op, a, b);
-    pt2_ex r = NULL;
     if (pt2_is_const(a) && pt2_is_const(b))
         r = pt2_fold(E, (int)op, a->dtype, a, b);
     else if (a->dtype == PT2_BOOL && (op == PT2_E_AND || op == PT2_E_OR || op == PT2_E_XOR))

@@ -79,9 +79,26 @@ struct pt2_value *pt2_node_map(struct pt2_graph *g, pt2_dtype dtype, int rank, c
     return pt2_node_out(g, n, 0, dtype, rank, shape);
 }
 
+/* What a reduction of nothing gives; NULL for those that have no neutral element in their type. */
+static pt2_ex neutral(struct pt2_exprs *E, enum pt2_reduce_op op, int dtype)
+{
+    switch (op) {
+    case PT2_RED_SUM: case PT2_RED_ANY: return pt2_int(E, dtype, 0);
+    case PT2_RED_PROD: case PT2_RED_ALL: return pt2_int(E, dtype, 1);
+    case PT2_RED_MAX: return pt2_is_float_type(dtype) ? pt2_num(E, dtype, -__builtin_inf()) : NULL;
+    case PT2_RED_MIN: return pt2_is_float_type(dtype) ? pt2_num(E, dtype, __builtin_inf()) : NULL;
+    default: return NULL;
+    }
+}
+
 struct pt2_value *pt2_node_reduce(struct pt2_graph *g, enum pt2_reduce_op op, pt2_dtype dtype, int rank,
                                   const pt2_ex *shape, int num_axes, const pt2_ex *axes, pt2_ex body)
 {
+    for (int k = 0; k < num_axes; k++) {
+        pt2_ex none = pt2_is_int(axes[k], 0) ? neutral(&g->module->exprs, op, body->dtype) : NULL;
+        if (none)
+            return pt2_node_map(g, dtype, rank, shape, none);
+    }
     struct pt2_node *n = pt2_node_new(g, PT2_NODE_REDUCE, 1);
     n->op = op;
     n->num_axes = num_axes;
@@ -146,8 +163,11 @@ pt2_ex pt2_load(struct pt2_graph *g, const struct pt2_value *v, const pt2_ex *in
 {
     struct pt2_exprs *E = &g->module->exprs;
     pt2_ex safe[PT2_MAX_RANK + 1];
-    for (int k = 0; k < v->rank; k++)
+    for (int k = 0; k < v->rank; k++) {
+        if (pt2_is_int(v->shape[k], 0)) /* no element exists, so nothing that runs loads one */
+            return pt2_int(E, (int)pt2_dtype_compute(v->dtype), 0);
         safe[k] = clamp(E, index[k], v->shape[k]);
+    }
     return pt2_load_raw(E, (int)pt2_dtype_compute(v->dtype), v->id, v->rank, safe);
 }
 

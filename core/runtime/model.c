@@ -3,6 +3,7 @@
 #include "runtime/internal.h"
 #include "pass/pass.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -103,6 +104,34 @@ static pt2_status compile_device(struct pt2_model *m, int d, const char *cache_d
     pt2_status status = compile_batch(m, d, &b, cache_dir);
     pt2_arena_free(&arena);
     return pt2_note(status, "%s", m->entries[d]->id);
+}
+
+/* PT2_DEBUG holds letters: g prints the graphs after the passes, k the kernels' text, on standard error. */
+static bool debug_wants(char letter)
+{
+    const char *letters = getenv("PT2_DEBUG");
+    return letters && strchr(letters, letter);
+}
+
+static void dump_graphs(struct pt2_model *m)
+{
+    struct pt2_str s = { 0 };
+    if (debug_wants('g')) {
+        pt2_graph_print(m->module.graphs.data[0], &s);
+        fputs(pt2_str_text(&s), stderr);
+    }
+    pt2_str_free(&s);
+}
+
+static void dump_kernels(struct pt2_model *m)
+{
+    for (uint32_t g = 0; debug_wants('k') && g < m->module.graphs.count; g++)
+        for (uint32_t r = 0; r < m->plans[g].regions.count; r++) {
+            const struct pt2_region *region = m->plans[g].regions.data[r];
+            fprintf(stderr, "// kernel %s on %s, %d buffers, %d arguments, groups of %d\n%s\n", region->kernel->name,
+                    m->entries[region->device]->id, region->num_bufs, region->num_params, region->kernel->local_size,
+                    region->kernel->text);
+        }
 }
 
 static pt2_status compile(struct pt2_model *m, const pt2_model_params *params)
@@ -249,7 +278,9 @@ static pt2_status open_program(struct pt2_model *m, const pt2_model_params *para
     PT2_TRY(choose_devices(m, params));
     PT2_TRY(pt2_lower_program(m->program, &m->module, &m->lowered));
     PT2_TRY(pt2_run_passes(&m->module, &pass));
+    dump_graphs(m);
     PT2_TRY(plan_graphs(m, params));
+    dump_kernels(m);
     find_needs(m);
     PT2_TRY(compile(m, params));
     m->consts = PT2_NEW_N(&m->module.arena, struct pt2_place, m->module.values.count);
