@@ -165,6 +165,16 @@ static void lower_silu(struct pt2_lower *L)
     op_pw_return_c(L, &p, op_c_div(L, p.c[0], op_c_add(L, one, e)));
 }
 
+/* Result 1: the noise, which only training uses. */
+static void lower_rrelu_functional(struct pt2_lower *L)
+{
+    struct op_pw p;
+    op_pw_open(L, &p, OP_FLOAT, 1, "self");
+    op_pw_real(L, &p);
+    op_pw_return(L, &p, rrelu(L, p.v[0]));
+    op_result(L, 1, op_clone(L, op_tensor(L, "noise")));
+}
+
 /* Result 1, which only a backward pass reads, is exp(-|x|). */
 static void lower_log_sigmoid_forward(struct pt2_lower *L)
 {
@@ -264,6 +274,7 @@ const struct pt2_op_row pt2_ops_activation[] = {
     { "aten.hardsigmoid", lower_formula, F_HARDSIGMOID },
     { "aten.leaky_relu", lower_formula, F_LEAKY_RELU },
     { "aten.rrelu_with_noise", lower_formula, F_RRELU },
+    { "aten.rrelu_with_noise_functional", lower_rrelu_functional, 0 },
     { "aten.hardshrink", lower_formula, F_HARDSHRINK },
     { "aten.softshrink", lower_formula, F_SOFTSHRINK },
     { "aten.log_sigmoid", lower_formula, F_LOG_SIGMOID },

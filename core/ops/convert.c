@@ -7,7 +7,7 @@
 /* A new tensor only where the dtype differs or a copy is asked for. Layout, device and memory format do not matter here. */
 static void lower_to(struct pt2_lower *L)
 {
-    pt2_t *t = op_tensor(L, "self"), *r = op_convert(L, t, op_out_dtype(L, 0));
+    pt2_t *t = op_tensor(L, op_has(L, "self") ? "self" : "a"), *r = op_convert(L, t, op_out_dtype(L, 0));
     op_return(L, r == t && op_bool(L, "copy", false) ? op_clone(L, t) : r);
 }
 
@@ -44,6 +44,9 @@ const struct pt2_op_row pt2_ops_convert[] = {
     { "aten._cast_Double", lower_to, 0 },
     { "aten.cpu", lower_to, 0 },
     { "aten.cuda", lower_to, 0 },
+    { "prims.convert_element_type", lower_to, 0 }, /* primitives call it a */
+    { "prims.device_put", lower_to, 0 },
+    { "prims.view_of", lower_to, 0 },
     { "aten.copy", lower_copy, 0 },
     { 0 },
 };

@@ -2,6 +2,7 @@
  * Tensors made from sizes and numbers. The file says how large they are. */
 #include "ops/complex.h"
 #include "ops/pointwise.h"
+#include "ops/special.h"
 
 static int compute_type(pt2_dtype t)
 {
@@ -224,6 +225,32 @@ static void lower_window(struct pt2_lower *L)
     return_body(L, pt2_select(E, pt2_eq(E, size, one), ex_num(E, w, 1), w));
 }
 
+/* I0(beta * sqrt(1 - (2 i / n - 1)^2)) / I0(beta) */
+static void lower_kaiser(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    bool periodic = op_bool(L, "periodic", true);
+    if (op_out_rank(L, 0) != 1 || !pt2_dtype_is_float(op_out_dtype(L, 0)))
+        op_fail(L, PT2_ERR_FORMAT, "a window of %s", pt2_dtype_name(op_out_dtype(L, 0)));
+    int type = compute_type(op_out_dtype(L, 0));
+    pt2_ex size = op_out_shape(L, 0)[0], one = pt2_idx(E, 1), i = pt2_cast(E, type, out_vars(L)[0]);
+    pt2_ex n = pt2_cast(E, type, pt2_max(E, one, periodic ? size : pt2_addi(E, size, -1)));
+    pt2_ex beta = ex_num(E, i, op_float(L, "beta", 12)), r = ex_addn(E, ex_div(E, ex_muln(E, i, 2), n), -1);
+    pt2_ex arch = ex_sqrt(E, pt2_max(E, ex_nsub(E, 1, ex_square(E, r)), ex_num(E, i, 0)));
+    pt2_ex w = ex_div(E, op_ex_i0(E, pt2_mul(E, beta, arch)), op_ex_i0(E, beta));
+    return_body(L, pt2_select(E, pt2_eq(E, size, one), ex_num(E, w, 1), w));
+}
+
+/* prims.iota(length, start, step): integers. */
+static void lower_iota(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    if (op_out_rank(L, 0) != 1)
+        op_fail(L, PT2_ERR_FORMAT, "a range of rank %d", op_out_rank(L, 0));
+    pt2_ex i = pt2_mul(E, out_vars(L)[0], op_size(L, "step", 1));
+    return_body(L, pt2_cast(E, PT2_I64, pt2_add(E, i, op_size(L, "start", 0))));
+}
+
 /* ---- table ---- */
 
 const struct pt2_op_row pt2_ops_creation[] = {
@@ -260,5 +287,12 @@ const struct pt2_op_row pt2_ops_creation[] = {
     { "aten.hamming_window", lower_window, WINDOW_HAMMING },
     { "aten.blackman_window", lower_window, WINDOW_BLACKMAN },
     { "aten.bartlett_window", lower_window, WINDOW_BARTLETT },
+    { "aten.kaiser_window", lower_kaiser, 0 },
+    { "prims.scalar_tensor", lower_scalar_tensor, 0 }, /* some decompositions stop at primitives */
+    { "prims.full", lower_full, 0 },
+    { "prims.full_like", lower_full, 0 },
+    { "prims.iota", lower_iota, 0 },
+    { "prims.empty_strided", lower_constant, 0 },
+    { "prims.empty_permuted", lower_constant, 0 },
     { 0 },
 };

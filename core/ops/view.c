@@ -333,31 +333,45 @@ static void lower_tensor_split(struct pt2_lower *L)
 
 /* ---- strided views ---- */
 
-/* The index into t of element `p` of its storage, which t covers densely: row-major, or permuted with known strides. */
+/* The dimensions of t from the innermost in memory to the outermost, when its strides are those of a dense tensor, permuted.
+ * The exporter writes strides with sizes or with max(1, size). */
+static bool memory_order(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_meta *m, int *order)
+{
+    pt2_ex expect = pt2_idx(L->E, 1), safe = expect;
+    bool used[PT2_MAX_RANK] = { false };
+    for (int n = 0; n < t->rank; n++) {
+        int found = -1;
+        for (int d = t->rank - 1; d >= 0 && found < 0; d--) {
+            pt2_ex s = pt2_cast(L->E, PT2_IDX, pt2_lower_symexpr(L, m->strides[d]));
+            bool fits = pt2_is_int(t->shape[d], 1) || pt2_prove_eq(L->E, s, expect) || pt2_prove_eq(L->E, s, safe);
+            found = !used[d] && fits ? d : -1;
+        }
+        if (found < 0)
+            return false;
+        used[found] = true;
+        order[n] = found;
+        expect = pt2_mul(L->E, expect, t->shape[found]);
+        safe = pt2_mul(L->E, safe, pt2_max(L->E, t->shape[found], pt2_idx(L->E, 1)));
+    }
+    return true;
+}
+
+/* The index into t of element `p` of its storage, which t covers densely: in the order that m tells, else row-major. */
 static void storage_to_index(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_meta *m, pt2_ex p, pt2_ex *index)
 {
-    pt2_ex row = pt2_idx(L->E, 1);
-    bool row_major = true;
-    for (int d = t->rank - 1; m && m->rank == t->rank && d >= 0; d--) {
-        pt2_ex s = pt2_lower_symexpr(L, m->strides[d]);
-        row_major = row_major && (pt2_is_int(t->shape[d], 1) || pt2_prove_eq(L->E, s, row));
-        row = pt2_mul(L->E, row, t->shape[d]);
-    }
-    if (row_major) {
+    int order[PT2_MAX_RANK];
+    pt2_ex shape[PT2_MAX_RANK], at[PT2_MAX_RANK];
+    if (!m || m->rank != t->rank) {
         pt2_delinearize(L->E, t->rank, t->shape, p, index);
         return;
     }
-    int64_t span = 0, count = 1;
-    for (int d = 0; d < t->rank; d++) {
-        pt2_ex s = pt2_lower_symexpr(L, m->strides[d]);
-        if (!pt2_is_const(s) || s->i <= 0 || !pt2_is_const(t->shape[d]))
-            op_fail(L, PT2_ERR_UNSUPPORTED, "as_strided of a tensor whose strides are not known");
-        span += (t->shape[d]->i - 1) * s->i;
-        count *= t->shape[d]->i;
-        index[d] = pt2_floormod(L->E, pt2_floordiv(L->E, p, s), t->shape[d]);
-    }
-    if (span != count - 1)
-        op_fail(L, PT2_ERR_UNSUPPORTED, "as_strided of a tensor whose storage has gaps");
+    if (!memory_order(L, t, m, order))
+        op_fail(L, PT2_ERR_UNSUPPORTED, "as_strided of a tensor whose storage has gaps, or whose strides are not known");
+    for (int n = 0; n < t->rank; n++)
+        shape[t->rank - 1 - n] = t->shape[order[n]];
+    pt2_delinearize(L->E, t->rank, shape, p, at);
+    for (int n = 0; n < t->rank; n++)
+        index[order[n]] = at[t->rank - 1 - n];
 }
 
 static const struct pt2_tensor_meta *meta_of(struct pt2_lower *L, const char *name)
@@ -387,7 +401,7 @@ static pt2_t *as_strided(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_
         p = pt2_sub(L->E, p, base);
     }
     pt2_ex last = pt2_addi(L->E, op_numel(L, t), -1);
-    if (p->hi < 0 || p->lo < 0 || (!m && pt2_is_const(last) && p->hi > last->i && p->hi < PT2_INF))
+    if (p->hi < 0 || p->lo < 0 || (pt2_is_const(last) && p->hi > last->i && p->hi < PT2_INF))
         op_fail(L, PT2_ERR_UNSUPPORTED, "as_strided reads storage outside of the tensor");
     storage_to_index(L, t, m, p, index);
     return op_view(L, t, rank, shape, index);
