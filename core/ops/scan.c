@@ -67,26 +67,82 @@ static pt2_t *cumprod_complex(struct pt2_lower *L, pt2_t *t, int dim, pt2_dtype 
                                                                        pt2_mul(E, s, pt2_un(E, PT2_E_SIN, a)) });
 }
 
-/* log of the running sum of exp(z - m), plus m: the largest real part of the whole row. */
-static pt2_t *logcumsumexp_complex(struct pt2_lower *L, pt2_t *t, int dim, pt2_dtype dtype)
+/* log(exp(a) + exp(b)), as ATen has it: relative to the one with the larger real part (b of equals). */
+static struct pt2_complex log_add(struct pt2_exprs *E, struct pt2_complex a, struct pt2_complex b)
+{
+    pt2_ex swap = pt2_lt(E, b.re, a.re), one = pt2_int(E, a.re->dtype, 1);
+    struct pt2_complex max = { pt2_select(E, swap, a.re, b.re), pt2_select(E, swap, a.im, b.im) };
+    struct pt2_complex min = { pt2_select(E, swap, b.re, a.re), pt2_select(E, swap, b.im, a.im) };
+    pt2_ex e = pt2_un(E, PT2_E_EXP, pt2_sub(E, min.re, max.re)), angle = pt2_sub(E, min.im, max.im);
+    pt2_ex u = pt2_mul(E, e, pt2_un(E, PT2_E_COS, angle)), v = pt2_mul(E, e, pt2_un(E, PT2_E_SIN, angle));
+    /* |1 + u + iv|² - 1 */
+    pt2_ex grow = pt2_add(E, pt2_add(E, u, u), pt2_mul(E, e, e));
+    pt2_ex half = pt2_mul(E, pt2_un(E, PT2_E_LOG1P, grow), pt2_num(E, a.re->dtype, 0.5));
+    pt2_ex inf = pt2_num(E, a.re->dtype, (double)INFINITY);
+    pt2_ex both = pt2_and(E, pt2_eq(E, min.re, max.re), pt2_eq(E, pt2_un(E, PT2_E_ABS, max.re), inf));
+    return (struct pt2_complex){
+        pt2_select(E, both, min.re, pt2_add(E, max.re, half)),
+        pt2_select(E, both, min.im, pt2_add(E, max.im, pt2_bin(E, PT2_E_ATAN2, v, pt2_add(E, one, u)))),
+    };
+}
+
+/* Each element with the one `step` before it by log_add. */
+static pt2_t *log_add_back(struct pt2_lower *L, pt2_t *t, int dim, int64_t step)
 {
     struct pt2_exprs *E = L->E;
-    pt2_dtype part = pt2_dtype_real(op_acc_dtype(dtype));
-    pt2_ex *v = op_vars(L, t->rank, t->shape), top[PT2_MAX_RANK];
-    struct pt2_complex z = op_cx_to(L, op_at_c(L, t, v), op_acc_dtype(dtype));
-    pt2_t *re = op_map_like(L, t, part, z.re), *max = op_amax(L, re, t->rank ? 1 : 0, &dim, true);
-    for (int d = 0; d < t->rank; d++)
-        top[d] = d == dim ? pt2_idx(E, 0) : v[d];
-    pt2_ex m = op_at(L, max, top), inf = pt2_num(E, part, (double)INFINITY);
-    m = pt2_select(E, pt2_lt(E, pt2_un(E, PT2_E_ABS, m), inf), m, pt2_int(E, part, 0));
-    pt2_ex e = pt2_un(E, PT2_E_EXP, pt2_sub(E, z.re, m));
-    pt2_t *c = op_map_like(L, t, part, pt2_mul(E, e, pt2_un(E, PT2_E_COS, z.im)));
-    pt2_t *s = op_map_like(L, t, part, pt2_mul(E, e, pt2_un(E, PT2_E_SIN, z.im)));
-    pt2_ex x = op_at(L, scan(L, PT2_RED_SUM, c, dim, part, part), v);
-    pt2_ex y = op_at(L, scan(L, PT2_RED_SUM, s, dim, part, part), v);
-    pt2_ex size = pt2_un(E, PT2_E_LOG, pt2_bin(E, PT2_E_HYPOT, x, y));
-    return op_map_c(L, dtype, t->rank, t->shape, (struct pt2_complex){ pt2_add(E, size, m),
-                                                                       pt2_bin(E, PT2_E_ATAN2, y, x) });
+    pt2_ex *v = op_vars(L, t->rank, t->shape), before[PT2_MAX_RANK];
+    memcpy(before, v, sizeof(pt2_ex) * (size_t)t->rank);
+    before[dim] = pt2_max(E, pt2_addi(E, v[dim], -step), pt2_idx(E, 0));
+    struct pt2_complex b = op_at_c(L, t, v), r = log_add(E, op_at_c(L, t, before), b);
+    pt2_ex first = pt2_lt(E, v[dim], pt2_idx(E, step));
+    r.re = pt2_select(E, first, b.re, r.re);
+    r.im = pt2_select(E, first, b.im, r.im);
+    return op_map_c(L, t->dtype, t->rank, t->shape, r);
+}
+
+static pt2_ex wrap_angle(struct pt2_exprs *E, pt2_ex a)
+{
+    double turn = 2 * acos(-1.0);
+    pt2_ex turns = pt2_un(E, PT2_E_ROUND, pt2_mul(E, a, pt2_num(E, a->dtype, 1 / turn)));
+    return pt2_sub(E, a, pt2_mul(E, turns, pt2_num(E, a->dtype, turn)));
+}
+
+/* ATen adds one element after the other and keeps the branch of the larger one: the imaginary part of z starts anew at
+ * each
+ * element whose real part is not below the sum so far, and moves by less than half a turn at the others. */
+static pt2_t *sequential_branch(struct pt2_lower *L, pt2_t *z, pt2_t *sum, int dim, pt2_dtype dtype)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_dtype part = pt2_dtype_real(sum->dtype);
+    pt2_ex *v = op_vars(L, z->rank, z->shape), before[PT2_MAX_RANK], start[PT2_MAX_RANK];
+    memcpy(before, v, sizeof(pt2_ex) * (size_t)z->rank);
+    memcpy(start, v, sizeof(pt2_ex) * (size_t)z->rank);
+    before[dim] = pt2_max(E, pt2_addi(E, v[dim], -1), pt2_idx(E, 0));
+    pt2_ex first = pt2_eq(E, v[dim], pt2_idx(E, 0));
+    struct pt2_complex x = op_at_c(L, z, v), now = op_at_c(L, sum, v), last = op_at_c(L, sum, before);
+    pt2_ex anew = pt2_or(E, first, pt2_le(E, last.re, x.re));
+    pt2_ex position = pt2_select(E, anew, pt2_cast(E, PT2_I64, v[dim]), pt2_int(E, PT2_I64, 0));
+    pt2_t *from = op_scan(L, PT2_RED_MAX, PT2_I64, z->rank, z->shape, dim, false, position);
+    pt2_ex move = pt2_select(E, first, pt2_int(E, part, 0), wrap_angle(E, pt2_sub(E, now.im, last.im)));
+    pt2_t *moved = op_scan(L, PT2_RED_SUM, part, z->rank, z->shape, dim, false, move);
+    start[dim] = op_index(L, op_at(L, from, v), z->shape[dim]);
+    pt2_ex im = op_at_c(L, z, start).im;
+    im = pt2_add(E, im, wrap_angle(E, pt2_sub(E, op_at_c(L, sum, start).im, im)));
+    im = pt2_add(E, im, pt2_sub(E, op_at(L, moved, v), op_at(L, moved, start)));
+    return op_map_c(L, dtype, z->rank, z->shape, (struct pt2_complex){ now.re, im });
+}
+
+/* By doubling, which needs the size; a symbolic one is refused. */
+static pt2_t *logcumsumexp_complex(struct pt2_lower *L, pt2_t *t, int dim, pt2_dtype dtype)
+{
+    pt2_t *z = op_convert(L, t, op_acc_dtype(dtype)), *sum = z;
+    if (!t->rank)
+        return op_convert(L, t, dtype);
+    if (!pt2_is_const(t->shape[dim]))
+        op_fail(L, PT2_ERR_UNSUPPORTED, "complex numbers along a symbolic dimension");
+    for (int64_t step = 1; step < t->shape[dim]->i; step *= 2)
+        sum = log_add_back(L, sum, dim, step);
+    return sequential_branch(L, z, sum, dim, dtype);
 }
 
 static void lower_cumulative(struct pt2_lower *L)
