@@ -98,6 +98,8 @@ class Runner:
             names = self.names(path)
             wanted.update({names[i]: array for i, array in run["mut"].items()})
         for name, want in wanted.items():
+            if name not in state: # torch 2.1 and 2.2 name state as Dynamo did
+                name = "L__self___" + name.replace(".", "_")
             if name not in state:
                 return f"run {k}: no state {name}, only {sorted(state.files)}"
             wrong = compare.relative(f"run {k} state {name}", state[name], want, share)
