@@ -486,8 +486,11 @@ static void lower_with_effects(struct pt2_lower *L)
     const struct pt2_pnode *outer = L->node;
     const struct pt2_op_row *saved = L->row;
     enum pt2_row_use use;
+    bool has_results = false;
+    for (uint32_t k = 1; k < outer->num_outs; k++)
+        has_results |= outer->outs[k]->kind != PT2_VALUE_NONE;
     set_result(L, 0, pt2_lower_arg(L, positional(L, 0)));
-    if (outer->num_outs <= 1)
+    if (!has_results)
         return;
     const char *target = op->text ? op->text : "";
     L->row = pt2_op_resolve(target, &use);
