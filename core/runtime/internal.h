@@ -72,6 +72,12 @@ struct pt2_plan_state {
         inputs[PT2_MAX_DEVICES]; /* memory of the graph's inputs, where they are not views of a caller's places */
 };
 
+/* One launch of the last timed run. */
+struct pt2_slice {
+    const struct pt2_region *region;
+    uint64_t begin_ns, end_ns; /* the device's clock */
+};
+
 struct pt2_session {
     struct pt2_model *model;    /* borrowed */
     struct pt2_place *places;   /* owned; by value id */
@@ -91,6 +97,9 @@ struct pt2_session {
     void (*observer)(void *ctx, struct pt2_session *s,
                      const struct pt2_region *r); /* check.c: called after each launch, which then runs alone */
     void *observer_ctx;
+    bool timed;                 /* trace.c: launches are measured */
+    struct pt2_slice *slices;   /* owned */
+    uint32_t num_slices, cap_slices;
 };
 
 /* An input that the graph writes: its memory lives in the session. */
@@ -125,6 +134,10 @@ PT2_MUST_USE pt2_status pt2_make_valid(struct pt2_session *s, const struct pt2_v
 /* run.c */
 PT2_MUST_USE pt2_status pt2_run_graph(struct pt2_session *s, uint32_t graph);
 void pt2_plan_state_free(struct pt2_session *s, struct pt2_plan_state *p);
+
+/* trace.c: adds the times of a segment that was submitted; `first`: its first step. */
+PT2_MUST_USE pt2_status pt2_collect_times(struct pt2_session *s, const struct pt2_plan *plan, uint32_t first,
+                                          const struct pt2_segment *seg);
 
 /* state.c */
 PT2_MUST_USE pt2_status pt2_states_create(struct pt2_session *s);

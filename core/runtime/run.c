@@ -156,7 +156,7 @@ static pt2_status record(struct pt2_session *s, uint32_t graph, struct pt2_epoch
         launch_deps(&arena, &plan->steps[first + k], first, &list[k]);
     }
     if (status == PT2_OK)
-        status = d->backend->exec_create(d, list, seg->count, false, &seg->exec);
+        status = d->backend->exec_create(d, list, seg->count, s->timed, &seg->exec);
     pt2_arena_free(&arena);
     return status;
 }
@@ -268,6 +268,8 @@ static pt2_status run_segment(struct pt2_session *s, const struct pt2_plan *plan
         s->failed = true;
     PT2_TRY(status);
     mark_results(s, plan, first, seg->count);
+    if (s->timed)
+        PT2_TRY(pt2_collect_times(s, plan, first, seg));
     if (s->observer) {
         PT2_TRY(pt2_wait_device(s, seg->device));
         s->observer(s->observer_ctx, s, plan->steps[first].region);

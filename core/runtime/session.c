@@ -68,6 +68,7 @@ void pt2_session_destroy(pt2_session **session)
     free(s->outputs);
     free(s->output_caps);
     free(s->scratch);
+    free(s->slices);
     free(s);
 }
 
@@ -173,6 +174,7 @@ pt2_status pt2_session_submit(pt2_session *s)
 {
     if (s->failed)
         return pt2_fail(PT2_ERR_DEVICE_LOST, "the session failed when its device was lost");
+    s->num_slices = 0;
     PT2_TRY(pt2_bind_inputs(s));
     PT2_TRY(check_conditions(s));
     return pt2_run_graph(s, 0);
