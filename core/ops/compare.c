@@ -179,6 +179,7 @@ static void lower_masked_fill(struct pt2_lower *L)
         } else {
             v = op_scalar_c(L, "value", p.dtype, 0);
         }
+        v = op_c(pt2_cast(L->E, p.c[0].re->dtype, v.re), pt2_cast(L->E, p.c[0].re->dtype, v.im));
         op_pw_return_c(L, &p, op_c_select(L, mask, v, p.c[0]));
         return;
     }

@@ -197,7 +197,10 @@ static void lower_chunk_cat(struct pt2_lower *L)
     struct pt2_exprs *E = L->E;
     pt2_t **list;
     int n = tensor_list(L, &list), dim = op_dim(L, "dim", 0, list[0]->rank);
-    pt2_ex chunks = op_size(L, "num_chunks", 1), shape[PT2_MAX_RANK], index[PT2_MAX_RANK];
+    int64_t count = op_int(L, "num_chunks", 1);
+    if (count < 1 || count > 1 << 20)
+        op_fail(L, PT2_ERR_FORMAT, "%lld chunks", (long long)count);
+    pt2_ex chunks = pt2_idx(E, count), shape[PT2_MAX_RANK], index[PT2_MAX_RANK];
     pt2_dtype dtype = op_out_dtype(L, 0);
     for (int k = 0; k < n; k++) {
         pt2_t *t = list[k];
@@ -390,10 +393,10 @@ static void lower_repeat(struct pt2_lower *L)
 
 /* ---- parts replaced ---- */
 
-/* An index or bound: negative ones count from the end. */
-static pt2_ex from_end(struct pt2_lower *L, pt2_ex i, pt2_ex size)
+/* A tensor like t. */
+static void return_like(struct pt2_lower *L, pt2_t *t, struct pt2_complex body)
 {
-    return pt2_select(L->E, pt2_lt(L->E, i, idx(L, 0)), pt2_add(L->E, i, size), i);
+    op_return(L, op_map_element(L, t->dtype, t->rank, t->shape, body));
 }
 
 static void lower_slice_scatter(struct pt2_lower *L)
@@ -404,8 +407,8 @@ static void lower_slice_scatter(struct pt2_lower *L)
     if (t->rank == 0 || src->rank > t->rank)
         op_fail(L, PT2_ERR_FORMAT, "slice_scatter of rank %d into rank %d", src->rank, t->rank);
     pt2_ex size = t->shape[dim], zero = idx(L, 0), step = op_size(L, "step", 1), *v = op_vars(L, t->rank, t->shape);
-    pt2_ex start = pt2_max(E, zero, pt2_min(E, from_end(L, op_size(L, "start", 0), size), size));
-    pt2_ex end = pt2_max(E, start, pt2_min(E, from_end(L, op_size(L, "end", INT64_MAX >> 4), size), size));
+    pt2_ex start = pt2_max(E, zero, pt2_min(E, op_from_end(L, op_size(L, "start", 0), size), size));
+    pt2_ex end = pt2_max(E, start, pt2_min(E, op_from_end(L, op_size(L, "end", INT64_MAX >> 4), size), size));
     pt2_ex i = v[dim], off = pt2_sub(E, i, start);
     pt2_ex inside = pt2_and(E, pt2_le(E, start, i), pt2_lt(E, i, end));
     inside = pt2_and(E, inside, pt2_eq(E, pt2_floormod(E, off, step), zero));
@@ -420,7 +423,7 @@ static void lower_slice_scatter(struct pt2_lower *L)
     src = op_expand(L, src, t->rank, shape);
     v[dim] = pt2_floordiv(E, off, step);
     value = op_element(L, src, t->dtype, v);
-    op_return_element(L, op_select_element(L, inside, value, old));
+    return_like(L, t, op_select_element(L, inside, value, old));
 }
 
 static void lower_select_scatter(struct pt2_lower *L)
@@ -429,11 +432,11 @@ static void lower_select_scatter(struct pt2_lower *L)
     int dim = op_dim(L, "dim", 0, t->rank);
     if (t->rank == 0 || src->rank != t->rank - 1)
         op_fail(L, PT2_ERR_FORMAT, "select_scatter of rank %d into rank %d", src->rank, t->rank);
-    pt2_ex at = from_end(L, op_size(L, "index", 0), t->shape[dim]), *v = op_vars(L, t->rank, t->shape);
+    pt2_ex at = op_from_end(L, op_size(L, "index", 0), t->shape[dim]), *v = op_vars(L, t->rank, t->shape);
     struct pt2_complex old = op_element(L, t, t->dtype, v);
     pt2_ex here = pt2_eq(L->E, v[dim], at);
     memmove(v + dim, v + dim + 1, (size_t)(t->rank - 1 - dim) * sizeof *v);
-    op_return_element(L, op_select_element(L, here, op_element(L, src, t->dtype, v), old));
+    return_like(L, t, op_select_element(L, here, op_element(L, src, t->dtype, v), old));
 }
 
 static void lower_diagonal_scatter(struct pt2_lower *L)
@@ -454,7 +457,7 @@ static void lower_diagonal_scatter(struct pt2_lower *L)
     }
     pt2_ex here = pt2_eq(E, pt2_sub(E, v[b], v[a]), offset);
     struct pt2_complex e = op_element(L, src, t->dtype, at);
-    op_return_element(L, op_select_element(L, here, e, op_element(L, t, t->dtype, v)));
+    return_like(L, t, op_select_element(L, here, e, op_element(L, t, t->dtype, v)));
 }
 
 static void lower_as_strided_scatter(struct pt2_lower *L)
@@ -482,7 +485,7 @@ static void lower_fill_diagonal(struct pt2_lower *L)
         here = pt2_eq(E, pt2_floormod(E, v[0], pt2_addi(E, t->shape[1], 1)), v[1]);
     struct pt2_complex value = pt2_dtype_is_complex(t->dtype) ? op_scalar_c(L, "fill_value", t->dtype, 0)
                                                               : op_c(op_scalar(L, "fill_value", t->dtype, 0), NULL);
-    op_return_element(L, op_select_element(L, here, value, op_element(L, t, t->dtype, v)));
+    return_like(L, t, op_select_element(L, here, value, op_element(L, t, t->dtype, v)));
 }
 
 /* ---- table ---- */

@@ -10,6 +10,9 @@
 /* t, or a copy of it, seen through the call's arguments stride and storage_offset; `name` is the argument whose layout counts. */
 pt2_t *op_as_strided(struct pt2_lower *L, pt2_t *t, const char *name, int rank, const pt2_ex *shape);
 
+/* An index or bound of the user's: negative ones count from the end. */
+pt2_ex op_from_end(struct pt2_lower *L, pt2_ex i, pt2_ex size);
+
 /* Element of t, converted to `dtype`. */
 struct pt2_complex op_element(struct pt2_lower *L, pt2_t *t, pt2_dtype dtype, const pt2_ex *index);
 struct pt2_complex op_number_element(struct pt2_lower *L, pt2_dtype dtype, double number);

@@ -163,8 +163,7 @@ static void lower_movedim(struct pt2_lower *L)
 
 /* ---- parts ---- */
 
-/* An index or bound of the user's: negative ones count from the end. */
-static pt2_ex from_end(struct pt2_lower *L, pt2_ex i, pt2_ex size)
+pt2_ex op_from_end(struct pt2_lower *L, pt2_ex i, pt2_ex size)
 {
     pt2_ex zero = pt2_idx(L->E, 0);
     if (pt2_prove_le(L->E, zero, i))
@@ -177,7 +176,7 @@ static pt2_ex from_end(struct pt2_lower *L, pt2_ex i, pt2_ex size)
 /* A slice's bound, as Python clips it. */
 static pt2_ex clip(struct pt2_lower *L, pt2_ex i, pt2_ex size)
 {
-    return pt2_max(L->E, pt2_idx(L->E, 0), pt2_min(L->E, from_end(L, i, size), size));
+    return pt2_max(L->E, pt2_idx(L->E, 0), pt2_min(L->E, op_from_end(L, i, size), size));
 }
 
 static void lower_select(struct pt2_lower *L)
@@ -185,7 +184,7 @@ static void lower_select(struct pt2_lower *L)
     pt2_t *t = self(L);
     int dim = op_dim(L, "dim", 0, t->rank);
     need_rank(L, t, 1);
-    op_return(L, op_select(L, t, dim, from_end(L, op_size(L, "index", 0), t->shape[dim])));
+    op_return(L, op_select(L, t, dim, op_from_end(L, op_size(L, "index", 0), t->shape[dim])));
 }
 
 /* Whether size d of result k is a symbol that this very call defines, as a slice between data-dependent bounds does. */
@@ -228,7 +227,7 @@ static void lower_narrow(struct pt2_lower *L)
     pt2_t *t = self(L);
     int dim = op_dim(L, "dim", 0, t->rank);
     need_rank(L, t, 1);
-    pt2_ex start = from_end(L, op_size(L, "start", 0), t->shape[dim]);
+    pt2_ex start = op_from_end(L, op_size(L, "start", 0), t->shape[dim]);
     op_return(L, op_slice(L, t, dim, start, op_size(L, "length", 0), pt2_idx(L->E, 1)));
 }
 
