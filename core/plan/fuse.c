@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { MAX_MEMBERS = 16, MAX_BUFFERS = 16 };
+enum { MAX_MEMBERS = 16, MAX_BUFFERS = 16, MAX_SIBLING_BUFFERS = 10, SMALL_PRODUCT = 1024 };
 
 struct fuse {
     struct pt2_plan *p;
@@ -217,7 +217,7 @@ static void add_buffer(void *ctx, struct pt2_value *v)
 }
 
 /* Counts what the members read and, at most, write: devices bind few buffers. */
-static bool too_many_buffers(struct fuse *f, struct pt2_node *n, const struct pt2_region *r)
+static bool too_many_buffers(struct fuse *f, struct pt2_node *n, const struct pt2_region *r, int limit)
 {
     struct buffers b = { .count = 0 };
     pt2_node_uses(f->g, n, add_buffer, &b);
@@ -226,7 +226,7 @@ static bool too_many_buffers(struct fuse *f, struct pt2_node *n, const struct pt
         pt2_node_uses(f->g, r->members.data[k].node, add_buffer, &b);
         add_buffer(&b, r->members.data[k].node->outs[0]);
     }
-    return b.count > MAX_BUFFERS;
+    return b.count > limit;
 }
 
 static bool try_join(struct fuse *f, struct pt2_node *n, struct pt2_region *r)
@@ -242,7 +242,8 @@ static bool try_join(struct fuse *f, struct pt2_node *n, struct pt2_region *r)
         return false;
     if (!m.any && (n->kind != PT2_NODE_REDUCE || !same_space(&m)))
         return false;
-    if (!all_matched(&m) || !injective(&m) || too_many_buffers(f, n, r) || depends_through_another(f, n, r))
+    if (!all_matched(&m) || !injective(&m) || too_many_buffers(f, n, r, m.any ? MAX_BUFFERS : MAX_SIBLING_BUFFERS) ||
+        depends_through_another(f, n, r))
         return false;
     int *outer = outer_axes(f, &m);
     if (!only_at_points(f, &m, outer))
@@ -364,11 +365,21 @@ static void find_shared(void *ctx, struct pt2_value *v)
     s->found |= s->reads[v->id];
 }
 
+/* Large contractions keep a kernel of their own, which is tiled; small ones (the heads of a network) are cheaper
+ * together. */
+static bool large_product(struct fuse *f, const struct pt2_node *n)
+{
+    pt2_ex size = pt2_product(f->E, n->outs[0]->rank, n->outs[0]->shape);
+    return n->body->op == PT2_E_MUL && (!pt2_is_const(size) || size->i > SMALL_PRODUCT);
+}
+
 /* A REDUCE over the same space that reads a value the region reads. Only recent regions are looked at. */
 static void try_sibling(struct candidates *c)
 {
     struct fuse *f = c->f;
     uint32_t n = f->p->regions.count;
+    if (large_product(f, c->n))
+        return;
     bool *reads = calloc(f->g->module->values.count + 1u, 1);
     if (!reads)
         return;
