@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MAX_DEVICES = 32 };
+enum { MAX_DEVICES = 32, MAX_BACKENDS = 8 };
 
 struct compiled {
     uint64_t hash;
@@ -24,6 +24,7 @@ struct open_device {
 static struct pt2_device_entry entries[MAX_DEVICES];
 static struct open_device open_devices[MAX_DEVICES];
 static int num_entries;
+static bool listed[MAX_BACKENDS]; /* by position in pt2_backends */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -41,26 +42,43 @@ static void close_all(void)
     }
 }
 
-static void list_devices(void)
+/* Drivers are slow to load, so a backend is asked for its devices when it is first wanted. With the lock held. */
+static void list_backend(int b)
 {
     struct pt2_device_desc descs[MAX_DEVICES];
-    for (int b = 0; pt2_backends[b]; b++) {
-        int n = 0;
-        if (pt2_backends[b]->enumerate(descs, MAX_DEVICES, &n) != PT2_OK)
-            continue; /* a broken driver is as good as none; opening it by name reports why */
-        for (int k = 0; k < n && num_entries < MAX_DEVICES; k++) {
-            struct pt2_device_entry *e = &entries[num_entries++];
-            e->backend = pt2_backends[b];
-            e->desc = descs[k];
-            snprintf(e->id, sizeof e->id, "%s:%d", e->backend->name, e->desc.number);
-        }
+    int n = 0;
+    if (listed[b])
+        return;
+    listed[b] = true;
+    if (pt2_backends[b]->enumerate(descs, MAX_DEVICES, &n) != PT2_OK)
+        return; /* a broken driver is as good as none; asking for its device by name reports that there is none */
+    for (int k = 0; k < n && num_entries < MAX_DEVICES; k++) {
+        struct pt2_device_entry *e = &entries[num_entries++];
+        e->backend = pt2_backends[b];
+        e->desc = descs[k];
+        snprintf(e->id, sizeof e->id, "%s:%d", e->backend->name, e->desc.number);
     }
+}
+
+static void close_at_exit(void)
+{
     atexit(close_all);
+}
+
+/* Lists the devices of the named backend, or of all (NULL). */
+static void list_devices(const char *name, size_t len)
+{
+    pthread_once(&once, close_at_exit);
+    pthread_mutex_lock(&lock);
+    for (int b = 0; pt2_backends[b]; b++)
+        if (!name || (strlen(pt2_backends[b]->name) == len && !memcmp(pt2_backends[b]->name, name, len)))
+            list_backend(b);
+    pthread_mutex_unlock(&lock);
 }
 
 int pt2_device_entries(const struct pt2_device_entry **out_entries)
 {
-    pthread_once(&once, list_devices);
+    list_devices(NULL, 0);
     *out_entries = entries;
     return num_entries;
 }
@@ -115,7 +133,7 @@ static pt2_status keep(struct open_device *o, uint64_t hash, struct pt2_program_
     return PT2_OK;
 }
 
-static bool listed(const struct pt2_kernel *const *list, int n, uint64_t hash)
+static bool in_list(const struct pt2_kernel *const *list, int n, uint64_t hash)
 {
     for (int k = 0; k < n; k++)
         if (list[k]->hash == hash)
@@ -131,7 +149,7 @@ static pt2_status compile_missing(struct pt2_device *device, struct open_device 
     pt2_status status = fresh && programs ? PT2_OK : pt2_fail(PT2_ERR_NOMEM, "out of memory");
     int n = 0;
     for (int k = 0; status == PT2_OK && k < count; k++)
-        if (!find(o, kernels[k]->hash) && !listed(fresh, n, kernels[k]->hash))
+        if (!find(o, kernels[k]->hash) && !in_list(fresh, n, kernels[k]->hash))
             fresh[n++] = kernels[k];
     if (status == PT2_OK && n)
         status = device->backend->compile(device, fresh, n, cache_dir, programs);
@@ -238,11 +256,13 @@ static pt2_status choose_one(const char *item, size_t len, const struct pt2_devi
         name++;
     long number = name < len ? strtol(item + name + 1, NULL, 10) : 0;
     if (len == 4 && !memcmp(item, "auto", 4)) {
+        list_devices(NULL, 0);
         *out = best();
         return PT2_OK;
     }
     if (!has_backend(item, name))
         return pt2_fail(PT2_ERR_ARG, "unknown backend '%.*s': auto, vulkan, opencl or reference", (int)name, item);
+    list_devices(item, name);
     for (int k = 0; k < num_entries; k++) {
         const struct pt2_device_entry *e = &entries[k];
         if (strlen(e->backend->name) == name && !memcmp(e->backend->name, item, name) && e->desc.number == number) {
@@ -257,9 +277,7 @@ static pt2_status choose_one(const char *item, size_t len, const struct pt2_devi
 
 pt2_status pt2_device_choose(const char *list, const struct pt2_device_entry **out, int cap, int *out_count)
 {
-    const struct pt2_device_entry *all;
     int n = 0;
-    pt2_device_entries(&all);
     if (!list || !*list)
         list = "auto";
     while (*list && n < cap - 1) {
@@ -275,7 +293,7 @@ pt2_status pt2_device_choose(const char *list, const struct pt2_device_entry **o
             out[n++] = e;
         list += len + (list[len] == ',');
     }
-    out[n++] = &all[num_entries - 1];
+    PT2_TRY(choose_one("reference", strlen("reference"), &out[n++]));
     *out_count = n;
     return PT2_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Devices of the process: listed once, opened when first wanted, shared by all models, closed at exit. Compiled kernels
+ * Devices of the process: a backend's are listed when it is first asked for, opened when first wanted, shared by all models, closed at exit. Compiled kernels
  * are kept per device for the life of the process, by hash, so that models and cases share them.
  *
  * Thread-safety: all calls.
@@ -19,7 +19,7 @@ struct pt2_device_entry {
     char id[32]; /* "vulkan:0" */
 };
 
-/* All devices of all backends, in the order of pt2_backends. */
+/* All devices of all backends, in the order in which the backends were first asked for. Loads every driver. */
 int pt2_device_entries(const struct pt2_device_entry **out_entries);
 
 /* Opens (or finds) the device. Errors: NODEVICE, DEVICE. */
