@@ -66,7 +66,8 @@ struct plan_facts plan_facts(const pt2_model *model);
 /* Prints an object on standard output, on one line, and frees it. */
 void print_json(struct cJSON *json);
 
-extern const struct command command_run, command_info, command_plan, command_check, command_bench, command_trace, command_devices;
+extern const struct command command_run, command_info, command_plan, command_check, command_bench, command_trace;
+extern const struct command command_devices;
 
 /* run --list FILE */
 enum exit_status run_list(const char *path, const pt2_model_params *params);
