@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+static pt2_t *with_row(struct pt2_lower *L, pt2_t *stack, pt2_ex turn, pt2_t *value);
+
 /* ---- sub-graphs ---- */
 
 struct pt2_graph *op_graph_begin(struct pt2_lower *L, const char *name, struct pt2_graph **out_outer)
@@ -313,6 +315,107 @@ static void lower_while(struct pt2_lower *L)
         return_result(L, (uint32_t)k, control_result(L, n, k, r.slots[k].tensor));
 }
 
+/* ---- while_loop_stack_output: every turn's carried values, stacked ----
+ * The number of turns is not known before: one loop counts them, a counted one writes the rows. */
+
+struct counting {
+    const struct pt2_pgraph *body, *cond;
+    int num_carried, num_rest;
+    struct pt2_slot *slots; /* what each operand is outside */
+};
+
+static struct pt2_slot *turn_operands(struct pt2_lower *L, const struct counting *c, pt2_t **carried,
+                                      pt2_t *const *others)
+{
+    struct pt2_slot *in = PT2_NEW_N(L->arena, struct pt2_slot, c->num_carried + c->num_rest);
+    for (int k = 0; k < c->num_carried; k++)
+        in[k].tensor = carried[k];
+    for (int k = 0; k < c->num_rest; k++) {
+        in[c->num_carried + k] = c->slots[c->num_carried + k];
+        in[c->num_carried + k].tensor = others[k];
+    }
+    return in;
+}
+
+/* Carried: the values, then their stacks. */
+static void stacking_body(struct pt2_lower *L, void *ctx, pt2_ex turn, pt2_t **carried, pt2_t *const *others)
+{
+    const struct counting *c = ctx;
+    struct pt2_slot *out = PT2_NEW_N(L->arena, struct pt2_slot, c->body->num_outputs);
+    inline_graph(L, c->body, turn_operands(L, c, carried, others), out);
+    for (int k = 0; k < c->num_carried; k++) {
+        carried[k] = op_clone(L, slot_tensor(L, out[k]));
+        carried[c->num_carried + k] = with_row(L, carried[c->num_carried + k], turn, carried[k]);
+    }
+}
+
+/* A while loop that only counts: its carried values and one more, the number of turns. */
+static pt2_ex count_turns(struct pt2_lower *L, const struct counting *c, pt2_t **carried, pt2_t *const *others)
+{
+    struct pt2_graph *saved, *graphs[2];
+    struct region_inputs r = { 0 };
+    int total = c->num_carried + c->num_rest + 1;
+    pt2_t *zero = op_full(L, PT2_I64, 0, NULL, pt2_int(L->E, PT2_I64, 0));
+    pt2_t **outer = PT2_NEW_N(L->arena, pt2_t *, total), **inner = PT2_NEW_N(L->arena, pt2_t *, total);
+    r.args = PT2_NEW_N(L->arena, struct pt2_value *, total);
+    for (int k = 0; k < total; k++) {
+        outer[k] = k < c->num_carried ? carried[k] : k == c->num_carried ? zero : others[k - c->num_carried - 1];
+        r.args[r.num_args++] = op_value(L, outer[k]);
+    }
+    for (int g = 0; g < 2; g++) {
+        const struct pt2_pgraph *pg = g ? c->cond : c->body;
+        struct pt2_slot *out = PT2_NEW_N(L->arena, struct pt2_slot, pg->num_outputs);
+        graphs[g] = op_graph_begin(L, g ? "count_while" : "count", &saved);
+        for (int k = 0; k < total; k++)
+            inner[k] = op_graph_input(L, outer[k]);
+        inline_graph(L, pg, turn_operands(L, c, inner, inner + c->num_carried + 1), out);
+        for (uint32_t k = 0; k < pg->num_outputs; k++)
+            op_graph_output(L, slot_tensor(L, out[k]));
+        if (g == 0)
+            op_graph_output(L, op_map(L, PT2_I64, 0, NULL, pt2_add(L->E, op_at(L, inner[c->num_carried], NULL),
+                                                                   pt2_int(L->E, PT2_I64, 1))));
+        op_graph_end(L, saved);
+    }
+    struct pt2_node *n = control_node(L, PT2_NODE_LOOP, &r, (uint32_t)c->num_carried + 1);
+    n->graphs[0] = graphs[0];
+    n->graphs[1] = graphs[1];
+    n->num_carried = c->num_carried + 1;
+    pt2_t *turns = NULL;
+    for (int k = 0; k <= c->num_carried; k++)
+        turns = control_result(L, n, k, outer[k]);
+    return op_item(L, pt2_cast(L->E, PT2_IDX, op_at(L, turns, NULL)), 0);
+}
+
+static void lower_while_stack(struct pt2_lower *L)
+{
+    struct counting c = { .cond = graph_arg(L, 0), .body = graph_arg(L, 1) };
+    struct operands init = operands_from(L, 2, 3), o = operands_from(L, 2, L->node->num_args);
+    c.num_carried = init.count;
+    c.num_rest = o.count - init.count;
+    c.slots = o.list;
+    expect_inputs(L, c.body, o.count);
+    expect_inputs(L, c.cond, o.count);
+    if ((int)c.body->num_outputs != init.count || c.cond->num_outputs != 1)
+        op_fail(L, PT2_ERR_FORMAT, "the body has %u results for %d carried values", c.body->num_outputs, init.count);
+    pt2_t **carried = PT2_NEW_N(L->arena, pt2_t *, 2 * init.count), **others = PT2_NEW_N(L->arena, pt2_t *, c.num_rest);
+    for (int k = 0; k < init.count; k++)
+        carried[k] = op_clone(L, slot_tensor(L, o.list[k]));
+    for (int k = 0; k < c.num_rest; k++)
+        others[k] = slot_tensor(L, o.list[init.count + k]);
+    pt2_ex turns = count_turns(L, &c, carried, others);
+    for (int k = 0; k < init.count; k++) {
+        pt2_ex shape[PT2_MAX_RANK];
+        shape[0] = turns;
+        memcpy(shape + 1, carried[k]->shape, (size_t)carried[k]->rank * sizeof *shape);
+        pt2_dtype real = pt2_dtype_real(carried[k]->dtype);
+        carried[init.count + k] = op_full(L, carried[k]->dtype, carried[k]->rank + 1, shape,
+                                          pt2_int(L->E, (int)pt2_dtype_compute(real), 0));
+    }
+    op_loop(L, turns, 2 * init.count, carried, c.num_rest, others, stacking_body, &c);
+    for (int k = 0; k < init.count; k++)
+        return_result(L, (uint32_t)k, carried[init.count + k]);
+}
+
 /* ---- counted loops: map, scan, recurrent networks ---- */
 
 void op_loop(struct pt2_lower *L, pt2_ex trips, int num_carried, pt2_t **carried, int num_others, pt2_t *const *others,
@@ -511,6 +614,7 @@ static void lower_with_effects(struct pt2_lower *L)
 const struct pt2_op_row pt2_ops_control[] = {
     { "higher_order.cond", lower_cond, 0 },
     { "higher_order.while_loop", lower_while, 0 },
+    { "higher_order.while_loop_stack_output", lower_while_stack, 0 },
     { "higher_order.map_impl", lower_map, 0 },
     { "higher_order.scan", lower_scan, 0 },
     { "higher_order.wrap_with_set_grad_enabled", lower_wrapper, 0 },

@@ -99,22 +99,23 @@ static uint64_t places_hash(struct pt2_session *s, const struct pt2_plan *plan, 
 
 /* ---- recording ---- */
 
+/* Without points nothing runs, and sizes of empty tensors may not even have values (a division by their zero). */
 static pt2_status launch_params(struct pt2_session *s, struct pt2_arena *arena, const struct pt2_region *r,
                                 struct pt2_launch *l)
 {
     struct pt2_exprs *E = &s->model->module.exprs;
     int32_t *params = PT2_NEW_N(arena, int32_t, r->num_params);
     int64_t v;
-    for (int k = 0; k < r->num_params; k++) {
-        PT2_TRY(pt2_eval(E, r->params[k], s->values, s->known, &v));
+    PT2_TRY(pt2_eval(E, r->points, s->values, s->known, &v));
+    l->params = params;
+    l->points = (uint64_t)(v < 0 ? 0 : v);
+    for (int k = 0; k < r->num_params && l->points; k++) {
+        PT2_NOTE(pt2_eval(E, r->params[k], s->values, s->known, &v), "kernel %s", r->kernel->name);
         if (v > INT32_MAX || v < INT32_MIN)
             return pt2_fail(PT2_ERR_UNSUPPORTED, "kernel %s: a size of %lld needs 64-bit indices", r->kernel->name,
                             (long long)v);
         params[k] = (int32_t)v;
     }
-    PT2_TRY(pt2_eval(E, r->points, s->values, s->known, &v));
-    l->params = params;
-    l->points = (uint64_t)(v < 0 ? 0 : v);
     return PT2_OK;
 }
 
