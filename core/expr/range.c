@@ -138,7 +138,8 @@ static struct range range(const struct pt2_expr *e)
     struct range a = e->num_args > 0 ? (struct range){ e->args[0]->lo, e->args[0]->hi } : all;
     switch (e->op) {
     case PT2_E_CONST:
-        return (struct range){ pt2_max64(e->i, -PT2_INF), pt2_min64(e->i, PT2_INF) };
+        a.lo = a.hi = pt2_max64(-PT2_INF, pt2_min64(e->i, PT2_INF));
+        return a;
     case PT2_E_VAR: return (struct range){ 0, pt2_max64(a.hi - 1, 0) };
     case PT2_E_LOAD: return all;
     case PT2_E_ADD: case PT2_E_MUL: return fold_range(e);

@@ -42,7 +42,7 @@ static bool add_term(struct pt2_sum *s, int64_t coef, pt2_ex atom)
     while (k < s->count && s->terms[k].atom->id < atom->id)
         k++;
     if (k < s->count && s->terms[k].atom == atom) {
-        s->terms[k].coef += coef;
+        s->terms[k].coef = pt2_sat_add(s->terms[k].coef, coef);
         if (s->terms[k].coef == 0) {
             memmove(&s->terms[k], &s->terms[k + 1], (size_t)(s->count - k - 1) * sizeof *s->terms);
             s->count--;
@@ -70,8 +70,8 @@ bool pt2_sum_add(struct pt2_exprs *E, struct pt2_sum *s, int64_t factor, pt2_ex 
     pt2_ex atom;
     int64_t coef = pt2_monomial(E, e, &atom);
     if (atom)
-        return add_term(s, factor * coef, atom);
-    s->constant += factor * coef;
+        return add_term(s, pt2_sat_mul(factor, coef), atom);
+    s->constant = pt2_sat_add(s->constant, pt2_sat_mul(factor, coef));
     return true;
 }
 

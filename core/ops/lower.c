@@ -46,8 +46,11 @@ static pt2_ex *meta_shape(struct pt2_lower *L, const struct pt2_tensor_meta *m)
     pt2_ex *shape = PT2_NEW_N(L->arena, pt2_ex, PT2_MAX_RANK + 1);
     if (m->rank > PT2_MAX_RANK - 1)
         op_fail(L, PT2_ERR_UNSUPPORTED, "a tensor of %d dimensions", m->rank);
-    for (int k = 0; k < m->rank; k++)
+    for (int k = 0; k < m->rank; k++) {
         shape[k] = pt2_cast(L->E, PT2_IDX, pt2_lower_symexpr(L, m->sizes[k]));
+        if (pt2_is_const(shape[k]) && (shape[k]->i < 0 || shape[k]->i > PT2_INF))
+            op_fail(L, PT2_ERR_FORMAT, "a size of %lld", (long long)shape[k]->i);
+    }
     return shape;
 }
 
