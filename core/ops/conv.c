@@ -68,6 +68,26 @@ static void channels(struct pt2_lower *L, struct geometry *g, pt2_t *w, const st
     g->w[1] = c->transposed ? pt2_floormod(E, co, per) : ci;
 }
 
+/* A transposed convolution with a stride uses only every stride-th kernel position; those are enumerated directly. */
+static bool phased(const struct op_conv *c, int d)
+{
+    return c->transposed && pt2_is_int(c->dilation[d], 1) && pt2_is_const(c->stride[d]) && c->stride[d]->i > 1;
+}
+
+/* The j-th of them is phase + j * stride, and its input position is floor((o + padding) / stride) - j. */
+static void phased_position(struct pt2_lower *L, struct geometry *g, const struct op_conv *c, int d, pt2_ex size,
+                            pt2_ex kernel)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex o = pt2_add(E, g->out[g->batched + 1 + d], c->padding[d]), j = g->axis[1 + d], s = c->stride[d];
+    pt2_ex k = pt2_add(E, pt2_floormod(E, o, s), pt2_mul(E, j, s)), at = pt2_sub(E, pt2_floordiv(E, o, s), j);
+    also_inside(L, g, pt2_le(E, pt2_idx(E, 0), at));
+    also_inside(L, g, pt2_lt(E, at, size));
+    also_inside(L, g, pt2_lt(E, k, kernel));
+    g->x[g->batched + 1 + d] = at;
+    g->w[2 + d] = k;
+}
+
 /* Input position of output position `o` and kernel position `k` of spatial dimension d. */
 static void position(struct pt2_lower *L, struct geometry *g, const struct op_conv *c, int d, pt2_ex size)
 {
@@ -100,14 +120,21 @@ static void layout(struct pt2_lower *L, struct geometry *g, pt2_t *x, pt2_t *w, 
     g->out = op_vars(L, g->rank, shape);
     pt2_ex cin = w->shape[c->transposed ? 0 : 1];
     g->axes[0] = c->transposed ? pt2_floordiv(L->E, cin, pt2_idx(L->E, c->groups)) : cin;
-    for (int d = 0; d < g->spatial; d++)
-        g->axes[1 + d] = w->shape[2 + d];
+    for (int d = 0; d < g->spatial; d++) {
+        pt2_ex kernel = w->shape[2 + d], s = c->stride[d];
+        g->axes[1 + d] = phased(c, d) ? pt2_floordiv(L->E, pt2_addi(L->E, kernel, s->i - 1), s) : kernel;
+    }
     g->axis = op_axes(L, g->rank, 1 + g->spatial, g->axes);
     if (g->batched)
         g->x[0] = g->out[0];
     channels(L, g, w, c, g->out[g->batched], shape[g->batched]);
-    for (int d = 0; d < g->spatial; d++)
-        position(L, g, c, d, x->shape[g->batched + 1 + d]);
+    for (int d = 0; d < g->spatial; d++) {
+        pt2_ex size = x->shape[g->batched + 1 + d];
+        if (phased(c, d))
+            phased_position(L, g, c, d, size, w->shape[2 + d]);
+        else
+            position(L, g, c, d, size);
+    }
 }
 
 static pt2_t *reduce_sum(struct pt2_lower *L, const struct geometry *g, const pt2_ex *shape, pt2_dtype dtype,
