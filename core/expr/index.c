@@ -111,14 +111,13 @@ static bool split(struct pt2_exprs *E, pt2_ex x, pt2_ex g, pt2_ex *out_q, pt2_ex
 
 static int64_t gcd64(int64_t a, int64_t b)
 {
-    a = a < 0 ? -a : a;
-    b = b < 0 ? -b : b;
-    while (b) {
-        int64_t t = a % b;
-        a = b;
-        b = t;
+    uint64_t x = a < 0 ? 0 - (uint64_t)a : (uint64_t)a, y = b < 0 ? 0 - (uint64_t)b : (uint64_t)b;
+    while (y) {
+        uint64_t t = x % y;
+        x = y;
+        y = t;
     }
-    return a;
+    return x > INT64_MAX ? 1 : (int64_t)x;
 }
 
 /* Divisors g of c worth trying: for each term of x the common part of its coefficient and c's, and c's symbolic
