@@ -229,7 +229,7 @@ static bool natural(const struct pt2_program *p, const struct pt2_stored_tensor 
 static struct pt2_graph_input *add_input(struct pt2_lower *L, int spec, bool flat)
 {
     struct pt2_graph_input *in = &L->priv->out->inputs[L->priv->out->num_inputs++];
-    *in = (struct pt2_graph_input){ spec, flat, -1 };
+    *in = (struct pt2_graph_input){ .spec = spec, .flat = flat, .written_output = -1 };
     return in;
 }
 
@@ -294,14 +294,63 @@ static pt2_t *stored_tensor(struct pt2_lower *L, uint32_t spec)
     return t;
 }
 
+/* True when as_strided is applied to the input itself: it may look at storage outside the tensor. */
+static bool seen_by_strides(struct pt2_lower *L, const struct pt2_pvalue *v)
+{
+    const struct pt2_pgraph *g = L->program->graph;
+    for (uint32_t k = 0; k < g->num_nodes; k++)
+        if (!strncmp(g->nodes[k].target, "aten.as_strided", 15) && g->nodes[k].num_args &&
+            g->nodes[k].args[0].kind == PT2_ARG_VALUE && g->nodes[k].args[0].value == v)
+            return true;
+    return false;
+}
+
+/* Elements of the sample's storage when it holds more than the sample; 0 otherwise. */
+static int64_t wider_storage(struct pt2_lower *L, int leaf)
+{
+    const struct pt2_program *p = L->program;
+    if (leaf < 0 || !p->samples || p->samples[leaf].kind != PT2_ARG_VALUE || !p->samples[leaf].tensor.storage)
+        return 0;
+    const struct pt2_stored_tensor *t = &p->samples[leaf].tensor;
+    return dense(t) ? 0 : (int64_t)(t->storage->size / pt2_dtype_size(t->dtype));
+}
+
+/* The input is the whole storage, of the sample's size; the tensor is a strided view of it. */
+static pt2_t *storage_input(struct pt2_lower *L, uint32_t spec, pt2_t *t, const struct pt2_tensor_meta *m, int64_t size,
+                            const char *name)
+{
+    pt2_ex shape[2] = { pt2_idx(L->E, size) }, *v = op_vars(L, t->rank, t->shape);
+    t->store = new_input(L, (int)spec, true, m->dtype, 1, shape, name);
+    struct pt2_graph_input *in = &L->priv->out->inputs[t->store->input];
+    in->strides = PT2_NEW_N(L->arena, pt2_ex, t->rank);
+    in->offset = pt2_cast(L->E, PT2_IDX, pt2_lower_symexpr(L, m->offset));
+    pt2_ex at = in->offset;
+    for (int k = 0; k < t->rank; k++) {
+        in->strides[k] = pt2_cast(L->E, PT2_IDX, pt2_lower_symexpr(L, m->strides[k]));
+        at = pt2_add(L->E, at, pt2_mul(L->E, v[k], in->strides[k]));
+    }
+    t->map = PT2_NEW_N(L->arena, pt2_ex, 1);
+    t->map[0] = at;
+    t->whole = false;
+    return t;
+}
+
 static pt2_t *user_tensor(struct pt2_lower *L, uint32_t spec, const char *name)
 {
-    const struct pt2_tensor_meta *m = L->program->inputs[spec].value->meta;
+    const struct pt2_input_spec *in = &L->program->inputs[spec];
+    const struct pt2_tensor_meta *m = in->value->meta;
     if (!m)
         op_fail(L, PT2_ERR_FORMAT, "input %s has no description", name);
     pt2_ex *shape = meta_shape(L, m);
     pt2_t *t = pt2_tensor_new(L, m->dtype, m->rank, shape);
-    t->store = new_input(L, (int)spec, false, m->dtype, m->rank, shape, name);
+    int64_t storage = seen_by_strides(L, in->value) ? wider_storage(L, in->leaf) : 0;
+    if (storage && m->strides && m->offset)
+        storage_input(L, spec, t, m, storage, name);
+    else
+        t->store = new_input(L, (int)spec, false, m->dtype, m->rank, shape, name);
+    struct pt2_graph_input *input = &L->priv->out->inputs[t->store->input];
+    input->rank = m->rank;
+    input->shape = shape;
     return t;
 }
 

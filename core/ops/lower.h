@@ -227,6 +227,9 @@ struct pt2_lowered {
         int spec;                      /* of the program; the first one that uses the storage */
         bool flat;                     /* the value is the whole storage, one dimension */
         int written_output;            /* graph output that is its new content after a run, or -1 */
+        int rank;                      /* user inputs: the tensor that the caller passes, … */
+        pt2_ex *shape, *strides;       /* … and, when flat, where its elements are in the storage */
+        pt2_ex offset;
     } *inputs;
     int num_user_outputs;
     struct pt2_user_output {           /* by output leaf */

@@ -5,6 +5,7 @@
 #include "runtime/internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static const struct pt2_input_spec *spec_of_leaf(const struct pt2_model *m, int leaf)
 {
@@ -210,17 +211,19 @@ static pt2_status solve_dim(struct pt2_session *s, pt2_ex e, int64_t size, const
 
 struct user_input {
     const struct pt2_value *value; /* NULL: not a tensor */
+    const struct pt2_graph_input *input; /* with the value */
     const struct pt2_input_spec *spec;
     const char *name;
     pt2_tensor tensor;
 };
 
-static const struct pt2_value *value_of_spec(const struct pt2_model *m, const struct pt2_input_spec *spec)
+static void find_value(const struct pt2_model *m, struct user_input *u)
 {
     for (int k = 0; k < m->lowered.num_inputs; k++)
-        if (&m->program->inputs[m->lowered.inputs[k].spec] == spec)
-            return m->module.graphs.data[0]->inputs.data[k];
-    return NULL;
+        if (&m->program->inputs[m->lowered.inputs[k].spec] == u->spec) {
+            u->input = &m->lowered.inputs[k];
+            u->value = m->module.graphs.data[0]->inputs.data[k];
+        }
 }
 
 static pt2_status check_kind(const struct user_input *u)
@@ -240,21 +243,21 @@ static pt2_status check_kind(const struct user_input *u)
 static pt2_status bind_sizes(struct pt2_session *s, const struct user_input *u, bool bare)
 {
     for (int k = 0; u->value && k < u->tensor.rank; k++)
-        if ((u->value->shape[k]->op == PT2_E_SYM) == bare)
-            PT2_TRY(solve_dim(s, u->value->shape[k], u->tensor.shape[k], u->name, k));
+        if ((u->input->shape[k]->op == PT2_E_SYM) == bare)
+            PT2_TRY(solve_dim(s, u->input->shape[k], u->tensor.shape[k], u->name, k));
     return PT2_OK;
 }
 
 static pt2_status check_sizes(struct pt2_session *s, const struct user_input *u)
 {
-    int64_t want[PT2_MAX_RANK + 1];
-    if (!u->value)
-        return PT2_OK;
-    PT2_NOTE(pt2_value_shape(s, u->value, want), "input %s", u->name);
-    for (int k = 0; k < u->tensor.rank; k++)
-        if (want[k] != u->tensor.shape[k])
+    for (int k = 0; u->value && k < u->tensor.rank; k++) {
+        int64_t want;
+        PT2_NOTE(pt2_eval(&s->model->module.exprs, u->input->shape[k], s->values, s->known, &want), "input %s",
+                 u->name);
+        if (want != u->tensor.shape[k])
             return pt2_fail(PT2_ERR_INPUT, "input %s: dimension %d is %lld, the model wants %lld", u->name, k,
-                            (long long)u->tensor.shape[k], (long long)want[k]);
+                            (long long)u->tensor.shape[k], (long long)want);
+    }
     return PT2_OK;
 }
 
@@ -294,14 +297,51 @@ static pt2_status collect(struct pt2_session *s, struct user_input *list, int *o
         if (spec->leaf < 0)
             continue;
         struct user_input *u = &list[(*out_count)++];
-        *u = (struct user_input){
-            value_of_spec(s->model, spec), spec, p->in_leaves[spec->leaf].name, { PT2_NONE, 0, { 0 }, NULL }
-        };
+        *u = (struct user_input){ .spec = spec, .name = p->in_leaves[spec->leaf].name };
+        find_value(s->model, u);
         if (spec->kind != PT2_INPUT_CONSTANT || s->input_set[spec->leaf])
             PT2_TRY(pt2_session_input(s, spec->leaf, &u->tensor));
         PT2_TRY(check_kind(u));
     }
     return PT2_OK;
+}
+
+/* Spreads a dense tensor over a storage by the input's strides. What lies between is zero. */
+static pt2_status spread(struct pt2_session *s, const struct user_input *u, uint8_t *storage, uint64_t bytes)
+{
+    struct pt2_exprs *E = &s->model->module.exprs;
+    int64_t strides[PT2_MAX_RANK], offset, n = count_of(u->tensor.rank, u->tensor.shape);
+    size_t size = pt2_dtype_size(u->tensor.dtype);
+    memset(storage, 0, bytes);
+    PT2_TRY(pt2_eval(E, u->input->offset, s->values, s->known, &offset));
+    for (int k = 0; k < u->tensor.rank; k++)
+        PT2_TRY(pt2_eval(E, u->input->strides[k], s->values, s->known, &strides[k]));
+    for (int64_t i = 0; i < n; i++) {
+        int64_t rest = i, at = offset;
+        for (int k = u->tensor.rank - 1; k >= 0; k--) {
+            at += rest % u->tensor.shape[k] * strides[k];
+            rest /= u->tensor.shape[k];
+        }
+        if (at < 0 || ((uint64_t)at + 1) * size > bytes)
+            return pt2_fail(PT2_ERR_INPUT, "input %s does not fit the storage that the model was exported with",
+                            u->name);
+        memcpy(storage + (size_t)at * size, (const uint8_t *)u->tensor.data + (size_t)i * size, size);
+    }
+    return PT2_OK;
+}
+
+/* An input that is a whole storage: the sample's own bytes, or what the caller gave, spread out. */
+static pt2_status write_storage(struct pt2_session *s, const struct user_input *u, uint64_t bytes)
+{
+    const struct pt2_sample *sample = &s->model->program->samples[u->spec->leaf];
+    if (!s->input_set[u->spec->leaf])
+        return pt2_write_value(s, u->value, sample->tensor.storage->data, bytes);
+    uint8_t *storage = malloc(bytes ? bytes : 1);
+    pt2_status status = storage ? spread(s, u, storage, bytes) : pt2_fail(PT2_ERR_NOMEM, "out of memory");
+    if (status == PT2_OK)
+        status = pt2_write_value(s, u->value, storage, bytes);
+    free(storage);
+    return status;
 }
 
 static pt2_status write_inputs(struct pt2_session *s, const struct user_input *list, int n)
@@ -311,7 +351,10 @@ static pt2_status write_inputs(struct pt2_session *s, const struct user_input *l
         if (!list[k].value)
             continue;
         PT2_TRY(pt2_value_bytes(s, list[k].value, &bytes));
-        PT2_NOTE(pt2_write_value(s, list[k].value, list[k].tensor.data, bytes), "input %s", list[k].name);
+        if (list[k].input->flat)
+            PT2_NOTE(write_storage(s, &list[k], bytes), "input %s", list[k].name);
+        else
+            PT2_NOTE(pt2_write_value(s, list[k].value, list[k].tensor.data, bytes), "input %s", list[k].name);
     }
     return PT2_OK;
 }
