@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Bessel and Airy functions: rational and Chebyshev approximations with the coefficients of S. Moshier's Cephes library, which PyTorch
- * has too (ATen/native/Math.h). The ranges are joined by selects. */
+ * Bessel and Airy functions: rational and Chebyshev approximations with the coefficients of S. Moshier's Cephes
+ * library, which PyTorch has too (ATen/native/Math.h). The ranges are joined by selects. */
 #include "ops/pointwise.h"
 #include "ops/special.h"
 
@@ -276,9 +276,10 @@ static pt2_ex asymptotic(struct pt2_exprs *E, pt2_ex x, int order, bool second)
     pt2_ex w = ex_ndiv(E, 5, x), z = ex_square(E, w);
     pt2_ex p = order ? RATIO(E, z, j1_pp, j1_pq) : RATIO(E, z, j0_pp, j0_pq);
     pt2_ex q = pt2_mul(E, w, order ? RATIO(E, z, j1_qp, j1_qq) : RATIO(E, z, j0_qp, j0_qq));
-    pt2_ex angle = ex_addn(E, x, order ? -2.356194490192344928846982537459627163 : -0.785398163397448309615660845819875721);
+    pt2_ex angle = ex_addn(E, x, order ? -0.75 * EX_PI : -0.25 * EX_PI);
     pt2_ex s = pt2_un(E, PT2_E_SIN, angle), c = pt2_un(E, PT2_E_COS, angle);
-    pt2_ex sum = second ? pt2_add(E, pt2_mul(E, p, s), pt2_mul(E, q, c)) : pt2_sub(E, pt2_mul(E, p, c), pt2_mul(E, q, s));
+    pt2_ex sum = second ? pt2_add(E, pt2_mul(E, p, s), pt2_mul(E, q, c))
+                        : pt2_sub(E, pt2_mul(E, p, c), pt2_mul(E, q, s));
     return ex_div(E, ex_muln(E, sum, 0.797884560802865355879892119868763737), ex_sqrt(E, x));
 }
 

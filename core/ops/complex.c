@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Complex arithmetic and elementary functions on pairs of expressions, and the operators that only complex tensors have. */
+ * Complex arithmetic and elementary functions on pairs of expressions, and the operators that only complex tensors
+ * have. */
 #include "ops/complex.h"
 #include "ops/pointwise.h"
 

@@ -28,7 +28,8 @@ pt2_ex op_c_abs(struct pt2_lower *L, pt2_cx a);
 pt2_ex op_c_angle(struct pt2_lower *L, pt2_cx a);
 pt2_ex op_c_eq(struct pt2_lower *L, pt2_cx a, pt2_cx b);
 pt2_ex op_c_nonzero(struct pt2_lower *L, pt2_cx a);
-/* sin, cos, tan, sinh, cosh, tanh, asin … atanh, exp, exp2, expm1, log, log2, log10, log1p, sqrt, rsqrt; false: there is none. */
+/* sin, cos, tan, sinh, cosh, tanh, asin … atanh, exp, exp2, expm1, log, log2, log10, log1p, sqrt, rsqrt; false:
+ * there is none. */
 bool op_c_unary(struct pt2_lower *L, enum pt2_expr_op op, pt2_cx a, pt2_cx *out);
 
 #endif

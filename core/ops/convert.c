@@ -4,7 +4,8 @@
 
 /* ---- to ---- */
 
-/* A new tensor only where the dtype differs or a copy is asked for. Layout, device and memory format do not matter here. */
+/* A new tensor only where the dtype differs or a copy is asked for. Layout, device and memory format do not matter
+ * here. */
 static void lower_to(struct pt2_lower *L)
 {
     pt2_t *t = op_tensor(L, op_has(L, "self") ? "self" : "a"), *r = op_convert(L, t, op_out_dtype(L, 0));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Dropout. It does nothing outside of training; in training each element (or channel) is kept with probability 1 - p, by random
- * numbers that are not PyTorch's. */
+ * Dropout. It does nothing outside of training; in training each element (or channel) is kept with probability 1 -
+ * p, by random numbers that are not PyTorch's. */
 #include "ops/complex.h"
 #include "ops/pointwise.h"
 #include "ops/random.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Elementwise operators: the frame that binds, promotes and broadcasts operands, arithmetic, and the building blocks. */
+ * Elementwise operators: the frame that binds, promotes and broadcasts operands, arithmetic, and the building
+ * blocks. */
 #include "ops/pointwise.h"
 #include "ops/complex.h"
 

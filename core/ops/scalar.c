@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Numbers beside the tensors: sizes, Python's arithmetic on them, and the checks that exporters leave in graphs. Integers are index
- * expressions, floats float64. */
+ * Numbers beside the tensors: sizes, Python's arithmetic on them, and the checks that exporters leave in graphs.
+ * Integers are index expressions, floats float64. */
 #include "ops/internal.h"
 #include "ops/math.h"
 
@@ -175,7 +175,7 @@ static void lower_logic(struct pt2_lower *L)
     enum pt2_expr_op op = (enum pt2_expr_op)L->row->data;
     pt2_ex a = operand(L, 0, "a"), b = operand(L, 1, "b");
     if (a->dtype == PT2_BOOL && b->dtype == PT2_BOOL)
-        result(L, op == PT2_E_AND ? pt2_and(L->E, a, b) : op == PT2_E_OR ? pt2_or(L->E, a, b) : pt2_bin(L->E, op, a, b));
+        result(L, pt2_bin(L->E, op, a, b));
     else
         result(L, as_int(L, pt2_bin(L->E, op, pt2_cast(L->E, PT2_I64, a), pt2_cast(L->E, PT2_I64, b))));
 }
@@ -245,7 +245,8 @@ static void lower_storage_offset(struct pt2_lower *L)
 
 /* ---- checks ---- */
 
-/* Conditions on data and ranges of sizes: a run is as right without them. A token, where there is one, passes through. */
+/* Conditions on data and ranges of sizes: a run is as right without them. A token, where there is one, passes
+ * through. */
 static void lower_check(struct pt2_lower *L)
 {
     if (L->node->num_outs && op_has(L, "dep_token"))

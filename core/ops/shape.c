@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tensors joined, padded, mirrored, rotated and repeated. All are single maps: elements at computed indices, or chosen among. */
+ * Tensors joined, padded, mirrored, rotated and repeated. All are single maps: elements at computed indices, or
+ * chosen among. */
 #include "ops/complex.h"
 #include "ops/internal.h"
 #include "ops/math.h"
@@ -161,7 +162,8 @@ static void lower_stack(struct pt2_lower *L)
     return_cat(L, n, list, dim);
 }
 
-/* Tensors with fewer than `rank` dimensions get leading ones; 3: [m, n] becomes [m, n, 1] and [n] [1, n, 1], as atleast_3d has it. */
+/* Tensors with fewer than `rank` dimensions get leading ones; 3: [m, n] becomes [m, n, 1] and [n] [1, n, 1], as
+ * atleast_3d has it. */
 static pt2_t *at_least(struct pt2_lower *L, pt2_t *t, int rank)
 {
     if (rank == 3 && t->rank == 2)
@@ -191,7 +193,8 @@ static void lower_stack_kind(struct pt2_lower *L)
     return_cat(L, n, list, dim);
 }
 
-/* _chunk_cat: each tensor is padded with zeros to a multiple of num_chunks along dim, cut, flattened from dim on, and joined. */
+/* _chunk_cat: each tensor is padded with zeros to a multiple of num_chunks along dim, cut, flattened from dim on,
+ * and joined. */
 static void lower_chunk_cat(struct pt2_lower *L)
 {
     struct pt2_exprs *E = L->E;

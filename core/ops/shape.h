@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Builders that the shape operators share. An element is that of a real or a complex tensor: im is NULL when it is real.
+ * Builders that the shape operators share. An element is one of a real or a complex tensor: im is NULL when it is
+ * real.
  */
 #ifndef PT2_OPS_SHAPE_H
 #define PT2_OPS_SHAPE_H
 
 #include "ops/lower.h"
 
-/* t, or a copy of it, seen through the call's arguments stride and storage_offset; `name` is the argument whose layout counts. */
+/* t, or a copy of it, seen through the call's arguments stride and storage_offset; `name` is the argument whose
+ * layout counts. */
 pt2_t *op_as_strided(struct pt2_lower *L, pt2_t *t, const char *name, int rank, const pt2_ex *shape);
 
 /* An index or bound of the user's: negative ones count from the end. */

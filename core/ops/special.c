@@ -221,8 +221,8 @@ static pt2_ex first_degree(struct pt2_exprs *E, int kind, pt2_ex x)
     }
 }
 
-/* Chebyshev polynomials of high degree: by the angle (or hyperbolic angle) of |x|, then the symmetry T(-x) = ±T(x), U alike,
- * V(-x) = ±W(x). */
+/* Chebyshev polynomials of high degree: by the angle (or hyperbolic angle) of |x|, then the symmetry: T(-x) = ±T(x),
+ * U alike, V(-x) = ±W(x). */
 static pt2_ex chebyshev_high(struct pt2_exprs *E, int kind, pt2_ex x, pt2_ex n)
 {
     pt2_ex a = ex_abs(E, x), negative = ex_ltn(E, x, 0), r[2];
@@ -287,8 +287,8 @@ static void lower_polynomial(struct pt2_lower *L)
 
 /* ---- nextafter ---- */
 
-/* Half types compute in float32, so their neighbour is found from the bits of that: bfloat16 is its upper half; float16 numbers are
- * 2^13 steps apart, subnormal ones 2^-24. */
+/* Half types compute in float32, so their neighbour is found from the bits of that: bfloat16 is its upper half;
+ * float16 numbers are 2^13 steps apart, subnormal ones 2^-24. */
 static pt2_ex half_neighbour(struct pt2_exprs *E, pt2_dtype t, pt2_ex a, pt2_ex b)
 {
     bool bf = t == PT2_BF16;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Views: reshapes, permutations, slices, splits and their like. All are index maps; what they produce aliases their operand.
- * Sizes come from the file; only where a view begins is computed here. */
+ * Views: reshapes, permutations, slices, splits and their like. All are index maps; what they produce aliases their
+ * operand. Sizes come from the file; only where a view begins is computed here. */
 #include "ops/internal.h"
 #include "ops/math.h"
 #include "ops/shape.h"
@@ -332,8 +332,8 @@ static void lower_tensor_split(struct pt2_lower *L)
 
 /* ---- strided views ---- */
 
-/* The dimensions of t from the innermost in memory to the outermost, when its strides are those of a dense tensor, permuted.
- * The exporter writes strides with sizes or with max(1, size). */
+/* The dimensions of t from the innermost in memory to the outermost, when its strides are those of a dense tensor,
+ * permuted. The exporter writes strides with sizes or with max(1, size). */
 static bool memory_order(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_meta *m, int *order)
 {
     pt2_ex expect = pt2_idx(L->E, 1), safe = expect;
@@ -365,7 +365,7 @@ static void storage_to_index(struct pt2_lower *L, pt2_t *t, const struct pt2_ten
         return;
     }
     if (!memory_order(L, t, m, order))
-        op_fail(L, PT2_ERR_UNSUPPORTED, "as_strided of a tensor whose storage has gaps, or whose strides are not known");
+        op_fail(L, PT2_ERR_UNSUPPORTED, "as_strided of a tensor whose storage has gaps or is not known");
     for (int n = 0; n < t->rank; n++)
         shape[t->rank - 1 - n] = t->shape[order[n]];
     pt2_delinearize(L->E, t->rank, shape, p, at);
