@@ -10,7 +10,7 @@
 struct attention {
     pt2_t *q, *k, *v;   /* [… L E], [… S E], [… S F] */
     pt2_t *mask;        /* bool: true takes part; float: added; NULL */
-    bool masks_out;     /* true elements of the mask are those left out */
+    bool masks_out;     /* true elements of the mask are those left out; rows without any other are NaN */
     bool causal;
     double scale;       /* 0: 1 / sqrt(E) */
 };
@@ -72,7 +72,7 @@ static pt2_t *attend(struct pt2_lower *L, const struct attention *a, pt2_dtype d
     if (a->q->rank < 2 || a->k->rank < 2 || a->v->rank < 2)
         op_fail(L, PT2_ERR_FORMAT, "attention over tensors of less than 2 dimensions");
     pt2_t *s = scores(L, a);
-    pt2_t *p = op_softmax_as(L, s, s->rank - 1, false, true, s->dtype);
+    pt2_t *p = op_softmax_as(L, s, s->rank - 1, false, !a->masks_out, s->dtype);
     int n = batch_dims(a);
     struct op_term tp = { p, labels(L, p, n, "ls"), false }, tv = { a->v, labels(L, a->v, n, "se"), false };
     *out_probs = p;
@@ -208,6 +208,20 @@ static void lower_multi_head(struct pt2_lower *L)
     op_result(L, 1, op_convert(L, probs, op_out_dtype(L, 1)));
 }
 
+/* _masked_softmax: the mask, true where left out, is as in fast_mask for mask_type 0 and 1. */
+static void lower_masked_softmax(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_t *x = op_tensor(L, "self"), *m = fast_mask(L);
+    pt2_dtype dtype = op_out_dtype(L, 0), acc = op_acc_dtype(dtype);
+    if (!m || m->rank > x->rank || !x->rank)
+        op_fail(L, PT2_ERR_FORMAT, "a mask of more dimensions than the scores");
+    int dim = op_has(L, "dim") ? op_dim(L, "dim", -1, x->rank) : x->rank - 1;
+    pt2_ex *v = op_vars(L, x->rank, x->shape), out = op_to(L, op_at_bcast(L, m, x->rank, v), PT2_BOOL);
+    pt2_t *s = op_map_like(L, x, acc, pt2_select(E, out, pt2_num(E, acc, -INFINITY), op_at_as(L, x, v, acc)));
+    op_return(L, op_softmax_as(L, s, dim, false, false, dtype));
+}
+
 /* relu, or the exact gelu */
 static pt2_t *activate(struct pt2_lower *L, pt2_t *t, bool gelu)
 {
@@ -251,6 +265,7 @@ const struct pt2_op_row pt2_ops_attention[] = {
     { "aten._scaled_dot_product_cudnn_attention", lower_attention, 1 },
     { "aten._scaled_dot_product_fused_attention_overrideable", lower_attention, 1 },
     { "aten._native_multi_head_attention", lower_multi_head, 0 },
+    { "aten._masked_softmax", lower_masked_softmax, 0 },
     { "aten._transformer_encoder_layer_fwd", lower_encoder_layer, 0 },
     { 0 },
 };

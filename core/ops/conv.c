@@ -270,6 +270,8 @@ const struct pt2_op_row pt2_ops_conv[] = {
     { "aten.convolution_overrideable", lower_conv, 0 },
     { "aten._convolution", lower_conv, 0 },
     { "aten.mkldnn_convolution", lower_conv, SELF },
+    { "aten.cudnn_convolution", lower_conv, SELF },
+    { "aten.cudnn_convolution_transpose", lower_conv, SELF | TRANSPOSED },
     { "aten._conv_depthwise2d", lower_conv, SELF | DEPTHWISE },
     { "aten.conv_depthwise3d", lower_conv, SELF | DEPTHWISE },
     { "aten.thnn_conv2d", lower_conv, SELF },

@@ -86,6 +86,27 @@ static void lower_add_product(struct pt2_lower *L)
     op_return(L, op_map(L, dtype, p->rank, p->shape, r));
 }
 
+/* _addmm_activation: relu, or gelu by erf, of an addmm. */
+static void lower_addmm_activation(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_dtype dtype = op_out_dtype(L, 0), acc = op_acc_dtype(dtype);
+    pt2_t *self = op_tensor(L, "self"), *p = product(L, ADDMM, dtype, acc);
+    if (self->rank > p->rank || !pt2_dtype_is_float(dtype))
+        op_fail(L, PT2_ERR_FORMAT, "self has %d dimensions", self->rank);
+    pt2_ex *v = op_vars(L, p->rank, p->shape);
+    pt2_ex beta = op_scalar(L, "beta", acc, 1), x = times(E, op_scalar(L, "alpha", acc, 1), op_at(L, p, v));
+    if (!is_number(beta, 0))
+        x = pt2_add(E, times(E, beta, op_at_bcast_as(L, self, p->rank, v, dtype)), x);
+    if (op_bool(L, "use_gelu", false)) {
+        pt2_ex erf = pt2_un(E, PT2_E_ERF, pt2_mul(E, x, pt2_num(E, acc, 0.70710678118654752440)));
+        x = pt2_mul(E, pt2_mul(E, x, pt2_num(E, acc, 0.5)), pt2_add(E, pt2_int(E, acc, 1), erf));
+    } else {
+        x = pt2_max(E, x, pt2_int(E, acc, 0));
+    }
+    op_return(L, op_map(L, dtype, p->rank, p->shape, x));
+}
+
 /* ---- matmul, linear ---- */
 
 /* Labels 'A' … for `count` dimensions of which the last has the number last-1, then `tail`. */
@@ -433,7 +454,6 @@ static void lower_cross(struct pt2_lower *L)
 
 const struct pt2_op_row pt2_ops_matmul[] = {
     { "aten.mm", lower_product, MM },
-    { "aten._int_mm", lower_product, MM },
     { "aten.bmm", lower_product, BMM },
     { "aten.mv", lower_product, MV },
     { "aten.dot", lower_product, DOT },
@@ -445,6 +465,7 @@ const struct pt2_op_row pt2_ops_matmul[] = {
     { "aten.addr", lower_add_product, ADDR },
     { "aten.addbmm", lower_add_product, ADDBMM },
     { "aten.baddbmm", lower_add_product, BADDBMM },
+    { "aten._addmm_activation", lower_addmm_activation, 0 },
     { "aten.matmul", lower_matmul, 0 },
     { "aten.linalg_matmul", lower_matmul, 0 },
     { "aten.linear", lower_linear, 0 },
