@@ -89,6 +89,8 @@ static void lower_nonzero_static(struct pt2_lower *L)
     struct pt2_exprs *E = L->E;
     pt2_t *x = op_tensor(L, "self"), *flags = op_flags(L, x);
     pt2_ex shape[2] = { op_size(L, "size", 0), pt2_idx(E, x->rank) };
+    if (pt2_is_const(shape[0]) && shape[0]->i < 0)
+        op_fail(L, PT2_ERR_FORMAT, "size %lld", (long long)shape[0]->i);
     pt2_ex fill = pt2_int(E, PT2_I64, op_int(L, "fill_value", -1));
     if (x->rank == 0) {
         op_return(L, op_full(L, PT2_I64, 2, shape, fill));
@@ -178,8 +180,12 @@ static pt2_ex sum_repeats(struct pt2_lower *L, pt2_t *repeats)
 /* The given output_size, else what the file names at `dim`, read from the data when it is a new symbol. */
 static pt2_ex repeated_size(struct pt2_lower *L, pt2_t *repeats, int dim)
 {
-    if (op_has(L, "output_size"))
-        return op_size(L, "output_size", 0);
+    if (op_has(L, "output_size")) {
+        pt2_ex size = op_size(L, "output_size", 0);
+        if (pt2_is_const(size) && size->i < 0)
+            op_fail(L, PT2_ERR_FORMAT, "output_size %lld", (long long)size->i);
+        return size;
+    }
     return op_bind_size(L, sum_repeats(L, repeats), 0, dim);
 }
 
@@ -202,7 +208,10 @@ static void lower_repeat_interleave(struct pt2_lower *L)
     memcpy(shape, x->shape, sizeof *shape * (size_t)x->rank);
     pt2_t *from = NULL;
     if (L->row->data) {
-        shape[dim] = pt2_mul(E, n, op_size(L, "repeats", 1));
+        pt2_ex count = op_size(L, "repeats", 1);
+        if (pt2_is_const(count) && (count->i < 0 || count->i > INT32_MAX))
+            op_fail(L, PT2_ERR_FORMAT, "%lld repeats", (long long)count->i);
+        shape[dim] = pt2_mul(E, n, count);
     } else {
         pt2_t *repeats = op_tensor(L, "repeats");
         if (repeats->rank > 1)

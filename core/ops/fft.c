@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Fourier transforms (SpectralOps.cpp). One complex transform along one dimension is a LIBRARY node; lengths are changed
- * by padded loads, half spectra by loads of the conjugate, and scaling is the last map. */
+ * Fourier transforms (SpectralOps.cpp). One complex transform along one dimension is a LIBRARY node; lengths are
+ * changed by padded loads, half spectra by loads of the conjugate, and scaling is the last map. */
 #include "ops/complex.h"
 #include "ops/data.h"
 #include "ops/library.h"
@@ -191,6 +191,8 @@ static void lower_fft(struct pt2_lower *L)
             size = pt2_muli(L->E, pt2_addi(L->E, size, -1), 2);
         if (!t.sizes[k])
             t.sizes[k] = size;
+        if (pt2_is_const(t.sizes[k]) && (t.sizes[k]->i < 1 || t.sizes[k]->i > INT32_MAX))
+            op_fail(L, PT2_ERR_FORMAT, "a transform of %lld points", (long long)t.sizes[k]->i);
     }
     op_return(L, run_transform(L, x, &t));
 }
@@ -246,7 +248,7 @@ static void lower_fftfreq(struct pt2_lower *L)
     int64_t n = op_int(L, "n", 1);
     double d = op_float(L, "d", 1);
     pt2_dtype dtype = op_out_dtype(L, 0);
-    if (n <= 0 || d == 0 || op_out_rank(L, 0) != 1 || !pt2_dtype_is_float(dtype))
+    if (n <= 0 || n > INT32_MAX || d == 0 || op_out_rank(L, 0) != 1 || !pt2_dtype_is_float(dtype))
         op_fail(L, PT2_ERR_FORMAT, "%lld frequencies", (long long)n);
     pt2_ex *shape = op_out_shape(L, 0), i = pt2_var(E, 0, shape[0]);
     pt2_ex high = pt2_le(E, pt2_idx(E, (n + 1) / 2), i);
@@ -274,7 +276,8 @@ static void read_stft(struct pt2_lower *L, struct stft *s, bool complex_signal)
     s->normalized = op_bool(L, "normalized", false);
     bool complex_window = s->window && pt2_dtype_is_complex(s->window->dtype);
     s->onesided = op_bool(L, "onesided", !complex_signal && !complex_window);
-    if (s->n_fft <= 0 || s->hop <= 0 || s->win <= 0 || s->win > s->n_fft || (s->window && s->window->rank != 1))
+    if (s->n_fft <= 0 || s->n_fft > INT32_MAX || s->hop <= 0 || s->hop > INT32_MAX || s->win <= 0 ||
+        s->win > s->n_fft || (s->window && s->window->rank != 1))
         op_fail(L, PT2_ERR_FORMAT, "n_fft %lld, hop_length %lld, win_length %lld", (long long)s->n_fft,
                 (long long)s->hop, (long long)s->win);
     if (op_bool(L, "align_to_window", false))
@@ -289,7 +292,8 @@ static struct pt2_complex window_at(struct pt2_lower *L, const struct stft *s, p
 {
     struct pt2_exprs *E = L->E;
     int64_t left = (s->n_fft - s->win) / 2;
-    struct pt2_complex one = { pt2_num(E, (int)s->t.real, 1), pt2_num(E, (int)s->t.real, 0) }, zero = { one.im, one.im };
+    struct pt2_complex one = { pt2_num(E, (int)s->t.real, 1), pt2_num(E, (int)s->t.real, 0) };
+    struct pt2_complex zero = { one.im, one.im };
     pt2_ex j = pt2_addi(E, k, -left);
     pt2_ex inside = pt2_and(E, pt2_le(E, pt2_idx(E, 0), j), pt2_lt(E, j, pt2_idx(E, s->win)));
     struct pt2_complex w = one;

@@ -306,7 +306,8 @@ static void lower_masked_index(struct pt2_lower *L)
 
 enum { MAX_HALVINGS = 40 };
 
-/* Whether the sorted element at `index` (whose last entry is set here) is before v: !(s >= v), on the right side !(s > v). */
+/* Whether the sorted element at `index` (whose last entry is set here) is before v: !(s >= v), on the right side
+ * !(s > v). */
 static pt2_ex before(struct pt2_lower *L, pt2_t *sorted, pt2_t *sorter, pt2_ex *index, pt2_ex at, pt2_ex v, bool right)
 {
     struct pt2_exprs *E = L->E;
@@ -391,7 +392,7 @@ static void lower_histc(struct pt2_lower *L)
     pt2_dtype t = pt2_dtype_compute(x->dtype);
     int64_t bins = op_int(L, "bins", 100);
     double low = op_float(L, "min", 0), high = op_float(L, "max", 0);
-    if (bins <= 0 || low > high)
+    if (bins <= 0 || bins > INT32_MAX || low > high)
         op_fail(L, PT2_ERR_FORMAT, "%lld bins from %g to %g", (long long)bins, low, high);
     pt2_ex lo = pt2_num(E, t, low), hi = pt2_num(E, t, high), nb = pt2_idx(E, bins), i = pt2_var(E, 0, x->shape[0]);
     if (low == high && !pt2_is_int(x->shape[0], 0)) {

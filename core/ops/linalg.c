@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Linear algebra over factorisations (LinearAlgebra.cpp): each factorisation is one LIBRARY node for a batch of matrices, the
- * rest are products and maps. Real matrices; eigenvalues of general ones are complex. Errors that PyTorch raises for
- * singular matrices show as inf and NaN. */
+ * Linear algebra over factorisations (LinearAlgebra.cpp): each factorisation is one LIBRARY node for a batch of
+ * matrices, the rest are products and maps. Real matrices; eigenvalues of general ones are complex. Errors that PyTorch
+ * raises for singular matrices show as inf and NaN. */
 #include "ops/data.h"
 #include "ops/library.h"
 
@@ -296,7 +296,8 @@ static struct det determinant(struct pt2_lower *L, pt2_t *a)
     pt2_ex index[PT2_MAX_RANK], zero = pt2_num(E, a->dtype, 0), one = pt2_num(E, a->dtype, 1);
     fold_index(L, diag, index);
     pt2_ex v = op_at(L, diag, index);
-    pt2_ex sign = pt2_select(E, pt2_lt(E, v, zero), pt2_num(E, a->dtype, -1), pt2_select(E, pt2_eq(E, v, zero), v, one));
+    pt2_ex sign = pt2_select(E, pt2_eq(E, v, zero), v, one);
+    sign = pt2_select(E, pt2_lt(E, v, zero), pt2_num(E, a->dtype, -1), sign);
     pt2_t *prod = fold_last(L, PT2_RED_PROD, diag, v), *signs = fold_last(L, PT2_RED_PROD, diag, sign);
     d.log = fold_last(L, PT2_RED_SUM, diag, pt2_un(E, PT2_E_LOG, pt2_un(E, PT2_E_ABS, v)));
     pt2_ex *at = op_vars(L, swap->rank, swap->shape), s = op_at(L, swap, at);
@@ -596,7 +597,8 @@ static void lower_eig(struct pt2_lower *L)
 {
     pt2_t *a = matrix(L, "self"), *v[2];
     pt2_ex two = pt2_idx(L->E, 2);
-    struct op_lib_out o[2] = { out_like(a, a->dtype, 2, rows_of(a), two), out_like(a, a->dtype, 2, rows_of(a), rows_of(a)) };
+    struct op_lib_out o[2] = { out_like(a, a->dtype, 2, rows_of(a), two),
+                               out_like(a, a->dtype, 2, rows_of(a), rows_of(a)) };
     if (a->rank >= PT2_MAX_RANK - 1)
         op_fail(L, PT2_ERR_UNSUPPORTED, "a batch of %d dimensions", a->rank - 2);
     o[1].shape[o[1].rank++] = two;

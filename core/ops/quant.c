@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Quantisation: quantized_decomposed (PT2E), torchao's affine operators, aten's fake quantisation and integer products.
- * Each is q = clamp(round(x / scale) + zero_point) or its inverse, one MAP; what differs is which scale an element has. */
+ * Quantisation: quantized_decomposed (PT2E), torchao's affine operators, aten's fake quantisation and integer
+ * products. Each is q = clamp(round(x / scale) + zero_point) or its inverse, one MAP; what differs is which scale an
+ * element has. */
 #include "ops/data.h"
 
 #include <float.h>
@@ -125,6 +126,8 @@ static void read_range(struct pt2_lower *L, pt2_dtype dtype, int64_t *low, int64
         dtype_range(L, dtype, low, high);
     *low = op_has(L, "quant_min") ? op_int(L, "quant_min", 0) : *low;
     *high = op_has(L, "quant_max") ? op_int(L, "quant_max", 0) : *high;
+    if (*low > *high || *low < INT32_MIN || *high > UINT32_MAX)
+        op_fail(L, PT2_ERR_FORMAT, "quantised values from %lld to %lld", (long long)*low, (long long)*high);
 }
 
 static bool domain_is(struct pt2_lower *L, const char *name)
@@ -230,7 +233,8 @@ static void lower_choose_tensor(struct pt2_lower *L)
 {
     struct pt2_exprs *E = L->E;
     pt2_t *x = op_flat(L, op_tensor(L, "input"));
-    struct range r = { NULL, NULL, op_int(L, "quant_min", 0), op_int(L, "quant_max", 0), op_float(L, "eps", 0) };
+    struct range r = { .eps = op_float(L, "eps", 0) };
+    read_range(L, op_dtype(L, "dtype", PT2_I8), &r.qmin, &r.qmax);
     pt2_ex i = pt2_var(E, 0, x->shape[0]), v = op_to(L, op_at(L, x, &i), PT2_F32), none = pt2_num(E, PT2_F32, 0);
     if (r.qmin >= r.qmax)
         op_fail(L, PT2_ERR_FORMAT, "quant_min %lld, quant_max %lld", (long long)r.qmin, (long long)r.qmax);
@@ -312,7 +316,10 @@ static void block_extremes(struct pt2_lower *L, pt2_t *x, const int64_t *block, 
 
 static double eps_of(pt2_dtype dtype)
 {
-    return dtype == PT2_F16 ? 0x1p-10 : dtype == PT2_BF16 ? 0x1p-7 : dtype == PT2_F64 ? DBL_EPSILON : (double)FLT_EPSILON;
+    return dtype == PT2_F16    ? 0x1p-10
+           : dtype == PT2_BF16 ? 0x1p-7
+           : dtype == PT2_F64  ? DBL_EPSILON
+                               : (double)FLT_EPSILON;
 }
 
 /* torchao.choose_qparams_affine */
@@ -362,7 +369,8 @@ static void lower_fake_quantize(struct pt2_lower *L)
     struct params p;
     read_params(L, &p, x);
     int w = x->dtype == PT2_F64 ? PT2_F64 : PT2_F32;
-    int64_t low = op_int(L, "quant_min", 0), high = op_int(L, "quant_max", 0);
+    int64_t low, high;
+    read_range(L, PT2_I8, &low, &high);
     pt2_ex *at = op_vars(L, x->rank, x->shape);
     pt2_ex v = op_at(L, x, at), s = pt2_cast(E, w, param_at(L, &p, p.scale, x, at));
     pt2_ex z = p.zero ? pt2_cast(E, w, param_at(L, &p, p.zero, x, at)) : pt2_num(E, w, 0);

@@ -239,6 +239,8 @@ static pt2_ex window_taps(struct pt2_lower *L, const struct axis *a, double half
     if (!pt2_is_const(a->scale))
         return a->in;
     double scale = a->scale->f;
+    if (!(scale < 1e9))
+        return a->in;
     int64_t taps = 2 * (int64_t)ceil(scale >= 1 ? half * scale : half) + 1;
     return pt2_min(L->E, a->in, pt2_idx(L->E, taps));
 }

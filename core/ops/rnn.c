@@ -40,7 +40,8 @@ static pt2_ex gate_sum(struct pt2_lower *L, const struct cell *c, pt2_ex t, pt2_
     return pt2_add(L->E, g[0], g[1]);
 }
 
-static void step_lstm(struct pt2_lower *L, const struct cell *c, pt2_ex t, pt2_t *gh, const pt2_ex *shape, pt2_t **state)
+static void step_lstm(struct pt2_lower *L, const struct cell *c, pt2_ex t, pt2_t *gh, const pt2_ex *shape,
+                      pt2_t **state)
 {
     struct pt2_exprs *E = L->E;
     pt2_ex *at = op_vars(L, 2, shape);

@@ -10,6 +10,8 @@
 void op_sort(struct pt2_lower *L, pt2_t *t, int dim, bool descending, pt2_t **out_keys, pt2_t **out_positions)
 {
     int to_last[PT2_MAX_RANK], back[PT2_MAX_RANK];
+    if (pt2_dtype_is_complex(t->dtype))
+        op_fail(L, PT2_ERR_FORMAT, "complex numbers have no order");
     if (t->rank == 0) {
         *out_keys = t;
         *out_positions = op_full(L, PT2_I64, 0, NULL, pt2_int(L->E, PT2_I64, 0));
@@ -386,7 +388,8 @@ static pt2_t *order_by_pairs(struct pt2_lower *L, pt2_t *x)
 {
     struct pt2_exprs *E = L->E;
     pt2_ex n = x->shape[0], m = x->shape[1], pair[2] = { n, n };
-    pt2_ex *p = op_vars(L, 2, pair), col = pt2_var(E, 2, m), zero = pt2_int(E, PT2_I64, 0), end = pt2_cast(E, PT2_I64, m);
+    pt2_ex *p = op_vars(L, 2, pair), col = pt2_var(E, 2, m);
+    pt2_ex zero = pt2_int(E, PT2_I64, 0), end = pt2_cast(E, PT2_I64, m);
     bool nan = pt2_dtype_is_float(x->dtype);
     pt2_ex i[2] = { p[0], col }, j[2] = { p[1], col }, a = op_at(L, x, i), b = op_at(L, x, j);
     pt2_ex same = pt2_eq(E, a, b);
