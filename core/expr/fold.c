@@ -80,6 +80,8 @@ pt2_ex pt2_fold(struct pt2_exprs *E, int op, int dtype, pt2_ex a, pt2_ex b)
     }
     if (dtype == PT2_BOOL && op == PT2_E_NOT)
         return pt2_int(E, dtype, !a->i);
+    if (dtype == PT2_U64 && op == PT2_E_ABS)
+        return a;
     if (dtype == PT2_U64 &&
         (op == PT2_E_MIN || op == PT2_E_MAX || op == PT2_E_SHR || op == PT2_E_FLOORDIV || op == PT2_E_FLOORMOD))
         return NULL;

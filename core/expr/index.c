@@ -201,6 +201,8 @@ static pt2_ex floordiv(struct pt2_exprs *E, pt2_ex x, pt2_ex c)
         return pt2_idx(E, 1);
     if (c->lo >= 0 && in_range(E, x, c))
         return pt2_idx(E, 0);
+    if (x->hi < 0 && x->lo >= -c->lo)
+        return pt2_idx(E, -1);
     pt2_ex q, r, e;
     if (split(E, x, c, &q, &r) && !pt2_is_int(q, 0))
         return pt2_add(E, q, pt2_floordiv(E, r, c));

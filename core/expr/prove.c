@@ -53,6 +53,25 @@ static bool try_replace(struct pt2_exprs *E, const struct pt2_sum *s, int k, pt2
     return e && nonneg(E, e, depth + 1);
 }
 
+/* x with each variable and remainder at the end that makes x largest, or smallest: a bound of x; NULL without any. */
+static pt2_ex bound_of(struct pt2_exprs *E, pt2_ex x, bool largest)
+{
+    struct pt2_sum s;
+    bool changed = false;
+    pt2_ex r = pt2_idx(E, 0);
+    if (!pt2_sum_of(E, x, &s))
+        return NULL;
+    for (int k = 0; k < s.count; k++) {
+        pt2_ex atom = s.terms[k].atom, extent = extent_of(atom);
+        if (extent) {
+            changed = true;
+            atom = (s.terms[k].coef > 0) == largest ? pt2_addi(E, extent, -1) : pt2_idx(E, 0);
+        }
+        r = pt2_add(E, r, pt2_muli(E, atom, s.terms[k].coef));
+    }
+    return changed ? pt2_addi(E, r, s.constant) : NULL;
+}
+
 /* x // c with c > 0 lies between (x - c + 1)/c and x/c: usable when c divides the coefficient. */
 static bool try_floordiv(struct pt2_exprs *E, const struct pt2_sum *s, int k, pt2_ex f, int depth)
 {
@@ -61,6 +80,9 @@ static bool try_floordiv(struct pt2_exprs *E, const struct pt2_sum *s, int k, pt
     if (s->terms[k].coef > 0 && x->lo >= 0 && try_replace(E, s, k, f, pt2_idx(E, 0), depth))
         return true;
     if (c->lo <= 0 || !pt2_term_divide(E, s->terms[k], f, &rest) || !pt2_term_divide(E, rest, c, &t)) {
+        pt2_ex bound = c->lo > 0 ? bound_of(E, x, s->terms[k].coef < 0) : NULL;
+        if (bound && try_replace(E, s, k, f, pt2_floordiv(E, bound, c), depth))
+            return true;
         if (s->terms[k].coef < 0 && f->hi < PT2_INF && try_replace(E, s, k, f, pt2_idx(E, f->hi), depth))
             return true;
         return s->terms[k].coef < 0 && x->lo >= 0 && try_replace(E, s, k, f, x, depth);

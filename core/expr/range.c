@@ -97,7 +97,7 @@ static struct range mod_range(struct range a, struct range b)
 {
     if (b.lo <= 0)
         return (struct range){ -PT2_INF, PT2_INF };
-    int64_t hi = b.hi - 1;
+    int64_t hi = b.hi >= PT2_INF ? PT2_INF : b.hi - 1;
     return (struct range){ 0, a.lo >= 0 ? pt2_min64(hi, a.hi) : hi };
 }
 
@@ -153,6 +153,18 @@ static struct range range(const struct pt2_expr *e)
     }
 }
 
+static bool unbounded(struct range r) { return r.lo <= -PT2_INF || r.hi >= PT2_INF; }
+
+/* Whether a result of type int64 with this interval may leave int64: PT2_INF is no bound there. */
+static bool may_wrap(const struct pt2_expr *e, struct range r)
+{
+    bool computes = e->op == PT2_E_ADD || e->op == PT2_E_SUB || e->op == PT2_E_NEG || e->op == PT2_E_ABS;
+    for (int k = 0; computes && k < e->num_args; k++)
+        if (unbounded((struct range){ e->args[k]->lo, e->args[k]->hi }))
+            return true;
+    return e->op == PT2_E_MUL && unbounded(r);
+}
+
 void pt2_range_of(struct pt2_expr *e)
 {
     int64_t lo = pt2_type_lo(e->dtype), hi = pt2_type_hi(e->dtype);
@@ -161,6 +173,8 @@ void pt2_range_of(struct pt2_expr *e)
     if (pt2_is_float_type(e->dtype) || e->dtype == PT2_U64)
         return;
     struct range r = range(e);
+    if (e->dtype == PT2_I64 && may_wrap(e, r))
+        return;
     if (r.lo >= lo && r.hi <= hi) {
         e->lo = r.lo;
         e->hi = r.hi;

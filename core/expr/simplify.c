@@ -26,22 +26,24 @@ static pt2_ex make(struct pt2_exprs *E, int op, int dtype, int n, const pt2_ex *
 
 /* ---- comparisons ---- */
 
+/* a < b (or a <= b) whatever their values are. For data, whose ends are those of int64, PT2_INF is no bound. */
+static bool always(struct pt2_exprs *E, int op, pt2_ex a, pt2_ex b)
+{
+    if (a->dtype == PT2_IDX)
+        return op == PT2_E_LT ? pt2_prove_lt(E, a, b) : pt2_prove_le(E, a, b);
+    return a->hi < PT2_INF && b->lo > -PT2_INF && (op == PT2_E_LT ? a->hi < b->lo : a->hi <= b->lo);
+}
+
+/* 1: true, 0: false, -1: it depends. */
 static int decided(struct pt2_exprs *E, int op, pt2_ex a, pt2_ex b)
 {
-    bool idx = a->dtype == PT2_IDX;
     switch (op) {
-    case PT2_E_LT:
-        return a->hi < b->lo || (idx && pt2_prove_lt(E, a, b))    ? 1
-               : b->hi <= a->lo || (idx && pt2_prove_le(E, b, a)) ? 0
-                                                                  : -1;
-    case PT2_E_LE:
-        return a->hi <= b->lo || (idx && pt2_prove_le(E, a, b))  ? 1
-               : b->hi < a->lo || (idx && pt2_prove_lt(E, b, a)) ? 0
-                                                                 : -1;
-    default: {
-        int equal = a == b || (idx && pt2_prove_eq(E, a, b)) ? 1 : a->hi < b->lo || b->hi < a->lo ? 0 : -1;
-        return equal < 0 ? -1 : (op == PT2_E_EQ) == (equal == 1);
-    }
+    case PT2_E_LT: return always(E, PT2_E_LT, a, b) ? 1 : always(E, PT2_E_LE, b, a) ? 0 : -1;
+    case PT2_E_LE: return always(E, PT2_E_LE, a, b) ? 1 : always(E, PT2_E_LT, b, a) ? 0 : -1;
+    default:
+        if (a == b || (a->dtype == PT2_IDX && pt2_prove_eq(E, a, b)))
+            return op == PT2_E_EQ;
+        return a->hi < b->lo || b->hi < a->lo ? op == PT2_E_NE : -1;
     }
 }
 
@@ -255,7 +257,9 @@ static pt2_ex fold_cast(struct pt2_exprs *E, int dtype, pt2_ex a)
 {
     if (pt2_is_float_type(a->dtype))
         return pt2_num(E, dtype, a->f);
-    if (pt2_is_float_type(dtype))
+    if (dtype == PT2_F32) /* rounded once */
+        return pt2_num(E, dtype, a->dtype == PT2_U64 ? (double)(float)(uint64_t)a->i : (double)(float)a->i);
+    if (dtype == PT2_F64)
         return pt2_num(E, dtype, a->dtype == PT2_U64 ? (double)(uint64_t)a->i : (double)a->i);
     return pt2_int(E, dtype, a->i);
 }
