@@ -12,6 +12,7 @@ static const struct ref_algorithm *algorithm_of(const struct pt2_node *n)
         [PT2_LIB_FFT] = &ref_fft,   [PT2_LIB_CHOLESKY] = &ref_cholesky, [PT2_LIB_QR] = &ref_qr, [PT2_LIB_LU] = &ref_lu,
         [PT2_LIB_EIGH] = &ref_eigh, [PT2_LIB_EIG] = &ref_eig,           [PT2_LIB_SVD] = &ref_svd,
         [PT2_LIB_TRIANGULAR_SOLVE] = &ref_triangular_solve,             [PT2_LIB_HOUSEHOLDER] = &ref_householder,
+        [PT2_LIB_LDL] = &ref_ldl,   [PT2_LIB_LDL_SOLVE] = &ref_ldl_solve,           [PT2_LIB_GEQRF] = &ref_geqrf,
     };
     if (n->kind != PT2_NODE_LIBRARY || (size_t)n->library >= sizeof table / sizeof *table)
         return NULL;

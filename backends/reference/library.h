@@ -16,6 +16,9 @@
  *   SVD               A [m, n]             U [m, k], S [k], Vh [k, n]; or U [m, m], Vh [n, n]
  *   TRIANGULAR_SOLVE  A [n, n], B [n, r]   X [n, r] with A X = B                  [0]: upper, [1]: unit diagonal
  *   HOUSEHOLDER       A [m, n], tau [j]    Q [m, n]
+ *   LDL               A [n, n], its lower  LD [n, n], pivots [n], info []
+ *   LDL_SOLVE         LD, pivots, B [n, r] X [n, r]
+ *   GEQRF             A [m, n]             R and reflections [m, n], tau [k]
  *
  * k = min(m, n). info and pivots are int32; info > 0 is the place, from 1, of the pivot that is zero (CHOLESKY: not
  * positive).
@@ -55,7 +58,7 @@ struct ref_algorithm {
 };
 
 extern const struct ref_algorithm ref_fft, ref_cholesky, ref_lu, ref_qr, ref_eigh, ref_eig, ref_svd,
-    ref_triangular_solve, ref_householder;
+    ref_triangular_solve, ref_householder, ref_ldl, ref_ldl_solve, ref_geqrf;
 
 /* Dimension k of an item of a value. */
 int64_t ref_lib_dim(const struct ref_lib *l, int value, int k);

@@ -58,7 +58,7 @@ struct pt2_value {
 };
 
 enum pt2_library { PT2_LIB_FFT, PT2_LIB_CHOLESKY, PT2_LIB_QR, PT2_LIB_LU, PT2_LIB_EIGH, PT2_LIB_EIG, PT2_LIB_SVD,
-                   PT2_LIB_TRIANGULAR_SOLVE, PT2_LIB_HOUSEHOLDER, PT2_LIB_LDL };
+                   PT2_LIB_TRIANGULAR_SOLVE, PT2_LIB_HOUSEHOLDER, PT2_LIB_LDL, PT2_LIB_LDL_SOLVE, PT2_LIB_GEQRF };
 
 struct pt2_node {
     enum pt2_kind kind;

@@ -20,6 +20,7 @@ const char *const pt2_library_names[PT2_NUM_LIBRARIES] = {
     [PT2_LIB_FFT] = "fft", [PT2_LIB_CHOLESKY] = "cholesky", [PT2_LIB_QR] = "qr", [PT2_LIB_LU] = "lu",
     [PT2_LIB_EIGH] = "eigh", [PT2_LIB_EIG] = "eig", [PT2_LIB_SVD] = "svd",
     [PT2_LIB_TRIANGULAR_SOLVE] = "triangular_solve", [PT2_LIB_HOUSEHOLDER] = "householder", [PT2_LIB_LDL] = "ldl",
+    [PT2_LIB_LDL_SOLVE] = "ldl_solve", [PT2_LIB_GEQRF] = "geqrf",
 };
 
 const char *pt2_kind_name(enum pt2_kind kind) { return kind_names[kind]; }

@@ -7,7 +7,7 @@
 
 #include "graph/graph.h"
 
-enum { PT2_NUM_LIBRARIES = PT2_LIB_LDL + 1 };
+enum { PT2_NUM_LIBRARIES = PT2_LIB_GEQRF + 1 };
 extern const char *const pt2_library_names[PT2_NUM_LIBRARIES];
 
 /* Constants with more elements are printed as "..." and read back as zeros. */

@@ -17,6 +17,9 @@
  *   SVD               A [m, n] -> U [m, k], S [k], Vh [k, n]; or U [m, m], Vh [n, n]
  *   TRIANGULAR_SOLVE  A [n, n], B [n, r] -> X [n, r]                           flag0: upper, flag1: unit diagonal
  *   HOUSEHOLDER       A [m, n], tau [j] -> Q [m, n]
+ *   LDL               A [n, n] -> LD [n, n], pivots [n], info (int32)
+ *   LDL_SOLVE         LD [n, n], pivots [n], B [n, r] -> X [n, r]
+ *   GEQRF             A [m, n] -> R and reflections [m, n], tau [k]
  */
 struct op_lib_out {
     pt2_dtype dtype; /* of the real value: complex results have a last dimension of 2 */

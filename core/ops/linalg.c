@@ -576,6 +576,40 @@ static void lower_ormqr(struct pt2_lower *L)
     op_return(L, op_bool(L, "left", true) ? op_matmul(L, q, c) : op_matmul(L, c, q));
 }
 
+static void lower_geqrf(struct pt2_lower *L)
+{
+    pt2_t *a = matrix(L, "self"), *r[2];
+    struct op_lib_out o[2] = { out_like(a, a->dtype, 2, rows_of(a), cols_of(a)),
+                               out_like(a, a->dtype, 1, pt2_min(L->E, rows_of(a), cols_of(a)), NULL) };
+    op_library(L, PT2_LIB_GEQRF, false, false, 1, &a, 2, o, r);
+    op_return(L, r[0]);
+    op_result(L, 1, r[1]);
+}
+
+/* ---- LDL ---- */
+
+static void lower_ldl_factor(struct pt2_lower *L)
+{
+    pt2_t *a = matrix(L, "self"), *r[3];
+    struct op_lib_out o[3] = { out_like(a, a->dtype, 2, rows_of(a), cols_of(a)),
+                               out_like(a, PT2_I32, 1, rows_of(a), NULL), out_like(a, PT2_I32, 0, NULL, NULL) };
+    op_library(L, PT2_LIB_LDL, false, false, 1, &a, 3, o, r);
+    for (int k = 0; k < 3; k++)
+        op_result(L, k, r[k]);
+}
+
+static void lower_ldl_solve(struct pt2_lower *L)
+{
+    pt2_t *ld = matrix(L, "LD"), *pivots = op_tensor(L, "pivots"), *b = matrix(L, "B"), *x;
+    if (pivots->rank != ld->rank - 1)
+        op_fail(L, PT2_ERR_FORMAT, "pivots have %d dimensions", pivots->rank);
+    same_batch(L, &ld, &b);
+    struct op_lib_out o = out_like(b, b->dtype, 2, rows_of(b), cols_of(b));
+    pt2_t *args[3] = { ld, pivots_like(L, pivots, b), b };
+    op_library(L, PT2_LIB_LDL_SOLVE, false, false, 3, args, 1, &o, &x);
+    op_return(L, x);
+}
+
 /* ---- eigenvalues, singular values ---- */
 
 static bool upper_given(struct pt2_lower *L)
@@ -891,6 +925,10 @@ const struct pt2_op_row pt2_ops_linalg[] = {
     { "aten.linalg_householder_product", lower_householder, 0 },
     { "aten.orgqr", lower_householder, 1 },
     { "aten.ormqr", lower_ormqr, 0 },
+    { "aten.geqrf", lower_geqrf, 0 },
+    { "aten.linalg_ldl_factor", lower_ldl_factor, 0 },
+    { "aten.linalg_ldl_factor_ex", lower_ldl_factor, 0 },
+    { "aten.linalg_ldl_solve", lower_ldl_solve, 0 },
     { "aten._linalg_eigh", lower_eigh, 0 },
     { "aten.linalg_eigh", lower_eigh, 0 },
     { "aten.linalg_eigvalsh", lower_eigvalsh, 0 },
