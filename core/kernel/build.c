@@ -4,6 +4,7 @@
  * buffer elements at a linear index; and everything that is the same for all points, sizes above all, becomes a
  * parameter, so that kernels serve any sizes. */
 #include "expr/internal.h"
+#include "kernel/contract.h"
 #include "plan/plan.h"
 
 #include <stdlib.h>
@@ -428,14 +429,48 @@ static void shape_for_device(struct pt2_region *r, const struct pt2_caps *caps)
     }
 }
 
+/* The members as a tiled contraction, if they are one: with a VAR for each outer axis. */
+static bool build_contract(struct build *b, const struct pt2_caps *caps)
+{
+    const struct pt2_node *first = b->r->members.data[0].node;
+    if (caps->interprets || first->kind != PT2_NODE_REDUCE || first->op != PT2_RED_SUM || first->body->op != PT2_E_MUL)
+        return false;
+    for (int k = 0; k < b->r->rank; k++)
+        b->outer[k] = pt2_var(b->E, PT2_OUTER_AXIS + k, b->r->outer[k]);
+    build_members(b);
+    struct pt2_contract *c = pt2_contract_find(b->m, b->stages.data, (int)b->stages.count, b->r->rank, b->r->outer, caps);
+    if (!c) {
+        b->bufs.count = b->buf_infos.count = b->stages.count = b->regs.count = 0;
+        return false;
+    }
+    b->k->contract = c;
+    b->r->points = pt2_contract_tiles(b->E, c);
+    for (int k = 0; k < c->rank; k++)
+        if (!pt2_is_int(c->extent[k], 1))
+            c->extent[k] = param(b, c->extent[k]);
+    for (int k = 0; k < PT2_AXIS_ROLES; k++)
+        c->size[k] = param(b, c->size[k]);
+    c->depth = param(b, c->depth);
+    return true;
+}
+
+static void set_groups(struct pt2_kernel *k, const struct pt2_caps *caps)
+{
+    k->local_size = k->points_per_group = caps->kind == PT2_KIND_CPU ? 64 : 128;
+    if (k->contract)
+        k->local_size = k->points_per_group = pt2_contract_local_size(k->contract);
+}
+
 pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const struct pt2_caps *caps)
 {
     struct pt2_module *m = g->module;
     struct build b = { .m = m, .E = &m->exprs, .arena = &m->arena, .r = r, .k = PT2_NEW(&m->arena, struct pt2_kernel) };
     shape_for_device(r, caps);
-    r->points = pt2_product(b.E, r->rank, r->outer);
-    pt2_delinearize(b.E, r->rank, r->outer, pt2_var(b.E, 0, r->points), b.outer);
-    build_members(&b);
+    if (!build_contract(&b, caps)) {
+        r->points = pt2_product(b.E, r->rank, r->outer);
+        pt2_delinearize(b.E, r->rank, r->outer, pt2_var(b.E, 0, r->points), b.outer);
+        build_members(&b);
+    }
     struct pt2_kernel *k = b.k;
     k->name = kernel_name(&b);
     b.memo_count = b.E->count;
@@ -453,7 +488,7 @@ pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const str
     k->stages = b.stages.data;
     k->num_params = r->num_params = (int)b.params.count;
     r->params = b.params.data;
-    k->local_size = k->points_per_group = caps->kind == PT2_KIND_CPU ? 64 : 128;
+    set_groups(k, caps);
     find_needs(k);
     r->kernel = k;
     return PT2_OK;

@@ -44,8 +44,6 @@ struct pt2_kernel_buf {
     bool read, write;
 };
 
-/* Tiled contraction: acc(b, m, n) = Σ_k A(b, m, k) · B(b, k, n), then the stages run at each (b, m, n) with REG 0 =
- * acc. VAR 0 of the stages is the linear output point in the order (b…, m…, n…) given by `point`. */
 struct pt2_contract; /* kernel/contract.h */
 
 struct pt2_kernel {
@@ -57,6 +55,7 @@ struct pt2_kernel {
     pt2_ex points;          /* PARAM expression: size of the outer space */
     int num_stages;
     struct pt2_stage *stages;
+    struct pt2_contract *contract;  /* stage 0 is its sum, VARs are as contract.h has them; NULL: none */
     const struct pt2_node *library; /* LIBRARY and CUSTOM nodes: no stages; buffers are args…, outs… */
 
     const char *text;       /* body of the kernel function; arena */

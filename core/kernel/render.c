@@ -2,26 +2,13 @@
  * Stages to text in the dialect of shaders/README.md. A node that is used once is written where it is used; one that is
  * used more often gets a variable, declared at the outermost loop at which all it needs is known. */
 #include "expr/internal.h"
-#include "kernel/kernel.h"
+#include "kernel/contract.h"
+#include "kernel/render.h"
 #include "plan/plan.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-struct use {
-    uint32_t count;
-    int level;   /* 0: the point; j: inside loop j */
-    bool named;  /* has a variable t<id> */
-};
-
-struct render {
-    struct pt2_module *m;
-    struct pt2_kernel *k;
-    struct pt2_str out;
-    struct use *uses; /* by expression id; owned */
-    int indent;
-};
 
 /* ---- types ---- */
 
@@ -364,7 +351,7 @@ static void count(struct render *r, pt2_ex e, pt2_ex *order, uint32_t *n)
     struct use *u = &r->uses[e->id];
     if (u->count++ > 0 || u->named)
         return;
-    u->level = e->op == PT2_E_VAR ? (int)e->i : 0;
+    u->level = e->op == PT2_E_VAR ? r->axis_level[e->i] : 0;
     if (e->op != PT2_E_VAR)
         for (int k = 0; k < e->num_args; k++) {
             count(r, e->args[k], order, n);
@@ -398,11 +385,6 @@ static bool worth_hoisting(const struct render *r, pt2_ex e, int inner)
 {
     return r->uses[e->id].level < inner && !leaf(e);
 }
-
-struct body {
-    pt2_ex *order;
-    uint32_t n;
-};
 
 static void name_level(struct render *r, const struct body *b, int level, int innermost)
 {
@@ -716,6 +698,18 @@ static void stage(struct render *r, int number, pt2_ex *order)
     forget(r, &b, true);
 }
 
+/* ---- for the kernels with loops of their own ---- */
+
+void pt2_render_expr(struct render *r, pt2_ex e) { expr(r, e); }
+void pt2_render_names(struct render *r, const struct body *b, int level, int innermost) { name_level(r, b, level, innermost); }
+void pt2_render_forget(struct render *r, const struct body *b) { forget(r, b, false); }
+void pt2_render_stage(struct render *r, int number) { stage(r, number, r->order); }
+struct body pt2_render_count(struct render *r, struct body b, pt2_ex e)
+{
+    count(r, e, b.order, &b.n);
+    return b;
+}
+
 static uint64_t hash_kernel(const struct pt2_kernel *k)
 {
     uint64_t h = pt2_hash(k->text, strlen(k->text), (uint64_t)k->num_params);
@@ -732,19 +726,23 @@ void pt2_kernel_render(struct pt2_module *m, struct pt2_kernel *k)
     struct render r = { .m = m, .k = k };
     uint32_t cap = m->exprs.count + 4096; /* rendering makes a few constants */
     r.uses = calloc(cap, sizeof *r.uses);
-    pt2_ex *order = malloc(cap * sizeof *order);
-    if (r.uses && order && !k->library) {
+    r.order = malloc(cap * sizeof *r.order);
+    for (int i = 0; i < PT2_OUTER_AXIS; i++)
+        r.axis_level[i] = i;
+    if (r.uses && r.order && k->contract)
+        pt2_contract_render(&r);
+    else if (r.uses && r.order && !k->library) {
         text(&r, "int point = GLOBAL_ID();\nif (point < ");
         expr(&r, k->points);
         text(&r, ") {\n");
         r.indent = 1;
         for (int i = 0; i < k->num_stages; i++)
-            stage(&r, i, order);
+            stage(&r, i, r.order);
         text(&r, "}\n");
     }
     k->text = pt2_arena_strdup(&m->arena, pt2_str_text(&r.out));
     k->hash = hash_kernel(k);
     pt2_str_free(&r.out);
     free(r.uses);
-    free(order);
+    free(r.order);
 }

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ * Finds contractions and chooses their tiles.
+ *
+ * An output axis that only one factor depends on belongs to that factor; one that both or none depend on is a batch axis. The
+ * columns are the side of the last output axis, so that neighbouring results are neighbours in memory. */
+#include "kernel/contract.h"
+
+enum {
+    MIN_SIDE = 4,          /* fewer rows or columns: tiles would be mostly padding */
+    MIN_PRODUCTS = 1 << 12, /* per batch element */
+};
+
+/* ---- recognition ---- */
+
+struct depends {
+    uint64_t outer; /* bit k: on outer axis k */
+    bool reg;
+};
+
+static void note_dependence(void *ctx, pt2_ex e)
+{
+    struct depends *d = ctx;
+    if (e->op == PT2_E_VAR && e->i >= PT2_OUTER_AXIS)
+        d->outer |= UINT64_C(1) << (e->i - PT2_OUTER_AXIS);
+    d->reg |= e->op == PT2_E_REG;
+}
+
+static struct depends depends(pt2_ex e)
+{
+    struct depends d = { 0 };
+    pt2_visit(e, note_dependence, &d);
+    return d;
+}
+
+/* The sum comes first, and nothing behind it loops to reduce. */
+static bool has_form(const struct pt2_stage *s, int n)
+{
+    if (n < 2 || s->kind != PT2_STAGE_REDUCE || s->op != PT2_RED_SUM || s->num_loops < 1 || s->body->dtype != PT2_F32 ||
+        s->body->op != PT2_E_MUL || s->body->num_args != 2)
+        return false;
+    for (int k = 1; k < n; k++)
+        if (s[k].kind != PT2_STAGE_LET && s[k].kind != PT2_STAGE_STORE)
+            return false;
+    return true;
+}
+
+static void assign_roles(struct pt2_contract *c, uint64_t first, uint64_t second)
+{
+    uint64_t either = first ^ second;
+    int last = c->rank - 1;
+    while (last > 0 && !(either >> last & 1))
+        last--;
+    c->swapped = first >> last & 1;
+    uint64_t rows = c->swapped ? second : first;
+    for (int k = 0; k < c->rank; k++)
+        c->role[k] = !(either >> k & 1) ? PT2_AXIS_BATCH : rows >> k & 1 ? PT2_AXIS_ROW : PT2_AXIS_COL;
+}
+
+static pt2_ex size_of(struct pt2_exprs *E, const struct pt2_contract *c, enum pt2_axis_role role)
+{
+    pt2_ex size = pt2_idx(E, 1);
+    for (int k = 0; k < c->rank; k++)
+        if (c->role[k] == role)
+            size = pt2_mul(E, size, c->extent[k]);
+    return size;
+}
+
+static bool large(const struct pt2_contract *c)
+{
+    int64_t rows = c->size[PT2_AXIS_ROW]->hi, cols = c->size[PT2_AXIS_COL]->hi, depth = c->depth->hi, most = 1 << 20;
+    if (rows < MIN_SIDE || cols < MIN_SIDE)
+        return false;
+    rows = rows < most ? rows : most;
+    cols = cols < most ? cols : most;
+    depth = depth < most ? depth : most;
+    return rows * cols * depth >= MIN_PRODUCTS;
+}
+
+/* ---- tiles ---- */
+
+static int round_up(int64_t n, int unit, int most)
+{
+    return n >= most ? most : (int)((n + unit - 1) / unit) * unit;
+}
+
+static void choose_tiles(struct pt2_contract *c, const struct pt2_caps *caps)
+{
+    int64_t rows = c->size[PT2_AXIS_ROW]->hi, cols = c->size[PT2_AXIS_COL]->hi;
+    c->form = caps->wide_vectors ? PT2_CONTRACT_PACKED : caps->kind == PT2_KIND_CPU ? PT2_CONTRACT_REGISTERS : PT2_CONTRACT_SHARED;
+    c->tile_rows = round_up(rows, 8, 128);
+    c->tile_cols = round_up(cols, 32, 128);
+    c->tile_depth = round_up(c->depth->hi > 1 ? c->depth->hi : 1, 8, 256);
+}
+
+pt2_ex pt2_contract_tiles(struct pt2_exprs *E, const struct pt2_contract *c)
+{
+    pt2_ex rows = pt2_floordiv(E, pt2_addi(E, c->size[PT2_AXIS_ROW], c->tile_rows - 1), pt2_idx(E, c->tile_rows));
+    pt2_ex cols = pt2_floordiv(E, pt2_addi(E, c->size[PT2_AXIS_COL], c->tile_cols - 1), pt2_idx(E, c->tile_cols));
+    return pt2_mul(E, c->size[PT2_AXIS_BATCH], pt2_mul(E, rows, cols));
+}
+
+int pt2_contract_local_size(const struct pt2_contract *c)
+{
+    return c->form == PT2_CONTRACT_PACKED ? 1 : c->form == PT2_CONTRACT_REGISTERS ? 32 : 256;
+}
+
+struct pt2_contract *pt2_contract_find(struct pt2_module *m, const struct pt2_stage *stages, int num_stages, int rank,
+                                       const pt2_ex *extents, const struct pt2_caps *caps)
+{
+    if (caps->interprets || !has_form(stages, num_stages) || rank > 2 * PT2_MAX_RANK)
+        return NULL;
+    struct depends first = depends(stages->body->args[0]), second = depends(stages->body->args[1]);
+    if (!(first.outer & ~second.outer) || !(second.outer & ~first.outer) || first.reg || second.reg)
+        return NULL;
+    struct pt2_contract *c = PT2_NEW(&m->arena, struct pt2_contract);
+    c->rank = rank;
+    for (int k = 0; k < rank; k++)
+        c->extent[k] = extents[k];
+    assign_roles(c, first.outer, second.outer);
+    for (int role = 0; role < PT2_AXIS_ROLES; role++)
+        c->size[role] = size_of(&m->exprs, c, (enum pt2_axis_role)role);
+    c->depth = pt2_product(&m->exprs, stages->num_loops, stages->loops);
+    if (!large(c))
+        return NULL;
+    choose_tiles(c, caps);
+    return c->form == PT2_CONTRACT_PACKED ? c : NULL;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Contractions: sums of products of two factors, of which some output axes (rows) move only the one and others (columns)
+ * only the other, as in matrix products and convolutions:
+ *
+ *     sum(batch, row, col) = Σ over depth of a(batch, row, depth) * b(batch, col, depth)
+ *
+ * A kernel for one computes a tile of rows and columns at a time, so that each element of a factor that it reads serves many
+ * products. Rows, columns, batch and depth are each the row-major space of several axes. The factors are any expressions: the
+ * kernel evaluates them element by element where it fetches a tile.
+ *
+ * In such a kernel outer axis k is VAR PT2_OUTER_AXIS + k; its points are tiles; stage 0 is the sum, and the stages behind it
+ * run for each element of the tile.
+ */
+#ifndef PT2_KERNEL_CONTRACT_H
+#define PT2_KERNEL_CONTRACT_H
+
+#include "backend.h"
+#include "kernel/render.h"
+
+enum pt2_axis_role { PT2_AXIS_BATCH, PT2_AXIS_ROW, PT2_AXIS_COL, PT2_AXIS_ROLES };
+
+enum pt2_contract_form {
+    PT2_CONTRACT_PACKED,    /* one invocation per tile: copies panels of the factors, multiplies by wide vectors */
+    PT2_CONTRACT_REGISTERS, /* a small tile per invocation, operands straight from the buffers */
+    PT2_CONTRACT_SHARED,    /* a tile per group, operands through shared memory */
+};
+
+struct pt2_contract {
+    enum pt2_contract_form form;
+    int rank;
+    bool swapped;                               /* the second factor of the product is the one of the rows */
+    enum pt2_axis_role role[2 * PT2_MAX_RANK];  /* of each outer axis */
+    pt2_ex extent[2 * PT2_MAX_RANK];            /* the kernel's builder turns these into parameters, and the next two */
+    pt2_ex size[PT2_AXIS_ROLES];                /* product of the extents of each role */
+    pt2_ex depth;
+    int tile_rows, tile_cols, tile_depth;       /* of a point */
+};
+
+/* What a kernel over `stages` would be as a tiled contraction; NULL: it is none, or too small for tiles to pay. */
+struct pt2_contract *pt2_contract_find(struct pt2_module *m, const struct pt2_stage *stages, int num_stages, int rank,
+                                       const pt2_ex *extents, const struct pt2_caps *caps);
+/* Number of tiles: an expression over what `extents` were. */
+pt2_ex pt2_contract_tiles(struct pt2_exprs *E, const struct pt2_contract *c);
+/* Invocations per group. */
+int pt2_contract_local_size(const struct pt2_contract *c);
+void pt2_contract_render(struct render *r);
+
+#endif

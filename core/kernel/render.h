@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the writers of kernel text share: naming of common subexpressions and hoisting them out of loops (render.c).
+ *
+ * Use: count the expressions of one loop nest into a body; at each loop, from the outside in, have its names declared;
+ * write the expressions; forget the names at the end of the scope. The level of an expression is the largest level of its variables.
+ */
+#ifndef PT2_KERNEL_RENDER_H
+#define PT2_KERNEL_RENDER_H
+
+#include "kernel/kernel.h"
+
+/* Number of the VAR of the first outer axis, in kernels that have one VAR for each; smaller ones are loops. */
+enum { PT2_OUTER_AXIS = 64, PT2_MAX_AXES = PT2_OUTER_AXIS + 2 * PT2_MAX_RANK };
+
+struct use {
+    uint32_t count;
+    int level;   /* 0: the point; j: inside loop j */
+    bool named;  /* has a variable t<id> */
+};
+
+struct render {
+    struct pt2_module *m;
+    struct pt2_kernel *k;
+    struct pt2_str out;
+    struct use *uses; /* by expression id; owned */
+    pt2_ex *order;    /* room for all expressions; owned */
+    int axis_level[PT2_MAX_AXES]; /* by number of the VAR */
+    int indent;
+};
+
+/* Expressions that are written together, arguments first. */
+struct body {
+    pt2_ex *order; /* borrowed */
+    uint32_t n;
+};
+
+struct body pt2_render_count(struct render *r, struct body b, pt2_ex e);
+void pt2_render_names(struct render *r, const struct body *b, int level, int innermost);
+void pt2_render_forget(struct render *r, const struct body *b);
+void pt2_render_expr(struct render *r, pt2_ex e);
+void pt2_render_stage(struct render *r, int number); /* at a point */
+
+#endif
