@@ -277,11 +277,22 @@ static void strided_map(struct pt2_lower *L, pt2_t *t, const struct pt2_stored_t
     t->whole = false;
 }
 
+static bool has_elements(const struct pt2_stored_tensor *t)
+{
+    for (int k = 0; k < t->rank; k++)
+        if (t->sizes[k] == 0)
+            return false;
+    return true;
+}
+
 static pt2_t *stored_tensor(struct pt2_lower *L, uint32_t spec)
 {
     const struct pt2_stored_tensor *st = L->program->inputs[spec].stored;
     if (st->rank > PT2_MAX_RANK - 1)
         op_fail(L, PT2_ERR_UNSUPPORTED, "a tensor of %d dimensions", st->rank);
+    if (!st->storage->data && has_elements(st))
+        op_fail(L, PT2_ERR_FORMAT, "archive has no weight data for %s: it was exported with fake weights",
+                L->program->inputs[spec].fqn);
     bool flat = !natural(L->program, st);
     struct pt2_store *store = stored_input(L, spec, flat);
     pt2_ex shape[PT2_MAX_RANK];

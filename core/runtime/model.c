@@ -247,9 +247,6 @@ static pt2_status upload_weights(struct pt2_model *m)
         if (spec->kind == PT2_INPUT_USER || in->written_output >= 0)
             continue;
         const void *data = stored_data(m, in, &bytes);
-        if (!data && bytes == 0 && !pt2_is_int(pt2_numel(g, g->inputs.data[k]), 0))
-            return pt2_fail(PT2_ERR_FORMAT, "archive has no weight data for %s: it was exported with fake weights",
-                            spec->fqn);
         PT2_TRY(upload(m, g->inputs.data[k], data, bytes));
     }
     return PT2_OK;

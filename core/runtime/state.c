@@ -36,9 +36,6 @@ static pt2_status create_state(struct pt2_session *s, struct pt2_state *st, int 
         PT2_TRY(pt2_block_reserve(m->devices[d], &st->blocks[d], p->bytes ? p->bytes : 16));
         p->buf[d] = st->blocks[d].buf;
     }
-    if (!spec->stored->storage->data && p->bytes)
-        return pt2_fail(PT2_ERR_FORMAT, "archive has no weight data for %s: it was exported with fake weights",
-                        spec->fqn);
     return pt2_write_value(s, v, spec->stored->storage->data, p->bytes);
 }
 
