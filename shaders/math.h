@@ -160,7 +160,8 @@ PT_INLINE float pt_dec_f8e8m0fnu(uint b)
     }                                                                                \
     PT_INLINE T pt_abs_##s(T a)                                                      \
     {                                                                                \
-        return a < zero ? zero - a : a;                                              \
+        T n = zero - a; /* Mesa 22.3 drops the absolute value of a widened int32 */  \
+        return n > a ? n : a;                                                        \
     }
 #define PT_UNSIGNED_DIVISION(s, T, zero)                                             \
     PT_INLINE T pt_truncdiv_##s(T a, T b)                                            \
