@@ -129,7 +129,8 @@ static pt2_ex softshrink(struct pt2_lower *L, pt2_ex x)
 {
     struct pt2_exprs *E = L->E;
     double lambd = number(L, "lambd", 0.5);
-    pt2_ex low = pt2_select(E, ex_ltn(E, x, -lambd), ex_addn(E, x, lambd), ex_muln(E, x, 0));
+    pt2_ex zero = pt2_select(E, ex_isnan(E, x), x, ex_num(E, x, 0));
+    pt2_ex low = pt2_select(E, ex_ltn(E, x, -lambd), ex_addn(E, x, lambd), zero);
     return pt2_select(E, ex_gtn(E, x, lambd), ex_addn(E, x, -lambd), low);
 }
 
