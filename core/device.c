@@ -25,7 +25,6 @@ static struct pt2_device_entry entries[MAX_DEVICES];
 static struct open_device open_devices[MAX_DEVICES];
 static int num_entries;
 static bool listed[MAX_BACKENDS]; /* by position in pt2_backends */
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void close_all(void)
@@ -60,15 +59,9 @@ static void list_backend(int b)
     }
 }
 
-static void close_at_exit(void)
-{
-    atexit(close_all);
-}
-
 /* Lists the devices of the named backend, or of all (NULL). */
 static void list_devices(const char *name, size_t len)
 {
-    pthread_once(&once, close_at_exit);
     pthread_mutex_lock(&lock);
     for (int b = 0; pt2_backends[b]; b++)
         if (!name || (strlen(pt2_backends[b]->name) == len && !memcmp(pt2_backends[b]->name, name, len)))
@@ -88,8 +81,10 @@ pt2_status pt2_device_acquire(const struct pt2_device_entry *entry, struct pt2_d
     struct open_device *o = &open_devices[entry - entries];
     pt2_status status = PT2_OK;
     pthread_mutex_lock(&lock);
-    if (!o->device)
+    if (!o->device) {
         status = entry->backend->open(entry->desc.number, &o->device);
+        atexit(close_all); /* after the driver's own handlers were registered, so that it runs before them */
+    }
     *out_device = o->device;
     pthread_mutex_unlock(&lock);
     return pt2_note(status, "device %s", entry->id);
