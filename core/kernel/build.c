@@ -133,12 +133,17 @@ static void build_map(struct build *b, const struct pt2_member *m)
         store(b, n->outs[0], body, axes, num_loops, loops);
 }
 
+/* Loops of one turn are left out: their variable is 0. */
 static int build_loops(struct build *b, int rank, int n, const pt2_ex *extents, pt2_ex *axes, pt2_ex **out_loops)
 {
-    *out_loops = pt2_arena_copy(b->arena, extents, (size_t)n * sizeof *extents);
-    for (int k = 0; k < n; k++)
-        axes[rank + k] = pt2_var(b->E, 1 + k, extents[k]);
-    return n;
+    int loops = 0;
+    *out_loops = PT2_NEW_N(b->arena, pt2_ex, n);
+    for (int k = 0; k < n; k++) {
+        axes[rank + k] = pt2_var(b->E, 1 + loops, extents[k]);
+        if (!pt2_is_int(extents[k], 1))
+            (*out_loops)[loops++] = extents[k];
+    }
+    return loops;
 }
 
 static bool gives_position(enum pt2_reduce_op op)
@@ -186,12 +191,10 @@ static void build_scatter(struct build *b, const struct pt2_member *m)
     struct pt2_stage s = { .kind = PT2_STAGE_STORE, .op = n->op };
     s.loops = PT2_NEW_N(b->arena, pt2_ex, n->num_axes);
     for (int k = 0; k < n->num_axes; k++) {
-        if (m->outer[k] >= 0) {
-            axes[k] = b->outer[m->outer[k]];
-        } else {
-            s.loops[s.num_loops] = n->axes[k];
-            axes[k] = pt2_var(b->E, 1 + s.num_loops++, n->axes[k]);
-        }
+        bool loop = m->outer[k] < 0 && !pt2_is_int(n->axes[k], 1);
+        axes[k] = m->outer[k] >= 0 ? b->outer[m->outer[k]] : pt2_var(b->E, 1 + s.num_loops, n->axes[k]);
+        if (loop)
+            s.loops[s.num_loops++] = n->axes[k];
     }
     for (int k = 0; k < v->rank; k++)
         at[k] = resolve(b, n->index[k], n->num_axes, axes);
@@ -311,7 +314,8 @@ static void parametrise_stage(struct build *b, struct pt2_stage *s)
     if (s->index)
         s->index = parametrise(b, s->index);
     for (int k = 0; k < s->num_loops; k++)
-        s->loops[k] = parametrise(b, s->loops[k]);
+        /* one driver's vectoriser crashes on nests of loops to a literal 2 */
+        s->loops[k] = pt2_is_int(s->loops[k], 2) ? param(b, s->loops[k]) : parametrise(b, s->loops[k]);
 }
 
 /* ---- what a device must have ---- */
