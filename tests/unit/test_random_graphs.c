@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * Random graphs, end to end: passes, plan, kernels and placement, run on the reference backend with and without fusion
+ * and reuse of memory, in any order that the dependencies allow, against a plain interpreter. */
+#include "random_graph.h"
+
+#include <cmocka.h>
+
+static void test_random(void **state)
+{
+    int first = getenv("PT2_SEED") ? atoi(getenv("PT2_SEED")) : 1; /* one case again, or more of them */
+    int count = getenv("PT2_CASES") ? atoi(getenv("PT2_CASES")) : getenv("PT2_SEED") ? 1 : 1500;
+    (void)state;
+    for (int k = first; k < first + count; k++) {
+        seed = (uint64_t)k * 0x9e3779b97f4a7c15u + 1;
+        random_graph(2 + below(10));
+        interpret(B.g, B.s0);
+        struct pt2_str s = { 0 };
+        pt2_str_addf(&s, "# seed %d\n", k);
+        pt2_graph_print(B.g, &s);
+        for (int mode = 0; mode < 4; mode++) {
+            struct runner r;
+            runner_open(&r, s.data, B.s0, mode & 1);
+            run_and_compare(&r, mode & 2, s.data);
+            runner_close(&r);
+        }
+        pt2_str_free(&s);
+    }
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    pt2_module_free(&B.m);
+    for (int k = 0; k < 1024; k++)
+        free(I.data[k]);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_random) };
+    return cmocka_run_group_tests(tests, NULL, teardown);
+}
