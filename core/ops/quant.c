@@ -8,7 +8,8 @@
 #include <math.h>
 
 /* Which element of scale and zero point belongs to an element of the tensor. */
-enum { PER_TENSOR, PER_CHANNEL, PER_TOKEN, PER_GROUP, PER_BLOCK };
+enum { PER_TENSOR, PER_CHANNEL, PER_TOKEN, PER_GROUP, PER_BLOCK,
+       PER_BLOCK_FLOAT, PER_BLOCK_NONE /* with zero points that are floats (tinygemm), without any */ };
 
 /* Integer range of a dtype that quantised values have. */
 static void dtype_range(struct pt2_lower *L, pt2_dtype dtype, int64_t *low, int64_t *high)
@@ -74,7 +75,7 @@ static pt2_ex param_at(struct pt2_lower *L, const struct params *p, pt2_t *t, pt
 static void read_params(struct pt2_lower *L, struct params *p, pt2_t *x)
 {
     memset(p, 0, sizeof *p);
-    p->kind = L->row->data;
+    p->kind = L->row->data > PER_BLOCK ? PER_BLOCK : L->row->data;
     p->scale = op_tensor(L, op_has(L, "scales") ? "scales" : "scale");
     p->zero = op_tensor_opt(L, op_has(L, "zero_points") ? "zero_points" : "zero_point");
     if (p->kind == PER_CHANNEL) {
@@ -130,8 +131,11 @@ static void read_range(struct pt2_lower *L, pt2_dtype dtype, int64_t *low, int64
         op_fail(L, PT2_ERR_FORMAT, "quantised values from %lld to %lld", (long long)*low, (long long)*high);
 }
 
+/* Newer releases of torchao have operators of their own for what zero_point_domain said. */
 static bool domain_is(struct pt2_lower *L, const char *name)
 {
+    if (L->row->data == PER_BLOCK_FLOAT || L->row->data == PER_BLOCK_NONE)
+        return strcmp(name, L->row->data == PER_BLOCK_FLOAT ? "FLOAT" : "NONE") == 0;
     const char *d = op_string(L, "zero_point_domain", "INT");
     const char *dot = strrchr(d, '.');
     return strcmp(dot ? dot + 1 : d, name) == 0;
@@ -184,6 +188,12 @@ static void lower_dequantize(struct pt2_lower *L)
         v = pt2_mul(E, zero ? pt2_sub(E, v, zero) : v, scale);
     }
     op_return(L, op_map_like(L, x, dtype, op_to(L, v, dtype)));
+}
+
+/* quantized_decomposed.convert_element_type: a conversion that optimisers must leave in place. */
+static void lower_convert_type(struct pt2_lower *L)
+{
+    op_return(L, op_convert(L, op_tensor(L, "input"), op_out_dtype(L, 0)));
 }
 
 /* ---- choosing scales ---- */
@@ -335,12 +345,13 @@ static void lower_choose_affine(struct pt2_lower *L)
         op_fail(L, PT2_ERR_FORMAT, "block_size has %d entries for %d dimensions", p.num_blocks, x->rank);
     read_range(L, op_dtype(L, "target_dtype", PT2_I8), &r.qmin, &r.qmax);
     block_extremes(L, x, p.block, grid, &r);
-    if (op_bool(L, "preserve_zero", true)) {
+    bool tinygemm = L->row->data == PER_BLOCK_FLOAT;
+    if (op_bool(L, "preserve_zero", !tinygemm)) {
         r.low = pt2_min(E, r.low, zero_like(L, r.low));
         r.high = pt2_max(E, r.high, zero_like(L, r.high));
     }
     const char *type = op_string(L, "mapping_type", ""), *dot = strrchr(type, '.');
-    type = dot ? dot + 1 : type;
+    type = tinygemm ? "ASYMMETRIC" : dot ? dot + 1 : type;
     int t = r.low->dtype;
     double middle = (double)(r.qmax + r.qmin + 1) / 2;
     pt2_ex s, z = pt2_num(E, t, floor(middle));
@@ -446,6 +457,7 @@ const struct pt2_op_row pt2_ops_quant[] = {
     { "quantized_decomposed.dequantize_per_channel", lower_dequantize, PER_CHANNEL },
     { "quantized_decomposed.dequantize_per_token", lower_dequantize, PER_TOKEN },
     { "quantized_decomposed.dequantize_per_channel_group", lower_dequantize, PER_GROUP },
+    { "quantized_decomposed.convert_element_type", lower_convert_type, 0 },
     { "quantized_decomposed.choose_qparams", lower_choose_tensor, 0 },
     { "quantized_decomposed.choose_qparams_symmetric", lower_choose_tensor, 1 },
     { "quantized_decomposed.choose_qparams_per_token", lower_choose_token, 0 },
@@ -455,6 +467,11 @@ const struct pt2_op_row pt2_ops_quant[] = {
     { "torchao.quantize_affine", lower_quantize, PER_BLOCK },
     { "torchao.dequantize_affine", lower_dequantize, PER_BLOCK },
     { "torchao.choose_qparams_affine", lower_choose_affine, 0 },
+    { "torchao._quantize_affine_tinygemm", lower_quantize, PER_BLOCK_FLOAT },
+    { "torchao._dequantize_affine_tinygemm", lower_dequantize, PER_BLOCK_FLOAT },
+    { "torchao._choose_qparams_affine_tinygemm", lower_choose_affine, PER_BLOCK_FLOAT },
+    { "torchao._quantize_affine_no_zero_point", lower_quantize, PER_BLOCK_NONE },
+    { "torchao._dequantize_affine_no_zero_point", lower_dequantize, PER_BLOCK_NONE },
     { "quant.quantize_affine", lower_quantize, PER_BLOCK },
     { "quant.dequantize_affine", lower_dequantize, PER_BLOCK },
     { "quant.choose_qparams_affine", lower_choose_affine, 0 },
