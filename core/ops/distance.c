@@ -106,6 +106,11 @@ static void lower_vector_norm(struct pt2_lower *L)
 static pt2_t *matrix_norm(struct pt2_lower *L, pt2_t *t, double ord, const int *dims, bool keepdim, pt2_dtype dtype)
 {
     int sum = dims[0], pick = dims[1];
+    if (ord > 0 && (pt2_is_int(t->shape[sum], 0) || pt2_is_int(t->shape[pick], 0))) {
+        struct op_red r; /* the largest of nothing is 0 */
+        op_red_init(L, &r, t, 2, dims, keepdim);
+        return op_full(L, dtype, r.rank, r.shape, pt2_int(L->E, pt2_dtype_compute(dtype), 0));
+    }
     if (fabs(ord) == 2.0)
         return op_singular_norm(L, t, ord > 0 ? PT2_RED_MAX : PT2_RED_MIN, dims, keepdim, dtype);
     if (fabs(ord) != 1.0 && !isinf(ord))

@@ -118,6 +118,13 @@ static pt2_ex hinge(struct pt2_lower *L, pt2_ex x, pt2_ex t)
     return pt2_add(E, a, pt2_select(E, pt2_eq(E, t, num(L, t, -1)), zero, x));
 }
 
+/* log1p(exp(-x t)); eager rounds the exponential to the result's type, in which it may be infinite. */
+static pt2_ex soft_margin(struct pt2_lower *L, pt2_ex x, pt2_ex t)
+{
+    pt2_ex e = unary(L, PT2_E_EXP, unary(L, PT2_E_NEG, pt2_mul(L->E, x, t)));
+    return unary(L, PT2_E_LOG1P, op_to(L, e, op_out_dtype(L, 0)));
+}
+
 static pt2_ex pair_loss(struct pt2_lower *L, pt2_ex x, pt2_ex t)
 {
     struct pt2_exprs *E = L->E;
@@ -127,8 +134,7 @@ static pt2_ex pair_loss(struct pt2_lower *L, pt2_ex x, pt2_ex t)
     case L1: return unary(L, PT2_E_ABS, d);
     case SMOOTH_L1: return huber(L, unary(L, PT2_E_ABS, d), true);
     case HUBER: return huber(L, unary(L, PT2_E_ABS, d), false);
-    case SOFT_MARGIN:
-        return unary(L, PT2_E_LOG1P, unary(L, PT2_E_EXP, unary(L, PT2_E_NEG, pt2_mul(E, x, t))));
+    case SOFT_MARGIN: return soft_margin(L, x, t);
     case KL_DIV: return kl_div(L, x, t);
     case POISSON: return poisson(L, x, t);
     default: return hinge(L, x, t);
@@ -383,7 +389,9 @@ static void lower_multi_margin(struct pt2_lower *L)
     struct op_red r;
     pt2_t *x = op_tensor(L, "self"), *target = op_tensor(L, "target"), *weight = op_tensor_opt(L, "weight");
     pt2_dtype acc = float_type(x->dtype);
-    if (x->rank < 1 || x->rank > 2)
+    if (!x->rank) /* one sample of one class */
+        x = op_unsqueeze(L, x, 0);
+    if (x->rank > 2)
         op_fail(L, PT2_ERR_FORMAT, "an input of %d dimensions", x->rank);
     int dim = x->rank - 1, p = (int)op_float(L, "p", 1);
     op_red_init(L, &r, x, 1, &dim, false);

@@ -2,6 +2,7 @@
  *
  * Normalisation. All forms end in one MAP, (x - mean) * rstd * weight + bias, over statistics that broadcast against
  * x; they differ in the dimensions of the statistics and in what else they return. Half types compute in float32. */
+#include "ops/complex.h"
 #include "ops/reduce.h"
 
 #include <float.h>
@@ -234,6 +235,27 @@ static double default_eps(pt2_dtype t)
     return t == PT2_F64 ? DBL_EPSILON : FLT_EPSILON;
 }
 
+/* x / sqrt(mean(x²) + eps) * weight in complex arithmetic. */
+static void rms_norm_complex(struct pt2_lower *L, pt2_t *x, int n, const int *dims, double eps)
+{
+    struct op_red r;
+    pt2_t *weight = op_tensor_opt(L, "weight");
+    pt2_dtype acc = op_acc_dtype(x->dtype);
+    pt2_ex *v = op_vars(L, x->rank, x->shape);
+    pt2_cx e = op_cx_to(L, op_at_c(L, x, v), acc);
+    pt2_t *mean = op_mean(L, op_map_c(L, acc, x->rank, x->shape, op_c_mul(L, e, e)), n, dims, true);
+    op_red_init(L, &r, x, n, dims, true);
+    pt2_cx m = op_at_c(L, mean, op_vars(L, r.rank, r.shape)), inv;
+    m.re = pt2_add(L->E, m.re, pt2_num(L->E, m.re->dtype, eps));
+    if (!op_c_unary(L, PT2_E_RSQRT, m, &inv) || (weight && weight->rank > x->rank))
+        op_fail(L, PT2_ERR_UNSUPPORTED, "complex numbers");
+    pt2_t *scale = op_map_c(L, acc, r.rank, r.shape, inv);
+    e = op_c_mul(L, e, op_at_bcast_c(L, scale, x->rank, v));
+    if (weight)
+        e = op_c_mul(L, e, op_cx_to(L, op_at_bcast_c(L, weight, x->rank, v), acc));
+    op_result(L, 0, op_map_c(L, op_out_dtype(L, 0), x->rank, x->shape, e));
+}
+
 static void lower_rms_norm(struct pt2_lower *L)
 {
     struct op_red r;
@@ -241,6 +263,10 @@ static void lower_rms_norm(struct pt2_lower *L)
     pt2_ex shape[PT2_MAX_RANK];
     pt2_dtype acc = op_acc_dtype(x->dtype);
     int dims[PT2_MAX_RANK], n = last_dims(L, x, op_sizes(L, "normalized_shape", shape), dims);
+    if (op_is_complex(x) && !L->row->data) {
+        rms_norm_complex(L, x, n, dims, op_float(L, "eps", default_eps(pt2_dtype_real(x->dtype))));
+        return;
+    }
     if (op_is_complex(x))
         op_fail(L, PT2_ERR_UNSUPPORTED, "complex numbers");
     op_red_init(L, &r, x, n, dims, true);

@@ -552,7 +552,7 @@ static void lower_sum_to_size(struct pt2_lower *L)
         if (d < lead || (pt2_is_int(size[d - lead], 1) && !pt2_is_int(t->shape[d], 1)))
             dims[n++] = d;
     pt2_dtype dtype = op_out_dtype(L, 0); /* summed integers become int64 */
-    pt2_t *r = n ? op_reduce_dims(L, PT2_RED_SUM, t, dtype, dtype, n, dims, true) : t;
+    pt2_t *r = n ? op_reduce_dims(L, PT2_RED_SUM, t, dtype, dtype, n, dims, true) : op_convert(L, t, dtype);
     for (int d = 0; d < lead; d++)
         r = op_squeeze(L, r, 0);
     op_return(L, r);
