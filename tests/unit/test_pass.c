@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Passes, one file for each case in tests/pass/: what it is about, `pass NAME`, a graph, `=>`, the graph after the pass.
+ * Passes, one file for each case in tests/pass/: what it is about, `pass NAME`, a graph, `=>`, the graph after it.
  * With PT2_UPDATE=1 the files get what the passes do now. */
 #include "pass/pass.h"
 

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT
+ * Plans: what shares a kernel, what may overlap, where it runs and why, what waits for what, and which values share
+ * memory. */
+#include "random_graph.h"
+
+#include <cmocka.h>
+
+/* Two devices that exist only in these plans: a GPU without float64, and the one that can do everything. */
+static const struct pt2_plan_device devices[] = {
+    { "gpu:0", { .kind = PT2_KIND_DISCRETE, .int64 = true, .concurrent = true, .storage8 = true, .storage16 = true,
+                 .subgroup_size = 32, .simd_width = 32, .compute_units = 16, .max_local_size = 256, .max_params = 32,
+                 .shared_bytes = 32768, .max_buffer_range = 1 << 27, .memory = 1 << 30, .buffer_align = 256 } },
+    { "reference:0", { .kind = PT2_KIND_CPU, .interprets = true, .int64 = true, .float64 = true, .float64_math = true,
+                       .simd_width = 1, .max_local_size = 1, .max_params = 64, .max_buffer_range = UINT64_MAX,
+                       .memory = 1 << 30, .buffer_align = 64 } },
+};
+static const struct pt2_plan_params params = { .num_devices = 2, .devices = devices };
+
+struct scene {
+    struct pt2_module m;
+    struct pt2_plan plan;
+};
+
+static void plan_text(struct scene *s, const char *text)
+{
+    struct pt2_pass_params pass = { 0 };
+    struct pt2_graph *g;
+    pt2_module_init(&s->m);
+    must(pt2_graph_parse(&s->m, text, &g), text);
+    must(pt2_run_passes(&s->m, &pass), text);
+    must(pt2_plan_build(g, &params, &s->plan), text);
+}
+
+static uint32_t step_of(const struct pt2_plan *p, const struct pt2_value *v)
+{
+    for (uint32_t k = 0; k < p->num_steps; k++)
+        for (uint32_t j = 0; p->steps[k].region && j < p->steps[k].region->members.count; j++)
+            if (p->steps[k].region->members.data[j].node == v->def)
+                return k;
+    fail_msg("v%u is made by no step", v->id);
+    return 0;
+}
+
+static bool comes_before(const struct pt2_plan *p, uint32_t a, uint32_t b)
+{
+    for (uint32_t k = 0; k < p->steps[b].num_deps; k++)
+        if (p->steps[b].deps[k] == a || comes_before(p, a, p->steps[b].deps[k]))
+            return true;
+    return false;
+}
+
+/* ---- what shares a kernel ---- */
+
+static void test_softmax(void **state)
+{
+    struct scene s;
+    (void)state;
+    plan_text(&s, "graph main {\n"
+                  "  v0:float32[8, 1000] = input 0 \"x\"\n"
+                  "  v1:float32[8] = reduce max [1000]: v0[i0, i1]\n"
+                  "  v2:float32[8, 1000] = map: exp(v0[i0, i1] - v1[i0])\n"
+                  "  v3:float32[8] = reduce sum [1000]: v2[i0, i1]\n"
+                  "  v4:float32[8, 1000] = map: v2[i0, i1] / v3[i0]\n"
+                  "  return v4\n}");
+    assert_int_equal(s.plan.num_steps, 1);
+    assert_int_equal(s.plan.regions.data[0]->members.count, 3);
+    assert_int_equal(s.plan.regions.data[0]->num_bufs, 2); /* x, and the result: the row's numbers are registers */
+    pt2_module_free(&s.m);
+}
+
+static void test_layer_norm(void **state)
+{
+    struct scene s;
+    (void)state;
+    plan_text(&s, "symbol s0 in 1..\ngraph main {\n"
+                  "  v0:float32[s0, 64] = input 0 \"x\"\n"
+                  "  v1:float32[64] = input 1 \"weight\"\n"
+                  "  v2:float32[s0] = reduce sum [64]: v0[i0, i1]\n"
+                  "  v3:float32[s0] = map: v2[i0]*0.015625f32\n"
+                  "  v4:float32[s0] = reduce sum [64]: (v0[i0, i1] - v3[i0])*(v0[i0, i1] - v3[i0])\n"
+                  "  v5:float32[s0] = map: rsqrt(v4[i0]*0.015625f32 + 1e-05f32)\n"
+                  "  v6:float32[s0, 64] = map: (v0[i0, i1] - v3[i0])*v5[i0]*v1[i1]\n"
+                  "  return v6\n}");
+    assert_int_equal(s.plan.num_steps, 1);
+    assert_int_equal(s.plan.regions.data[0]->num_bufs, 3);
+    pt2_module_free(&s.m);
+}
+
+static void test_no_fusion(void **state)
+{
+    struct pt2_pass_params pass = { .no_fusion = true };
+    struct pt2_plan_params plan = params;
+    struct scene s;
+    struct pt2_graph *g;
+    (void)state;
+    plan.no_fusion = true;
+    pt2_module_init(&s.m);
+    const char *text = "graph main { v0:float32[4, 4] = input 0 \"x\" v1:float32[4] = reduce sum [4]: v0[i0, i1]\n"
+                       "v2:float32[4] = map: exp(v1[i0]) v3:float32[4] = map: v2[i0]*v2[i0] return v3 }";
+    must(pt2_graph_parse(&s.m, text, &g), text);
+    must(pt2_run_passes(&s.m, &pass), text);
+    must(pt2_plan_build(g, &plan, &s.plan), text);
+    assert_int_equal(s.plan.num_steps, 3);
+    pt2_module_free(&s.m);
+}
+
+/* The two heads of the example network read one tensor: one launch, or two that may overlap. */
+static void test_two_heads(void **state)
+{
+    struct pt2_program *program;
+    struct pt2_lowered lowered = { 0 };
+    struct pt2_pass_params pass = { 0 };
+    struct scene s;
+    (void)state;
+    must(pt2_program_open(PT2_TEST_DATA "/simple_net.pt2", NULL, NULL, &program), "simple_net.pt2");
+    pt2_module_init(&s.m);
+    must(pt2_lower_program(program, &s.m, &lowered), "lower");
+    must(pt2_run_passes(&s.m, &pass), "passes");
+    must(pt2_plan_build(s.m.graphs.data[0], &params, &s.plan), "plan");
+    assert_int_equal(s.plan.graph->outputs.count, 2);
+    uint32_t a = step_of(&s.plan, s.plan.graph->outputs.data[0]), b = step_of(&s.plan, s.plan.graph->outputs.data[1]);
+    assert_true(a == b || (!comes_before(&s.plan, a, b) && !comes_before(&s.plan, b, a)));
+    assert_true(s.plan.num_steps <= 5); /* convolution, pooling, mask, heads */
+    for (uint32_t k = 0; k < s.plan.regions.count; k++)
+        assert_int_equal(s.plan.regions.data[k]->device, 0);
+    pt2_module_free(&s.m);
+    pt2_program_destroy(&program);
+}
+
+/* ---- where it runs ---- */
+
+static void test_devices(void **state)
+{
+    struct scene s;
+    (void)state;
+    plan_text(&s, "graph main {\n"
+                  "  v0:float32[4] = input 0 \"x\"\n"
+                  "  v1:float64[4] = map: exp(f64(v0[i0]))\n"
+                  "  v2:float32[4] = map: exp(v0[i0])\n"
+                  "  v3:float32[4], v4:int64[4] = sort v2\n"
+                  "  return v1, v3\n}");
+    const struct pt2_region *f64 = s.plan.steps[step_of(&s.plan, s.plan.graph->outputs.data[0])].region;
+    const struct pt2_region *f32 = s.plan.steps[step_of(&s.plan, s.plan.graph->outputs.data[1])].region;
+    assert_int_equal(f64->device, 1);
+    assert_string_equal(f64->why, "gpu:0 cannot: needs float64");
+    assert_int_equal(f32->device, 0);
+    assert_string_equal(f32->why, "first choice");
+    pt2_module_free(&s.m);
+}
+
+/* ---- what waits for what ---- */
+
+struct check {
+    const struct pt2_plan *plan;
+    uint32_t step;
+    const char *text;
+};
+
+static bool waits_for(const struct check *c, const struct pt2_value *v)
+{
+    uint32_t maker = step_of(c->plan, v);
+    return maker == c->step || comes_before(c->plan, maker, c->step);
+}
+
+static void check_read(void *ctx, struct pt2_value *v)
+{
+    struct check *c = ctx;
+    if (v->def->kind == PT2_NODE_INPUT || v->def->kind == PT2_NODE_CONST || waits_for(c, v))
+        return;
+    fprintf(stderr, "%s\n", c->text);
+    fail_msg("step %u reads v%u and does not wait for it", c->step, v->id);
+}
+
+struct reader {
+    const struct pt2_value *base;
+    bool found;
+};
+
+static void find_read(void *ctx, struct pt2_value *v)
+{
+    struct reader *r = ctx;
+    r->found |= v == r->base;
+}
+
+/* A SCATTER overwrites its base: the steps that read the base before come first. */
+static void check_readers(struct check *c, struct pt2_node *scatter)
+{
+    struct pt2_graph *g = c->plan->graph;
+    for (uint32_t k = 0; k < g->nodes.count; k++) {
+        struct reader r = { scatter->base, false };
+        if (g->nodes.data[k] == scatter || g->nodes.data[k]->num_outs == 0)
+            continue;
+        pt2_node_uses(g, g->nodes.data[k], find_read, &r);
+        if (r.found && !waits_for(c, g->nodes.data[k]->outs[0])) {
+            fprintf(stderr, "%s\n", c->text);
+            fail_msg("step %u overwrites v%u, which v%u still reads", c->step, scatter->base->id,
+                     g->nodes.data[k]->outs[0]->id);
+        }
+    }
+}
+
+static void check_steps(const struct pt2_plan *p, const char *text)
+{
+    for (uint32_t k = 0; k < p->num_steps; k++) {
+        struct check c = { p, k, text };
+        for (uint32_t j = 0; j < p->steps[k].num_deps; j++)
+            assert_true(p->steps[k].deps[j] < k);
+        for (uint32_t j = 0; j < p->steps[k].region->members.count; j++) {
+            struct pt2_node *n = p->steps[k].region->members.data[j].node;
+            pt2_node_uses(p->graph, n, check_read, &c);
+            if (n->kind == PT2_NODE_SCATTER)
+                check_readers(&c, n);
+        }
+    }
+}
+
+static void test_dependencies(void **state)
+{
+    (void)state;
+    for (int k = 1; k <= 1000; k++) {
+        struct pt2_str text = { 0 };
+        struct scene s;
+        seed = (uint64_t)k * 0x9e3779b97f4a7c15u + 7;
+        random_graph(2 + below(20));
+        pt2_graph_print(B.g, &text);
+        plan_text(&s, text.data);
+        check_steps(&s.plan, text.data);
+        pt2_module_free(&s.m);
+        pt2_str_free(&text);
+    }
+}
+
+/* ---- memory ---- */
+
+static bool touches(const struct pt2_region *r, const struct pt2_value *v)
+{
+    for (int k = 0; k < r->num_bufs; k++)
+        if (memory_of(r->bufs[k]) == v)
+            return true;
+    return false;
+}
+
+/* Every step that touches a comes before the one that makes b, and nothing reads a afterwards. */
+static bool dead_before(const struct pt2_plan *p, const struct pt2_value *a, const struct pt2_value *b)
+{
+    for (uint32_t k = 0; k < p->graph->outputs.count; k++)
+        if (memory_of(p->graph->outputs.data[k]) == a)
+            return false;
+    for (uint32_t k = 0; k < p->num_steps; k++)
+        if (touches(p->steps[k].region, a) && !comes_before(p, k, step_of(p, b)))
+            return false;
+    return true;
+}
+
+static void check_overlaps(const struct runner *r, const char *text)
+{
+    const struct pt2_module *m = &r->m.module;
+    for (uint32_t i = 0; i < m->values.count; i++)
+        for (uint32_t j = 0; j < i; j++) {
+            const struct pt2_place *p = &r->s.places[i], *q = &r->s.places[j];
+            const struct pt2_value *a = m->values.data[i], *b = m->values.data[j];
+            bool meet = p->buf[0] && p->buf[0] == q->buf[0] && p->offset[0] < q->offset[0] + q->bytes &&
+                        q->offset[0] < p->offset[0] + p->bytes;
+            if (!meet || memory_of(a) != a || memory_of(b) != b)
+                continue;
+            if (!dead_before(&r->plan, a, b) && !dead_before(&r->plan, b, a)) {
+                fprintf(stderr, "%s\n", text);
+                fail_msg("v%u and v%u may be live at one time and share memory", a->id, b->id);
+            }
+        }
+}
+
+static void test_overlaps(void **state)
+{
+    (void)state;
+    for (int k = 1; k <= 500; k++) {
+        struct pt2_str text = { 0 };
+        struct runner r;
+        seed = (uint64_t)k * 0x9e3779b97f4a7c15u + 3;
+        random_graph(2 + below(20));
+        interpret(B.g, B.s0);
+        pt2_graph_print(B.g, &text);
+        runner_open(&r, text.data, B.s0, one_in(2));
+        must(pt2_place_epoch(&r.s, &r.plan, &r.epoch), text.data);
+        check_overlaps(&r, text.data);
+        runner_close(&r);
+        pt2_str_free(&text);
+    }
+}
+
+/* Of a chain two values are alive at a time; of two chains that may run at one time each has its own. */
+static void test_sharing(void **state)
+{
+    static const char chain[] =
+        "graph main {\n  v0:float32[256] = input 0 \"x\"\n  v1:float32[256] = scan sum axis 0: v0[i0]\n"
+        "  v2:float32[256] = scan sum axis 0: v1[i0]\n  v3:float32[256] = scan sum axis 0: v2[i0]\n"
+        "  v4:float32[256] = scan sum axis 0: v3[i0]\n  v5:float32[256] = scan sum axis 0: v4[i0]\n"
+        "  v6:float32[] = reduce sum [256]: v5[i0]\n  return v6\n}";
+    static const char two[] =
+        "graph main {\n  v0:float32[256] = input 0 \"x\"\n  v1:float32[256] = scan sum axis 0: v0[i0]\n"
+        "  v2:float32[256] = scan max axis 0: v0[i0]\n  v3:float32[256] = scan sum axis 0: v1[i0]\n"
+        "  v4:float32[256] = scan sum axis 0: v2[i0]\n  v5:float32[] = reduce sum [256]: v3[i0] + v4[i0]\n"
+        "  return v5\n}";
+    struct runner r;
+    (void)state;
+    runner_open(&r, chain, 0, false);
+    must(pt2_place_epoch(&r.s, &r.plan, &r.epoch), chain);
+    assert_int_equal(r.plan.num_steps, 6);
+    assert_in_range(r.epoch.blocks[0].size, 2 * 1024, 2 * 1024 + 256);
+    runner_close(&r);
+    runner_open(&r, two, 0, false);
+    must(pt2_place_epoch(&r.s, &r.plan, &r.epoch), two);
+    assert_int_equal(r.plan.num_steps, 5);
+    assert_in_range(r.epoch.blocks[0].size, 4 * 1024, 4 * 1024 + 256);
+    runner_close(&r);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    pt2_module_free(&B.m);
+    for (int k = 0; k < 1024; k++)
+        free(I.data[k]);
+    return 0;
+}
+
+int main(void)
+{
+    (void)run_and_compare;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_softmax), cmocka_unit_test(test_layer_norm), cmocka_unit_test(test_no_fusion),
+        cmocka_unit_test(test_two_heads), cmocka_unit_test(test_devices), cmocka_unit_test(test_dependencies),
+        cmocka_unit_test(test_overlaps), cmocka_unit_test(test_sharing),
+    };
+    return cmocka_run_group_tests(tests, NULL, teardown);
+}
