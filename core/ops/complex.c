@@ -119,6 +119,7 @@ pt2_cx op_c_sqrt(struct pt2_lower *L, pt2_cx a)
     pt2_ex s = ex_div(E, ex_abs(E, a.im), ex_muln(E, t, 2));
     pt2_ex right = pt2_le(E, zero, a.re);
     pt2_cx r = op_c(pt2_select(E, right, t, s), pt2_bin(E, PT2_E_COPYSIGN, pt2_select(E, right, s, t), a.im));
+    r = op_c_select(L, ex_isinf(E, a.im), op_c(ex_abs(E, a.im), a.im), r);
     return op_c_select(L, op_c_nonzero(L, a), r, op_c(zero, a.im));
 }
 
