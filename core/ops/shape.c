@@ -463,10 +463,18 @@ static void lower_diagonal_scatter(struct pt2_lower *L)
     return_like(L, t, op_select_element(L, here, e, op_element(L, t, t->dtype, v)));
 }
 
+/* Into a copy of self, through a view of its storage. */
 static void lower_as_strided_scatter(struct pt2_lower *L)
 {
-    pt2_t *t = op_clone(L, op_tensor(L, "self")), *src = op_tensor(L, "src");
+    pt2_t *self = op_tensor(L, "self"), *src = op_tensor(L, "src"), *t;
     pt2_ex size[PT2_MAX_RANK];
+    if (self->whole) {
+        t = op_clone(L, self);
+    } else { /* a copy of all its storage, seen as self sees it */
+        t = PT2_NEW(L->arena, pt2_t);
+        *t = *self;
+        t->store = op_clone(L, op_store_tensor(L, self))->store;
+    }
     int rank = op_sizes(L, "size", size);
     if (rank < 0)
         op_fail(L, PT2_ERR_FORMAT, "argument 'size' is missing");

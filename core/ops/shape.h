@@ -12,6 +12,9 @@
  * layout counts. */
 pt2_t *op_as_strided(struct pt2_lower *L, pt2_t *t, const char *name, int rank, const pt2_ex *shape);
 
+/* The whole of the store that t is a part of. */
+pt2_t *op_store_tensor(struct pt2_lower *L, pt2_t *t);
+
 /* An index or bound of the user's: negative ones count from the end. */
 pt2_ex op_from_end(struct pt2_lower *L, pt2_ex i, pt2_ex size);
 

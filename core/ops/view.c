@@ -379,6 +379,14 @@ static const struct pt2_tensor_meta *meta_of(struct pt2_lower *L, const char *na
     return a && a->kind == PT2_ARG_VALUE ? a->value->meta : NULL;
 }
 
+pt2_t *op_store_tensor(struct pt2_lower *L, pt2_t *t)
+{
+    struct pt2_value *v = t->store->cur;
+    pt2_t *all = pt2_tensor_new(L, t->dtype, v->rank - (pt2_dtype_is_complex(t->dtype) ? 1 : 0), v->shape);
+    all->store = t->store;
+    return all;
+}
+
 /* A view of t's storage by strides. When t is a part of its store, the store counts as the row-major storage. */
 static pt2_t *as_strided(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_meta *m, int rank, const pt2_ex *shape,
                          const pt2_ex *stride, pt2_ex offset)
@@ -390,11 +398,8 @@ static pt2_t *as_strided(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_
         p = base;
     for (int d = 0; d < rank; d++)
         p = pt2_add(L->E, p, pt2_mul(L->E, v[d], stride[d]));
-    if (!t->whole && !pt2_dtype_is_complex(t->dtype)) {
-        struct pt2_value *value = t->store->cur;
-        pt2_t *all = pt2_tensor_new(L, t->dtype, value->rank, value->shape);
-        all->store = t->store;
-        t = all;
+    if (!t->whole) {
+        t = op_store_tensor(L, t);
         m = NULL;
     } else {
         p = pt2_sub(L->E, p, base);
