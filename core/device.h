@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Devices of the process: a backend's are listed when it is first asked for, opened when first wanted, shared by all models, closed at exit. Compiled kernels
+ * Devices of the process: a backend's are listed when it is first asked for, opened when first wanted, shared by all
+ * models, closed at exit. Compiled kernels
  * are kept per device for the life of the process, by hash, so that models and cases share them.
  *
  * Thread-safety: all calls.

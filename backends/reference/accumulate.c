@@ -2,6 +2,7 @@
  * ⊕ over lanes. Accumulators are double for floats (the oracle sums float32 in double and rounds once) and int64 for
  * integers. Values are first *widened* to these, so that every loop here exists for two types only: uint64 gets its
  * sign bit flipped where order matters, and ARGMIN is ARGMAX of the reversed order (-x, ~x). */
+#include "base/special.h"
 #include "ref.h"
 
 #include <math.h>
@@ -107,7 +108,7 @@ void ref_acc_init(enum pt2_reduce_op op, int dtype, int n, void *acc, int64_t *p
     X(MAX, a > v ? a : v) X(MIN, a < v ? a : v) X(ANY, a || v) X(ALL, a && v)
 #define FLOAT_STEPS(X)                                                                                            \
     X(SUM, a + v) X(PROD, a * v) X(MAX, v > a || v != v ? v : a) X(MIN, v < a || v != v ? v : a)                  \
-    X(LOGADDEXP, ref_log_add_exp(a, v))
+    X(LOGADDEXP, pt2_log_add_exp(a, v))
 
 #define DEFINE(name, T, expr)                                                                                     \
     static void name(int n, void *restrict av, const void *restrict xv)                                           \

@@ -4,6 +4,7 @@
  * or is undefined for any operand: integer arithmetic goes through uint64, conversions and divisions are guarded.
  *
  * float functions whose C library version is off by several ulp are computed in double: this is the oracle. */
+#include "base/special.h"
 #include "ref.h"
 
 #include <math.h>
@@ -36,12 +37,12 @@
     X(p, T, ATAN, T, W(atan, A)) X(p, T, SINH, T, W(sinh, A)) X(p, T, COSH, T, W(cosh, A))                        \
     X(p, T, TANH, T, W(tanh, A)) X(p, T, ASINH, T, W(asinh, A)) X(p, T, ACOSH, T, W(acosh, A))                    \
     X(p, T, ATANH, T, W(atanh, A)) X(p, T, ERF, T, W(erf, A)) X(p, T, ERFC, T, W(erfc, A))                        \
-    X(p, T, ERFINV, T, W(ref_erfinv, A)) X(p, T, LGAMMA, T, W(log_gamma, A)) X(p, T, DIGAMMA, T, W(ref_digamma, A)) \
+    X(p, T, ERFINV, T, W(pt2_erfinv, A)) X(p, T, LGAMMA, T, W(log_gamma, A)) X(p, T, DIGAMMA, T, W(pt2_digamma, A)) \
     X(p, T, FLOOR, T, M(floor)(A)) X(p, T, CEIL, T, M(ceil)(A)) X(p, T, TRUNC, T, M(trunc)(A))                    \
     X(p, T, ROUND, T, M(nearbyint)(A)) X(p, T, ATAN2, T, atan2((double)A, (double)B))                             \
     X(p, T, NEXTAFTER, T, M(nextafter)(A, B)) X(p, T, COPYSIGN, T, M(copysign)(A, B))                             \
-    X(p, T, HYPOT, T, hypot((double)A, (double)B)) X(p, T, IGAMMA, T, ref_igamma((double)A, (double)B))           \
-    X(p, T, IGAMMAC, T, ref_igammac((double)A, (double)B)) X(p, T, ZETA, T, ref_zeta((double)A, (double)B))       \
+    X(p, T, HYPOT, T, hypot((double)A, (double)B)) X(p, T, IGAMMA, T, pt2_igamma((double)A, (double)B))           \
+    X(p, T, IGAMMAC, T, pt2_igammac((double)A, (double)B)) X(p, T, ZETA, T, pt2_zeta((double)A, (double)B))       \
     X(p, T, LT, int64_t, A < B) X(p, T, LE, int64_t, A <= B) X(p, T, EQ, int64_t, A == B)                         \
     X(p, T, NE, int64_t, A != B) X(p, T, ISNAN, int64_t, A != A)
 
@@ -193,7 +194,7 @@ DEFINE(not_bool, int64_t, int64_t, A == 0)
 DEFINE(copy_i, int64_t, int64_t, A)
 DEFINE(copy_f, float, float, A)
 DEFINE(copy_d, double, double, A)
-DEFINE(random_f, int64_t, float, ref_random(A, B))
+DEFINE(random_f, int64_t, float, pt2_random(A, B))
 
 #define SELECT(name, T)                                                                                           \
     static void name(int n, void *restrict dv, const void *av, const void *bv, const void *cv)                    \

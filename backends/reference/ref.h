@@ -8,7 +8,7 @@
  *   stage.c      one stage over one block: loops, reductions, stores, scans, sorts
  *   accumulate.c what ⊕ does to lanes
  *   memory.c     loads and stores of every dtype, with bounds
- *   lanes.c      what each scalar operator does to lanes; special.c: functions that C has not
+ *   lanes.c      what each scalar operator does to lanes
  *   pool.c       threads
  *   library.c    LIBRARY nodes; fft.c, linalg.c …: their algorithms
  *
@@ -101,7 +101,7 @@ struct ref_lanes {
     char message[256];
 };
 
-/* ---- lanes.c, special.c, memory.c ---- */
+/* ---- lanes.c, memory.c ---- */
 
 enum ref_class ref_class_of(int dtype);
 /* The lanes' function for an operator on operands of this type; NULL when it has none. NOT, SHL, SHR and CAST have
@@ -116,13 +116,6 @@ ref_op_fn *ref_op_wrap(int dtype);
 ref_op_fn *ref_op_copy(enum ref_class class);
 int ref_bits(int dtype);
 
-double ref_erfinv(double x);
-double ref_digamma(double x);
-double ref_igamma(double a, double x);
-double ref_igammac(double a, double x);
-double ref_zeta(double s, double q);
-double ref_log_add_exp(double a, double b);
-float ref_random(int64_t seed, int64_t counter);
 
 /* Elements at the indices, which were checked, to and from lanes of the compute type. */
 typedef void ref_load_fn(int n, void *restrict d, const void *data, const int64_t *restrict index);

@@ -162,8 +162,8 @@ static pt2_ex divide_monomial(struct pt2_exprs *E, pt2_ex c, pt2_ex g)
     return pt2_term_build(E, t.coef, t.atom);
 }
 
-/* x // c or x % c by x = g·y + r with 0 <= r < g and g | c, g != c: then x // c = y // (c/g) and x % c = g·(y % (c/g))
- * + r. */
+/* x // c or x % c by x = g·y + r with 0 <= r < g and g | c, g != c: then x // c = y // (c/g) and
+ * x % c = g·(y % (c/g)) + r. */
 static pt2_ex by_factor(struct pt2_exprs *E, int op, pt2_ex x, pt2_ex c)
 {
     pt2_ex g[24], y, r;

@@ -63,8 +63,8 @@ static pt2_ex compare(struct pt2_exprs *E, int op, pt2_ex a, pt2_ex b)
 }
 
 /* ---- 64-bit integers that fit 32 bits ----
- * int64 is everywhere in exported graphs, and slow or emulated on many devices. Where ranges prove that operands and result fit, the operation is
- * done in int32 and only its result is int64. */
+ * int64 is everywhere in exported graphs, and slow or emulated on many devices. Where ranges prove that operands and
+ * result fit, the operation is done in int32 and only its result is int64. */
 
 static bool fits32(pt2_ex e)
 {
@@ -84,7 +84,13 @@ static pt2_ex as_int32(struct pt2_exprs *E, pt2_ex e)
 static bool narrows(int op)
 {
     switch (op) {
-    case PT2_E_ADD: case PT2_E_SUB: case PT2_E_MUL: case PT2_E_MIN: case PT2_E_MAX: case PT2_E_FLOORDIV: case PT2_E_FLOORMOD:
+    case PT2_E_ADD:
+    case PT2_E_SUB:
+    case PT2_E_MUL:
+    case PT2_E_MIN:
+    case PT2_E_MAX:
+    case PT2_E_FLOORDIV:
+    case PT2_E_FLOORMOD:
     case PT2_E_TRUNCDIV: case PT2_E_REM:
         return true;
     default: return compares(op);

@@ -145,8 +145,8 @@ static pt2_ex mod_factor(struct pt2_exprs *E, pt2_ex atom, pt2_ex *out_rest)
 
 static bool absorb(struct pt2_exprs *E, struct pt2_sum *s, int k, pt2_ex partner, pt2_ex merged);
 
-/* Term k is f·(A % c). With f·c·(A // c) in the sum too, both become f·A; with A = X // a and X % a in it, f/a·(X %
- * (a*c)). */
+/* Term k is f·(A % c). With f·c·(A // c) in the sum too, both become f·A; with A = X // a and X % a in it,
+ * f/a·(X % (a*c)). */
 static bool recombine_at(struct pt2_exprs *E, struct pt2_sum *s, int k)
 {
     pt2_ex rest, mod = mod_factor(E, s->terms[k].atom, &rest);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The families of operators: each X(name) is a table pt2_ops_<name> in a file of this folder. No include guard: included where
- * X is defined. */
+ * The families of operators: each X(name) is a table pt2_ops_<name> in a file of this folder. No include guard:
+ * included where X is defined. */
 X(pointwise)
 X(unary)
 X(compare)

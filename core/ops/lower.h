@@ -14,8 +14,8 @@
  *
  * Rows name an overload ("aten.max.dim") or a packet ("aten.relu", every overload without a row of its own). The driver
  * (lower.c) derives from a functional row: the in-place operator ("aten.relu_": the result is written into `self`), the
- * out= overloads (written into `out`, `out0`, `values`, …) and the _copy operators (a view that is then a tensor of its
- * own). Operators whose row must handle these itself have a row of that exact name.
+ * out= overloads (written into `out`, `out0`, `values`, …) and the _copy operators (a view that is then a tensor
+ * of its own). Operators whose row must handle these itself have a row of that exact name.
  *
  * Tensors and functionalisation. A pt2_t is a *view* of a *store*: index expressions that lead from the view's
  * indices to those of the store's current value. Reading composes them, so views cost nothing; writing (op_write) makes
@@ -53,7 +53,8 @@ typedef struct pt2_t {
     int rank;
     pt2_ex *shape;           /* arena; always room for PT2_MAX_RANK, unused ones are 1 */
     struct pt2_store *store;
-    pt2_ex *map; /* arena; store->cur->rank index expressions (complex: less one) over VAR 0 … rank-1; NULL: identity */
+    pt2_ex *map;             /* arena; store->cur->rank index expressions (complex: less one) over VAR 0 … rank-1;
+                              * NULL: identity */
     bool whole;              /* the map is a bijection onto the store (identity, permutation, reshape) */
 } pt2_t;
 
@@ -137,15 +138,15 @@ pt2_ex op_index(struct pt2_lower *L, pt2_ex e, pt2_ex size);
 pt2_t *op_map(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *shape, pt2_ex body);
 pt2_t *op_map_like(struct pt2_lower *L, pt2_t *like, pt2_dtype dtype, pt2_ex body);
 pt2_t *op_map_c(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *shape, struct pt2_complex body);
-/* Reduced axes are VAR rank … rank+num_axes-1 (op_axes makes them). The body has the compute type of dtype, except for
- * ARGMAX/ARGMIN (dtype PT2_I64). */
+/* Reduced axes are VAR rank … rank+num_axes-1 (op_axes makes them). The body has the compute type of dtype, except
+ * for ARGMAX/ARGMIN (dtype PT2_I64). */
 pt2_t *op_reduce(struct pt2_lower *L, enum pt2_reduce_op op, pt2_dtype dtype, int rank, const pt2_ex *shape,
                  int num_axes, const pt2_ex *axes, pt2_ex body);
 pt2_ex *op_axes(struct pt2_lower *L, int first, int num_axes, const pt2_ex *extents); /* VAR first … */
 pt2_t *op_scan(struct pt2_lower *L, enum pt2_reduce_op op, pt2_dtype dtype, int rank, const pt2_ex *shape, int axis,
                bool reverse, pt2_ex body);
-/* base with updates: for each point of the update space (VAR 0 … num_axes-1), base[index] = combine(base[index], body).
- * cond may be NULL. */
+/* base with updates: for each point of the update space (VAR 0 … num_axes-1), base[index] = combine(base[index],
+ * body). cond may be NULL. */
 pt2_t *op_scatter(struct pt2_lower *L, enum pt2_reduce_op op, pt2_t *base, int num_axes, const pt2_ex *axes,
                   const pt2_ex *index, pt2_ex body, pt2_ex cond);
 pt2_t *op_const(struct pt2_lower *L, pt2_dtype dtype, int rank, const int64_t *shape,

@@ -6,7 +6,9 @@
  *   igamma    series, continued fraction (Lentz), or for large a Gauss-Legendre quadrature (Numerical Recipes 6.2)
  *   zeta      Hurwitz zeta by Euler-Maclaurin, as Cephes has it
  *   random    Philox4x32-10 (Salmon et al., SC 2011) */
-#include "ref.h"
+#include "base/special.h"
+
+#include <stdbool.h>
 
 #include <math.h>
 
@@ -21,7 +23,7 @@ static double horner(double x, int n, const double *c)
     return r;
 }
 
-double ref_erfinv(double x)
+double pt2_erfinv(double x)
 {
     static const double near[] = { 2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
                                    -0.00125372503, -0.00417768164, 0.246640727, 1.50140941 };
@@ -44,7 +46,7 @@ double ref_erfinv(double x)
     return copysign(r, x);
 }
 
-double ref_digamma(double x)
+double pt2_digamma(double x)
 {
     static const double series[] = { 1.0 / 12, -691.0 / 32760, 1.0 / 132, -1.0 / 240, 1.0 / 252, -1.0 / 120,
                                      1.0 / 12 };
@@ -146,10 +148,10 @@ static double incomplete_gamma(double a, double x, bool upper)
     return is_upper == upper ? r : 1 - r;
 }
 
-double ref_igamma(double a, double x) { return incomplete_gamma(a, x, false); }
-double ref_igammac(double a, double x) { return incomplete_gamma(a, x, true); }
+double pt2_igamma(double a, double x) { return incomplete_gamma(a, x, false); }
+double pt2_igammac(double a, double x) { return incomplete_gamma(a, x, true); }
 
-double ref_zeta(double s, double q)
+double pt2_zeta(double s, double q)
 {
     /* (2k)! / B2k */
     static const double c[] = { 12.0, -720.0, 30240.0, -1209600.0, 47900160.0, -1.8924375803183791606e9,
@@ -190,7 +192,7 @@ double ref_zeta(double s, double q)
     return sum;
 }
 
-double ref_log_add_exp(double a, double b)
+double pt2_log_add_exp(double a, double b)
 {
     double hi = a > b || a != a ? a : b, lo = a > b || a != a ? b : a;
     if (hi != hi || isinf(hi))
@@ -198,7 +200,7 @@ double ref_log_add_exp(double a, double b)
     return hi + log1p(exp(lo - hi));
 }
 
-float ref_random(int64_t seed, int64_t counter)
+float pt2_random(int64_t seed, int64_t counter)
 {
     uint32_t c[4] = { (uint32_t)(uint64_t)counter, 0, 0, 0 }, k[2] = { (uint32_t)(uint64_t)seed, 0 };
     for (int round = 0; round < 10; round++) {
