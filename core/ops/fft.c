@@ -89,30 +89,34 @@ static pt2_ex half_size(struct pt2_lower *L, pt2_ex n)
     return pt2_addi(L->E, pt2_floordiv(L->E, n, pt2_idx(L->E, 2)), 1);
 }
 
-/* 1/n or 1/sqrt(n) of all signal sizes; NULL for none. */
-static pt2_ex scale_factor(struct pt2_lower *L, const struct transform *t)
+/* 1/n or 1/sqrt(n) of all signal sizes, of that type; NULL for none. */
+static pt2_ex scale_factor(struct pt2_lower *L, const struct transform *t, int type)
 {
     struct pt2_exprs *E = L->E;
     if (t->scale == SCALE_NONE || t->num_dims == 0)
         return NULL;
     pt2_ex n = pt2_cast(E, PT2_F64, pt2_product(E, t->num_dims, t->sizes));
     n = t->scale == SCALE_ROOT ? pt2_un(E, PT2_E_SQRT, n) : n;
-    return pt2_cast(E, (int)t->real, pt2_bin(E, PT2_E_DIV, pt2_num(E, PT2_F64, 1), n));
+    return pt2_cast(E, type, pt2_bin(E, PT2_E_DIV, pt2_num(E, PT2_F64, 1), n));
 }
 
 static pt2_t *finish(struct pt2_lower *L, pt2_t *x, const struct transform *t, bool real)
 {
-    pt2_ex factor = scale_factor(L, t);
     struct pt2_complex v = op_at_c(L, x, op_vars(L, x->rank, x->shape));
+    pt2_ex factor = scale_factor(L, t, v.re->dtype);
     if (factor)
         v = op_c_scale(L, v, factor);
-    return real ? op_map_like(L, x, t->real, v.re) : op_map_c(L, x->dtype, x->rank, x->shape, v);
+    v.re = op_to(L, v.re, t->real);
+    v.im = op_to(L, v.im, t->real);
+    return real ? op_map_like(L, x, t->real, v.re)
+                : op_map_c(L, t->real == PT2_F64 ? PT2_C128 : PT2_C64, x->rank, x->shape, v);
 }
 
 static pt2_t *run_transform(struct pt2_lower *L, pt2_t *x, const struct transform *t)
 {
     int n = t->num_dims, last = n ? t->dims[n - 1] : 0;
-    x = op_convert(L, x, t->real == PT2_F64 ? PT2_C128 : PT2_C64);
+    /* What passes from one dimension to the next is not rounded. */
+    x = op_convert(L, x, t->real == PT2_F64 || n > 1 ? PT2_C128 : PT2_C64);
     for (int k = 0; k < n; k++) {
         bool half = t->kind == C2R && k == n - 1;
         x = resize(L, x, t->dims[k], half ? half_size(L, t->sizes[k]) : t->sizes[k]);
