@@ -215,6 +215,8 @@ static pt2_ex floormod(struct pt2_exprs *E, pt2_ex x, pt2_ex c)
 {
     if (pt2_is_int(c, 1) || pt2_is_int(x, 0) || x == c)
         return pt2_idx(E, 0);
+    if (c->hi < 0)
+        return pt2_muli(E, floormod(E, pt2_muli(E, x, -1), pt2_muli(E, c, -1)), -1);
     if (pt2_is_const(c) && pt2_is_const(x) && c->i)
         return pt2_idx(E, x->i - c->i * pt2_floordiv64(x->i, c->i));
     if (c->lo >= 0 && in_range(E, x, c))

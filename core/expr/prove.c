@@ -6,6 +6,7 @@
 #include "expr/internal.h"
 
 enum { MAX_DEPTH = 24 };
+#define FAR ((int64_t)1 << 40) /* larger bounds are not put into sums, which saturate at PT2_INF */
 
 static bool nonneg(struct pt2_exprs *E, pt2_ex e, int depth);
 
@@ -83,7 +84,7 @@ static bool try_floordiv(struct pt2_exprs *E, const struct pt2_sum *s, int k, pt
         pt2_ex bound = c->lo > 0 ? bound_of(E, x, s->terms[k].coef < 0) : NULL;
         if (bound && try_replace(E, s, k, f, pt2_floordiv(E, bound, c), depth))
             return true;
-        if (s->terms[k].coef < 0 && f->hi < PT2_INF && try_replace(E, s, k, f, pt2_idx(E, f->hi), depth))
+        if (s->terms[k].coef < 0 && f->hi < FAR && try_replace(E, s, k, f, pt2_idx(E, f->hi), depth))
             return true;
         return s->terms[k].coef < 0 && x->lo >= 0 && try_replace(E, s, k, f, x, depth);
     }

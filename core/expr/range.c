@@ -80,25 +80,37 @@ static struct range mul_range(struct range a, struct range b)
     return r;
 }
 
-static int64_t div_bound(int64_t a, int64_t b)
-{
-    return a >= PT2_INF || a <= -PT2_INF ? a : pt2_floordiv64(a, b);
-}
-
 static struct range floordiv_range(struct range a, struct range b)
 {
     if (b.lo <= 0)
         return (struct range){ a.lo >= 0 && b.lo == 0 ? 0 : -PT2_INF, PT2_INF };
-    struct range r = { div_bound(a.lo, a.lo < 0 ? b.lo : b.hi), div_bound(a.hi, a.hi < 0 ? b.hi : b.lo) };
+    struct range r = { -PT2_INF, PT2_INF };
+    if (a.lo > -PT2_INF)
+        r.lo = a.lo < 0 ? pt2_floordiv64(a.lo, b.lo) : b.hi >= PT2_INF ? 0 : a.lo / b.hi;
+    if (a.hi < PT2_INF)
+        r.hi = pt2_floordiv64(a.hi, a.hi < 0 ? b.hi : b.lo);
     return r;
+}
+
+/* The largest index of something with this size. */
+static int64_t last_of(int64_t size)
+{
+    return size >= PT2_INF ? PT2_INF : pt2_max64(size - 1, 0);
 }
 
 static struct range mod_range(struct range a, struct range b)
 {
     if (b.lo <= 0)
         return (struct range){ -PT2_INF, PT2_INF };
-    int64_t hi = b.hi >= PT2_INF ? PT2_INF : b.hi - 1;
+    int64_t hi = last_of(b.hi);
     return (struct range){ 0, a.lo >= 0 ? pt2_min64(hi, a.hi) : hi };
+}
+
+/* No bound plus anything is no bound. */
+static struct range add_range(struct range a, struct range b)
+{
+    return (struct range){ a.lo <= -PT2_INF || b.lo <= -PT2_INF ? -PT2_INF : pt2_sat_add(a.lo, b.lo),
+                           a.hi >= PT2_INF || b.hi >= PT2_INF ? PT2_INF : pt2_sat_add(a.hi, b.hi) };
 }
 
 static struct range fold_range(const struct pt2_expr *e)
@@ -107,7 +119,7 @@ static struct range fold_range(const struct pt2_expr *e)
     for (int k = 1; k < e->num_args; k++) {
         struct range b = { e->args[k]->lo, e->args[k]->hi };
         if (e->op == PT2_E_ADD)
-            r = (struct range){ pt2_sat_add(r.lo, b.lo), pt2_sat_add(r.hi, b.hi) };
+            r = add_range(r, b);
         else
             r = mul_range(r, b);
     }
@@ -117,12 +129,12 @@ static struct range fold_range(const struct pt2_expr *e)
 static struct range binary_range(const struct pt2_expr *e, struct range a, struct range b)
 {
     switch (e->op) {
-    case PT2_E_SUB: return (struct range){ pt2_sat_add(a.lo, -b.hi), pt2_sat_add(a.hi, -b.lo) };
+    case PT2_E_SUB: return add_range(a, (struct range){ -b.hi, -b.lo });
     case PT2_E_MIN: return (struct range){ pt2_min64(a.lo, b.lo), pt2_min64(a.hi, b.hi) };
     case PT2_E_MAX: return (struct range){ pt2_max64(a.lo, b.lo), pt2_max64(a.hi, b.hi) };
     case PT2_E_FLOORDIV: return floordiv_range(a, b);
     case PT2_E_FLOORMOD: return mod_range(a, b);
-    case PT2_E_CHECK: return (struct range){ 0, pt2_max64(b.hi - 1, 0) };
+    case PT2_E_CHECK: return (struct range){ 0, last_of(b.hi) };
     case PT2_E_AND:
         if (a.lo >= 0 && b.lo >= 0)
             return (struct range){ 0, pt2_min64(a.hi, b.hi) };
@@ -140,7 +152,7 @@ static struct range range(const struct pt2_expr *e)
     case PT2_E_CONST:
         a.lo = a.hi = pt2_max64(-PT2_INF, pt2_min64(e->i, PT2_INF));
         return a;
-    case PT2_E_VAR: return (struct range){ 0, pt2_max64(a.hi - 1, 0) };
+    case PT2_E_VAR: return (struct range){ 0, last_of(a.hi) };
     case PT2_E_LOAD: return all;
     case PT2_E_ADD: case PT2_E_MUL: return fold_range(e);
     case PT2_E_NEG: return (struct range){ -a.hi, -a.lo };

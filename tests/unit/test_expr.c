@@ -434,6 +434,8 @@ static struct pair condition(int depth)
     return one_in(4) ? bin(one_in(2) ? PT2_E_AND : PT2_E_OR, c, bin(PT2_E_LT, var(0), random_index(depth))) : c;
 }
 
+static struct pair divisor(void) { return one_in(12) ? idx(-between(1, 12)) : positive(); }
+
 static struct pair random_index(int depth)
 {
     if (depth <= 0)
@@ -446,13 +448,14 @@ static struct pair random_index(int depth)
     case 0: case 1: case 2: return add(random_index(depth - 1), random_index(depth - 1));
     case 3: return sub(random_index(depth - 1), random_index(depth - 1));
     case 4: return mul(random_index(depth - 1), one_in(2) ? positive() : random_index(depth - 2));
-    case 5: case 6: return bin(PT2_E_FLOORDIV, random_index(depth - 1), positive());
-    case 7: case 8: return bin(PT2_E_FLOORMOD, random_index(depth - 1), positive());
+    case 5: case 6: return bin(PT2_E_FLOORDIV, random_index(depth - 1), divisor());
+    case 7: case 8: return bin(PT2_E_FLOORMOD, random_index(depth - 1), divisor());
     case 9: return bin(PT2_E_MIN, random_index(depth - 1), random_index(depth - 1));
     case 10: return bin(PT2_E_MAX, random_index(depth - 1), random_index(depth - 1));
     case 11: return choose(condition(depth - 2), random_index(depth - 1), random_index(depth - 1));
     case 12:
-        return one_in(3) ? bin(PT2_E_CHECK, random_index(depth - 1), positive()) : un(PT2_E_NEG, random_index(depth - 1));
+        return one_in(3) ? bin(PT2_E_CHECK, random_index(depth - 1), positive())
+                         : un(PT2_E_NEG, random_index(depth - 1));
     default: return reshape();
     }
 }
@@ -464,7 +467,7 @@ static bool next_values(void)
         env.syms[k] = between(env.lo[k], env.hi[k]);
     for (int k = 0; k < env.num_vars; k++) {
         struct value n = eval_tree(env.extents[k].t);
-        if (n.undefined || n.i <= 0)
+        if (n.undefined || n.i <= 0 || n.i > 1 << 20) /* products of indices must fit int64 */
             return false;
         env.vars[k] = one_in(4) ? n.i - 1 : between(0, n.i - 1);
     }
