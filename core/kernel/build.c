@@ -461,8 +461,10 @@ static bool build_contract(struct build *b, const struct pt2_caps *caps)
 static void set_groups(struct pt2_kernel *k, const struct pt2_caps *caps)
 {
     k->local_size = k->points_per_group = caps->kind == PT2_KIND_CPU ? 64 : 128;
-    if (k->contract)
-        k->local_size = k->points_per_group = pt2_contract_local_size(k->contract);
+    if (k->contract) {
+        k->local_size = pt2_contract_local_size(k->contract);
+        k->points_per_group = k->contract->form == PT2_CONTRACT_SHARED ? 1 : k->local_size;
+    }
 }
 
 pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const struct pt2_caps *caps)
@@ -483,6 +485,9 @@ pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const str
         return pt2_fail(PT2_ERR_NOMEM, "out of memory");
     for (uint32_t i = 0; i < b.stages.count; i++)
         parametrise_stage(&b, &b.stages.data[i]);
+    for (int side = 0; side < 2 && k->contract; side++)
+        for (int i = 0; i < k->contract->num_places[side]; i++)
+            k->contract->places[side][i] = parametrise(&b, k->contract->places[side][i]);
     free(b.memo);
     k->points = k->library ? pt2_idx(b.E, 1) : param(&b, r->points);
     k->num_bufs = r->num_bufs = (int)b.bufs.count;

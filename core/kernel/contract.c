@@ -83,13 +83,112 @@ static int round_up(int64_t n, int unit, int most)
     return n >= most ? most : (int)((n + unit - 1) / unit) * unit;
 }
 
+struct contiguous {
+    struct pt2_exprs *E;
+    int var;
+    bool found;
+};
+
+static void find_contiguous(void *ctx, pt2_ex e)
+{
+    struct contiguous *q = ctx;
+    pt2_ex to[PT2_OUTER_AXIS] = { 0 };
+    if (e->op != PT2_E_LOAD || e->num_args != 1 || !(e->args[0]->has & PT2_HAS_VAR))
+        return;
+    to[q->var] = pt2_addi(q->E, pt2_var(q->E, q->var, pt2_idx(q->E, PT2_INF)), 1);
+    pt2_ex next = pt2_subst_vars(q->E, e->args[0], PT2_OUTER_AXIS, to);
+    to[q->var] = pt2_var(q->E, q->var, pt2_idx(q->E, PT2_INF));
+    q->found |= pt2_is_int(pt2_sub(q->E, next, pt2_subst_vars(q->E, e->args[0], PT2_OUTER_AXIS, to)), 1);
+}
+
+/* Some load of the factor has neighbours along the last axis of the depth next to each other. */
+static bool deep(struct pt2_exprs *E, pt2_ex factor, const struct pt2_stage *sum)
+{
+    struct contiguous q = { E, sum->num_loops, false };
+    while (q.var > 1 && pt2_is_int(sum->loops[q.var - 1], 1))
+        q.var--;
+    pt2_visit(factor, find_contiguous, &q);
+    return q.found;
+}
+
+/* Large tiles where there are enough of them to fill the device. */
+static void choose_shared(struct pt2_contract *c, const struct pt2_caps *caps)
+{
+    double rows = (double)c->size[PT2_AXIS_ROW]->hi, cols = (double)c->size[PT2_AXIS_COL]->hi;
+    c->across = caps->max_local_size >= 256 ? 16 : 8;
+    int each = rows * cols >= 128.0 * 128.0 * (caps->compute_units > 0 ? caps->compute_units : 16) ? 8 : 4;
+    c->tile_rows = c->tile_cols = each * c->across;
+    c->tile_depth = 16;
+}
+
+static double tiles_of(const struct pt2_contract *c)
+{
+    int64_t rows = c->size[PT2_AXIS_ROW]->hi, cols = c->size[PT2_AXIS_COL]->hi;
+    return (double)c->size[PT2_AXIS_BATCH]->hi * (double)((rows + c->tile_rows - 1) / c->tile_rows) *
+           (double)((cols + c->tile_cols - 1) / c->tile_cols);
+}
+
+/* Large tiles, since each copies its panels; smaller ones where large ones would leave units without work. */
+static void choose_packed(struct pt2_contract *c, const struct pt2_caps *caps)
+{
+    int64_t rows = c->size[PT2_AXIS_ROW]->hi, cols = c->size[PT2_AXIS_COL]->hi;
+    c->tile_rows = round_up(rows, 8, 128);
+    c->tile_cols = round_up(cols, 32, 256);
+    c->tile_depth = round_up(c->depth->hi > 1 ? c->depth->hi : 1, 8, 256);
+    while (tiles_of(c) < 2.0 * caps->compute_units && (c->tile_rows > 32 || c->tile_cols > 64))
+        if (c->tile_cols > c->tile_rows && c->tile_cols > 64)
+            c->tile_cols = round_up(c->tile_cols / 2, 32, 128);
+        else if (c->tile_rows > 32)
+            c->tile_rows = round_up(c->tile_rows / 2, 8, 64);
+        else
+            break;
+}
+
 static void choose_tiles(struct pt2_contract *c, const struct pt2_caps *caps)
 {
     int64_t rows = c->size[PT2_AXIS_ROW]->hi, cols = c->size[PT2_AXIS_COL]->hi;
-    c->form = caps->wide_vectors ? PT2_CONTRACT_PACKED : caps->kind == PT2_KIND_CPU ? PT2_CONTRACT_REGISTERS : PT2_CONTRACT_SHARED;
-    c->tile_rows = round_up(rows, 8, 128);
-    c->tile_cols = round_up(cols, 32, 128);
-    c->tile_depth = round_up(c->depth->hi > 1 ? c->depth->hi : 1, 8, 256);
+    if (caps->wide_vectors) {
+        c->form = PT2_CONTRACT_PACKED;
+        choose_packed(c, caps);
+    } else if (caps->kind == PT2_KIND_CPU) {
+        c->form = PT2_CONTRACT_REGISTERS;
+        c->tile_rows = round_up(rows, 4, 8);
+        c->tile_cols = round_up(cols, 4, 8);
+    } else {
+        c->form = PT2_CONTRACT_SHARED;
+        choose_shared(c, caps);
+    }
+}
+
+/* ---- the factors at several places ---- */
+
+static pt2_ex at_place(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex factor, enum pt2_axis_role role, int first_var)
+{
+    pt2_ex to[PT2_OUTER_AXIS + 2 * PT2_MAX_RANK] = { 0 };
+    for (int k = 0; k < c->rank; k++)
+        if (c->role[k] == role && !pt2_is_int(c->extent[k], 1))
+            to[PT2_OUTER_AXIS + k] = pt2_var(E, first_var++, c->extent[k]);
+    return pt2_subst_vars(E, factor, PT2_OUTER_AXIS + 2 * PT2_MAX_RANK, to);
+}
+
+static void make_places(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum)
+{
+    int var = PT2_PLACE_AXIS;
+    for (int side = 0; side < 2; side++) {
+        enum pt2_axis_role role = side ? PT2_AXIS_COL : PT2_AXIS_ROW;
+        pt2_ex factor = sum->body->args[side ? !c->swapped : c->swapped];
+        int tile = side ? c->tile_cols : c->tile_rows, axes = 0;
+        for (int k = 0; k < c->rank; k++)
+            axes += c->role[k] == role && !pt2_is_int(c->extent[k], 1);
+        c->num_places[side] = c->form == PT2_CONTRACT_REGISTERS ? tile : 1;
+        if (c->form == PT2_CONTRACT_SHARED && deep(&m->exprs, factor, sum))
+            c->num_places[side] = tile * c->tile_depth / (c->across * c->across);
+        c->deep[side] = c->num_places[side] > 1;
+        c->first_var[side] = var;
+        c->places[side] = PT2_NEW_N(&m->arena, pt2_ex, c->num_places[side]);
+        for (int k = 0; k < c->num_places[side]; k++, var += axes)
+            c->places[side][k] = at_place(&m->exprs, c, factor, role, var);
+    }
 }
 
 pt2_ex pt2_contract_tiles(struct pt2_exprs *E, const struct pt2_contract *c)
@@ -101,13 +200,14 @@ pt2_ex pt2_contract_tiles(struct pt2_exprs *E, const struct pt2_contract *c)
 
 int pt2_contract_local_size(const struct pt2_contract *c)
 {
-    return c->form == PT2_CONTRACT_PACKED ? 1 : c->form == PT2_CONTRACT_REGISTERS ? 32 : 256;
+    return c->form == PT2_CONTRACT_PACKED ? 1 : c->form == PT2_CONTRACT_REGISTERS ? 32 : c->across * c->across;
 }
 
 struct pt2_contract *pt2_contract_find(struct pt2_module *m, const struct pt2_stage *stages, int num_stages, int rank,
                                        const pt2_ex *extents, const struct pt2_caps *caps)
 {
-    if (caps->interprets || !has_form(stages, num_stages) || rank > 2 * PT2_MAX_RANK)
+    if (caps->interprets || !has_form(stages, num_stages) || rank > 2 * PT2_MAX_RANK ||
+        stages->num_loops >= PT2_OUTER_AXIS)
         return NULL;
     struct depends first = depends(stages->body->args[0]), second = depends(stages->body->args[1]);
     if (!(first.outer & ~second.outer) || !(second.outer & ~first.outer) || first.reg || second.reg)
@@ -123,5 +223,7 @@ struct pt2_contract *pt2_contract_find(struct pt2_module *m, const struct pt2_st
     if (!large(c))
         return NULL;
     choose_tiles(c, caps);
-    return c->form == PT2_CONTRACT_PACKED ? c : NULL;
+    if (c->form != PT2_CONTRACT_PACKED)
+        make_places(m, c, stages);
+    return c;
 }

@@ -34,7 +34,13 @@ struct pt2_contract {
     pt2_ex extent[2 * PT2_MAX_RANK];            /* the kernel's builder turns these into parameters, and the next two */
     pt2_ex size[PT2_AXIS_ROLES];                /* product of the extents of each role */
     pt2_ex depth;
+    bool deep[2];                               /* SHARED: the factor of rows, of columns has the depth's last axis contiguous */
     int tile_rows, tile_cols, tile_depth;       /* of a point */
+    /* The factors of rows and of columns at several rows and columns, each of which has VARs of its own from first_var up: REGISTERS:
+     * all of the tile, SHARED: those of an invocation's copies. */
+    int num_places[2], first_var[2];
+    pt2_ex *places[2];                          /* parameters are made in these too */
+    int across;                                 /* SHARED: invocations along a row, and along a column */
 };
 
 /* What a kernel over `stages` would be as a tiled contraction; NULL: it is none, or too small for tiles to pay. */

@@ -10,8 +10,9 @@
 
 #include "kernel/kernel.h"
 
-/* Number of the VAR of the first outer axis, in kernels that have one VAR for each; smaller ones are loops. */
-enum { PT2_OUTER_AXIS = 64, PT2_MAX_AXES = PT2_OUTER_AXIS + 2 * PT2_MAX_RANK };
+/* Number of the VAR of the first outer axis, in kernels that have one VAR for each; smaller ones are loops. Behind these: axes of one
+ * row or column of a tile. */
+enum { PT2_OUTER_AXIS = 64, PT2_PLACE_AXIS = 128, PT2_MAX_AXES = PT2_PLACE_AXIS + 64 * PT2_MAX_RANK };
 
 struct use {
     uint32_t count;
