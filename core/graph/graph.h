@@ -91,8 +91,8 @@ struct pt2_node {
     int64_t iparam[8];      /* LIBRARY: documented at each use in kernel/library.h */
 
     struct pt2_graph *graphs[2]; /* CALL: then, else; LOOP: body, condition (NULL: counted) */
-    int num_carried;        /* LOOP: args = carried…, others…; body takes both, and returns carried…; the condition
-                             * returns one bool */
+    int num_carried; /* LOOP: args = carried…, others…; body takes both, and returns carried…; the condition
+                      * returns one bool */
     pt2_ex trips;           /* LOOP without condition: number of iterations */
 };
 

@@ -442,7 +442,8 @@ static bool build_contract(struct build *b, const struct pt2_caps *caps)
     for (int k = 0; k < b->r->rank; k++)
         b->outer[k] = pt2_var(b->E, PT2_OUTER_AXIS + k, b->r->outer[k]);
     build_members(b);
-    struct pt2_contract *c = pt2_contract_find(b->m, b->stages.data, (int)b->stages.count, b->r->rank, b->r->outer, caps);
+    struct pt2_contract *c =
+        pt2_contract_find(b->m, b->stages.data, (int)b->stages.count, b->r->rank, b->r->outer, caps);
     if (!c) {
         b->bufs.count = b->buf_infos.count = b->stages.count = b->regs.count = 0;
         return false;

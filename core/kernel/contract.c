@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Finds contractions and chooses their tiles.
  *
- * An output axis that only one factor depends on belongs to that factor; one that both or none depend on is a batch axis. The
- * columns are the side of the last output axis, so that neighbouring results are neighbours in memory. */
+ * An output axis that only one factor depends on belongs to that factor; one that both or none depend on is a batch
+ * axis. The columns are the side of the last output axis, so that neighbouring results are neighbours in memory. */
 #include "kernel/contract.h"
 
 enum {
@@ -78,9 +78,12 @@ static bool large(const struct pt2_contract *c)
 
 /* ---- tiles ---- */
 
+/* The power of two times `unit` that holds n, up to `most`: few sizes of tiles, so that kernels serve many shapes. */
 static int round_up(int64_t n, int unit, int most)
 {
-    return n >= most ? most : (int)((n + unit - 1) / unit) * unit;
+    while (unit < n && unit < most)
+        unit *= 2;
+    return unit;
 }
 
 struct contiguous {
@@ -134,14 +137,12 @@ static void choose_packed(struct pt2_contract *c, const struct pt2_caps *caps)
     int64_t rows = c->size[PT2_AXIS_ROW]->hi, cols = c->size[PT2_AXIS_COL]->hi;
     c->tile_rows = round_up(rows, 8, 128);
     c->tile_cols = round_up(cols, 32, 256);
-    c->tile_depth = round_up(c->depth->hi > 1 ? c->depth->hi : 1, 8, 256);
+    c->tile_depth = round_up(c->depth->hi, 32, 256);
     while (tiles_of(c) < 2.0 * caps->compute_units && (c->tile_rows > 32 || c->tile_cols > 64))
-        if (c->tile_cols > c->tile_rows && c->tile_cols > 64)
-            c->tile_cols = round_up(c->tile_cols / 2, 32, 128);
-        else if (c->tile_rows > 32)
-            c->tile_rows = round_up(c->tile_rows / 2, 8, 64);
+        if (c->tile_cols > 64 && (c->tile_cols > c->tile_rows || c->tile_rows <= 32))
+            c->tile_cols /= 2;
         else
-            break;
+            c->tile_rows /= 2;
 }
 
 static void choose_tiles(struct pt2_contract *c, const struct pt2_caps *caps)
@@ -162,7 +163,8 @@ static void choose_tiles(struct pt2_contract *c, const struct pt2_caps *caps)
 
 /* ---- the factors at several places ---- */
 
-static pt2_ex at_place(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex factor, enum pt2_axis_role role, int first_var)
+static pt2_ex at_place(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex factor, enum pt2_axis_role role,
+                       int first_var)
 {
     pt2_ex to[PT2_OUTER_AXIS + 2 * PT2_MAX_RANK] = { 0 };
     for (int k = 0; k < c->rank; k++)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * Contractions: sums of products of two factors, of which some output axes (rows) move only the one and others (columns)
- * only the other, as in matrix products and convolutions:
+ * Contractions: sums of products of two factors, of which some output axes (rows) move only the one and others
+ * (columns) only the other, as in matrix products and convolutions:
  *
  *     sum(batch, row, col) = Σ over depth of a(batch, row, depth) * b(batch, col, depth)
  *
- * A kernel for one computes a tile of rows and columns at a time, so that each element of a factor that it reads serves many
- * products. Rows, columns, batch and depth are each the row-major space of several axes. The factors are any expressions: the
- * kernel evaluates them element by element where it fetches a tile.
+ * A kernel for one computes a tile of rows and columns at a time, so that each element of a factor that it reads
+ * serves many products. Rows, columns, batch and depth are each the row-major space of several axes. The factors
+ * are any expressions: the kernel evaluates them element by element where it fetches a tile.
  *
- * In such a kernel outer axis k is VAR PT2_OUTER_AXIS + k; its points are tiles; stage 0 is the sum, and the stages behind it
- * run for each element of the tile.
+ * In such a kernel outer axis k is VAR PT2_OUTER_AXIS + k; its points are tiles; stage 0 is the sum, and the stages
+ * behind it run for each element of the tile.
  */
 #ifndef PT2_KERNEL_CONTRACT_H
 #define PT2_KERNEL_CONTRACT_H
@@ -34,10 +34,10 @@ struct pt2_contract {
     pt2_ex extent[2 * PT2_MAX_RANK];            /* the kernel's builder turns these into parameters, and the next two */
     pt2_ex size[PT2_AXIS_ROLES];                /* product of the extents of each role */
     pt2_ex depth;
-    bool deep[2];                               /* SHARED: the factor of rows, of columns has the depth's last axis contiguous */
+    bool deep[2]; /* SHARED: the factor of rows, of columns has the depth's last axis contiguous */
     int tile_rows, tile_cols, tile_depth;       /* of a point */
-    /* The factors of rows and of columns at several rows and columns, each of which has VARs of its own from first_var up: REGISTERS:
-     * all of the tile, SHARED: those of an invocation's copies. */
+    /* The factors of rows and of columns at several rows and columns, each of which has VARs of its own from
+     * first_var up: REGISTERS: all of the tile, SHARED: those of an invocation's copies. */
     int num_places[2], first_var[2];
     pt2_ex *places[2];                          /* parameters are made in these too */
     int across;                                 /* SHARED: invocations along a row, and along a column */

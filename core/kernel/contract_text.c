@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * The text of tiled contractions.
  *
- * PACKED, for processors with wide vectors: an invocation computes a whole tile. For each stretch of the depth it evaluates the
- * two factors into panels, arrays of its own with neighbouring rows (or columns) next to each other, whatever the order in
- * the buffers is; then blocks of 8 rows by 32 columns are summed in registers over the panels. Tiles at the edge repeat the last
- * row or column, and do not store it.
+ * PACKED, for processors with wide vectors: an invocation computes a whole tile. For each stretch of the depth it
+ * evaluates the two factors into panels, arrays of its own with neighbouring rows (or columns) next to each other,
+ * whatever the order in the buffers is; then blocks of 8 rows by 32 columns are summed in registers over the
+ * panels. Tiles at the edge repeat the last row or column, and do not store it.
  *
- * REGISTERS, for processors that run shaders: an invocation keeps a small tile of sums in variables and reads the factors
- * where they are; everything that is the same along the depth, addresses above all, is computed once.
+ * REGISTERS, for processors that run shaders: an invocation keeps a small tile of sums in variables and reads the
+ * factors where they are; everything that is the same along the depth, addresses above all, is computed once.
  *
- * SHARED, for GPUs: a group copies panels of both factors to shared memory, each element once; every invocation keeps the sums of
- * some rows and columns in variables. Past the end of the depth the panels hold zeros. */
+ * SHARED, for GPUs: a group copies panels of both factors to shared memory, each element once; every invocation
+ * keeps the sums of some rows and columns in variables. Past the end of the depth the panels hold zeros. */
 #include "expr/internal.h"
 #include "kernel/contract.h"
 
@@ -163,7 +163,8 @@ static void say_stages(struct tile *p, int pitch)
 /* ---- packed ---- */
 
 /* Evaluates a factor over a stretch of the depth and the tile's rows or columns. */
-static void say_panel(struct tile *p, pt2_ex factor, const struct axes *side, const char *panel, int pitch, const char *work)
+static void say_panel(struct tile *p, pt2_ex factor, const struct axes *side, const char *panel, int pitch,
+                      const char *work)
 {
     struct render *r = p->r;
     char to[64];
@@ -194,12 +195,13 @@ static void say_blocks(struct tile *p, int row_pitch, int col_pitch)
     say(r, "for (int x = 0; x < work_cols; x += %d)", BLOCK_COLS);
     say(r, "for (int y = 0; y < work_rows; y += %d) {", BLOCK_ROWS);
     for (int k = 0; k < BLOCK_ROWS; k++)
-        say(r, "float16 s%d = vload16(0, sum + (y + %d) * %d + x), u%d = vload16(0, sum + (y + %d) * %d + x + 16);", k, k,
-            p->c->tile_cols, k, k, p->c->tile_cols);
+        say(r, "float16 s%d = vload16(0, sum + (y + %d) * %d + x), u%d = vload16(0, sum + (y + %d) * %d + x + 16);", k,
+            k, p->c->tile_cols, k, k, p->c->tile_cols);
     say(r, "for (int k = 0; k < steps; k++) {");
     say(r, "float16 b0 = vload16(0, pb + k * %d + x), b1 = vload16(0, pb + k * %d + x + 16);", col_pitch, col_pitch);
     for (int k = 0; k < BLOCK_ROWS; k++)
-        say(r, "{ float16 f = pa[k * %d + y + %d]; s%d = fma(f, b0, s%d); u%d = fma(f, b1, u%d); }", row_pitch, k, k, k, k, k);
+        say(r, "{ float16 f = pa[k * %d + y + %d]; s%d = fma(f, b0, s%d); u%d = fma(f, b1, u%d); }", row_pitch, k, k, k,
+            k, k);
     say(r, "}");
     for (int k = 0; k < BLOCK_ROWS; k++) {
         say(r, "vstore16(s%d, 0, sum + (y + %d) * %d + x);", k, k, p->c->tile_cols);
@@ -249,7 +251,8 @@ static void packed(struct tile *p)
 
 /* ---- registers ---- */
 
-static void say_places(struct tile *p, const struct axes *side, int first_var, int n, const char *start, const char *count)
+static void say_places(struct tile *p, const struct axes *side, int first_var, int n, const char *start,
+                       const char *count)
 {
     struct render *r = p->r;
     for (int k = 0; k < n; k++) {
@@ -340,8 +343,8 @@ static void registers(struct tile *p)
 
 /* ---- shared ---- */
 
-/* How the invocations of a group copy a panel of one factor: each copies `each` elements. Neighbouring invocations take neighbours in
- * memory: along the depth, or along the rows (columns). */
+/* How the invocations of a group copy a panel of one factor: each copies `each` elements. Neighbouring invocations
+ * take neighbours in memory: along the depth, or along the rows (columns). */
 struct copy {
     const pt2_ex *places;
     const struct axes *side;
@@ -435,10 +438,14 @@ static void shared(struct tile *p)
     struct render *r = p->r;
     const struct pt2_contract *c = p->c;
     int rows = c->tile_rows / c->across, cols = c->tile_cols / c->across, invocations = c->across * c->across;
-    struct copy a = { c->places[0], &p->rows, "pa", "first_row", "rows", c->tile_rows, c->tile_rows * c->tile_depth / invocations,
-                      c->first_var[0], c->deep[0] };
-    struct copy b = { c->places[1], &p->cols, "pb", "first_col", "cols", c->tile_cols, c->tile_cols * c->tile_depth / invocations,
-                      c->first_var[1], c->deep[1] };
+    struct copy a = {
+        c->places[0],    &p->rows,  "pa", "first_row", "rows", c->tile_rows, c->tile_rows * c->tile_depth / invocations,
+        c->first_var[0], c->deep[0]
+    };
+    struct copy b = {
+        c->places[1],    &p->cols,  "pb", "first_col", "cols", c->tile_cols, c->tile_cols * c->tile_depth / invocations,
+        c->first_var[1], c->deep[1]
+    };
     say(r, "SHARED(float, pa, %d);", c->tile_depth * (c->tile_rows + 1));
     say(r, "SHARED(float, pb, %d);", c->tile_depth * (c->tile_cols + 1));
     say(r, "int tile = GROUP_ID();");

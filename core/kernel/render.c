@@ -701,7 +701,10 @@ static void stage(struct render *r, int number, pt2_ex *order)
 /* ---- for the kernels with loops of their own ---- */
 
 void pt2_render_expr(struct render *r, pt2_ex e) { expr(r, e); }
-void pt2_render_names(struct render *r, const struct body *b, int level, int innermost) { name_level(r, b, level, innermost); }
+void pt2_render_names(struct render *r, const struct body *b, int level, int innermost)
+{
+    name_level(r, b, level, innermost);
+}
 void pt2_render_forget(struct render *r, const struct body *b) { forget(r, b, false); }
 void pt2_render_stage(struct render *r, int number) { stage(r, number, r->order); }
 struct body pt2_render_count(struct render *r, struct body b, pt2_ex e)

@@ -2,16 +2,17 @@
  *
  * What the writers of kernel text share: naming of common subexpressions and hoisting them out of loops (render.c).
  *
- * Use: count the expressions of one loop nest into a body; at each loop, from the outside in, have its names declared;
- * write the expressions; forget the names at the end of the scope. The level of an expression is the largest level of its variables.
+ * Use: count the expressions of one loop nest into a body; at each loop, from the outside in, have its names
+ * declared; write the expressions; forget the names at the end of the scope. The level of an expression is the
+ * largest level of its variables.
  */
 #ifndef PT2_KERNEL_RENDER_H
 #define PT2_KERNEL_RENDER_H
 
 #include "kernel/kernel.h"
 
-/* Number of the VAR of the first outer axis, in kernels that have one VAR for each; smaller ones are loops. Behind these: axes of one
- * row or column of a tile. */
+/* Number of the VAR of the first outer axis, in kernels that have one VAR for each; smaller ones are loops. Behind
+ * these: axes of one row or column of a tile. */
 enum { PT2_OUTER_AXIS = 64, PT2_PLACE_AXIS = 128, PT2_MAX_AXES = PT2_PLACE_AXIS + 64 * PT2_MAX_RANK };
 
 struct use {

@@ -4,7 +4,8 @@
  * is 0 outside the input. The transposed form gathers too: from the inputs whose stride meets the output element. */
 #include "ops/reduce.h"
 
-/* What one convolution's index arithmetic shares. Output VARs: n, channel, spatial…; axes: channel in group, kernel. */
+/* What one convolution's index arithmetic shares. Output VARs: n, channel, spatial…; axes: channel in group,
+ * kernel. */
 struct geometry {
     int spatial;                /* number of spatial dimensions */
     bool batched;

@@ -24,7 +24,8 @@ struct pt2_complex op_elem_bcast(struct pt2_lower *L, pt2_t *t, int rank, const 
 pt2_t *op_map_elem(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *shape, struct pt2_complex v);
 /* Element != 0, also of complex tensors. */
 pt2_ex op_truth_at(struct pt2_lower *L, pt2_t *t, const pt2_ex *at);
-/* New tensor out[i…] = x[index(i…)], or `other` where `inside` is false (NULL: always inside). Any dtype, complex too. */
+/* New tensor out[i…] = x[index(i…)], or `other` where `inside` is false (NULL: always inside). Any dtype,
+ * complex too. */
 pt2_t *op_pick(struct pt2_lower *L, pt2_t *x, int rank, const pt2_ex *shape, const pt2_ex *index, pt2_ex inside,
                struct pt2_complex other);
 /* op_scatter of any dtype; half types are combined in float32 and rounded once. Complex: SET and SUM only. */
@@ -40,7 +41,8 @@ struct pt2_indexing {
     const pt2_ex *sizes;           /* its shape */
     struct pt2_index_part {
         pt2_t *t;                  /* NULL: the whole dimension */
-        int mask_rank, mask_dim;   /* t holds row-major positions in a mask of so many dimensions, of which this is number … */
+        int mask_rank,
+            mask_dim; /* t holds row-major positions in a mask of so many dimensions, of which this is number … */
         const pt2_ex *mask_shape;
     } part[PT2_MAX_RANK];
     int at, num_bcast;             /* result dimensions at … at+num_bcast-1 are those of the index tensors */
@@ -52,12 +54,13 @@ struct pt2_indexing {
 /* Masks become positions here (which reads their number on the host; for result `out`, or -1). */
 void op_indexing(struct pt2_lower *L, pt2_t *self, int n, pt2_t *const *indices, int out, struct pt2_indexing *ix);
 /* Where result element `at` comes from. clamp: indices are clamped to the dimension instead of checked. */
-void op_indexing_at(struct pt2_lower *L, const struct pt2_indexing *ix, const pt2_ex *at, bool clamp, pt2_ex *out_index);
+void op_indexing_at(struct pt2_lower *L, const struct pt2_indexing *ix, const pt2_ex *at, bool clamp,
+                    pt2_ex *out_index);
 
 /* ---- sizes that data decide (dynamic.c) ---- */
 
-/* Dimension `dim` of result k: reads `count` (PT2_IDX) on the host and binds the symbol that the file names there; a size
- * that is known already is returned as it is. k < 0: a new symbol. */
+/* Dimension `dim` of result k: reads `count` (PT2_IDX) on the host and binds the symbol that the file names there;
+ * a size that is known already is returned as it is. k < 0: a new symbol. */
 pt2_ex op_bind_size(struct pt2_lower *L, pt2_ex count, int k, int dim);
 /* Number of true elements of flags [n], as a 0-d int64 tensor. */
 pt2_t *op_count_true(struct pt2_lower *L, pt2_t *flags);

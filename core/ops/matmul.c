@@ -195,7 +195,8 @@ static void lower_bilinear(struct pt2_lower *L)
 
 /* ---- einsum and its relatives ---- */
 
-/* One operand's subscripts as labels; an ellipsis becomes the labels 1 … (from the right). Reads to ',' or the end. */
+/* One operand's subscripts as labels; an ellipsis becomes the labels 1 … (from the right). Reads to ',' or the
+ * end. */
 static const char *read_subscripts(struct pt2_lower *L, const char *text, int rank, int *num_dots, char *labels)
 {
     int letters = 0, at = 0, dots = -1;
