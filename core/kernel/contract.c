@@ -3,11 +3,13 @@
  *
  * An output axis that only one factor depends on belongs to that factor; one that both or none depend on is a batch
  * axis. The columns are the side of the last output axis, so that neighbouring results are neighbours in memory. */
+#include "expr/internal.h"
 #include "kernel/contract.h"
 
 enum {
     MIN_SIDE = 4,          /* fewer rows or columns: tiles would be mostly padding */
     MIN_PRODUCTS = 1 << 12, /* per batch element */
+    MIN_SHADER = 1 << 19,   /* in all, where compiling a tiled shader takes longer than running a plain one */
 };
 
 /* ---- recognition ---- */
@@ -65,15 +67,20 @@ static pt2_ex size_of(struct pt2_exprs *E, const struct pt2_contract *c, enum pt
     return size;
 }
 
-static bool large(const struct pt2_contract *c)
+static int64_t bounded(pt2_ex size)
 {
-    int64_t rows = c->size[PT2_AXIS_ROW]->hi, cols = c->size[PT2_AXIS_COL]->hi, depth = c->depth->hi, most = 1 << 20;
-    if (rows < MIN_SIDE || cols < MIN_SIDE)
+    const int64_t most = 1 << 20;
+    return size->hi < most ? size->hi : most;
+}
+
+static bool large(const struct pt2_contract *c, const struct pt2_caps *caps)
+{
+    int64_t rows = bounded(c->size[PT2_AXIS_ROW]), cols = bounded(c->size[PT2_AXIS_COL]);
+    int64_t products = pt2_sat_mul(rows * cols, bounded(c->depth));
+    if (rows < MIN_SIDE || cols < MIN_SIDE || products < MIN_PRODUCTS)
         return false;
-    rows = rows < most ? rows : most;
-    cols = cols < most ? cols : most;
-    depth = depth < most ? depth : most;
-    return rows * cols * depth >= MIN_PRODUCTS;
+    bool shaders_on_cpu = caps->kind == PT2_KIND_CPU && !caps->wide_vectors;
+    return !shaders_on_cpu || pt2_sat_mul(products, bounded(c->size[PT2_AXIS_BATCH])) >= MIN_SHADER;
 }
 
 /* ---- tiles ---- */
@@ -222,7 +229,7 @@ struct pt2_contract *pt2_contract_find(struct pt2_module *m, const struct pt2_st
     for (int role = 0; role < PT2_AXIS_ROLES; role++)
         c->size[role] = size_of(&m->exprs, c, (enum pt2_axis_role)role);
     c->depth = pt2_product(&m->exprs, stages->num_loops, stages->loops);
-    if (!large(c))
+    if (!large(c, caps))
         return NULL;
     choose_tiles(c, caps);
     if (c->form != PT2_CONTRACT_PACKED)
