@@ -245,3 +245,21 @@ void pt2_node_uses(struct pt2_graph *g, struct pt2_node *n, pt2_node_use_fn *fn,
     for (int k = 0; k < n->num_args; k++)
         fn(ctx, n->args[k]);
 }
+
+struct finder {
+    const struct pt2_value *value;
+    bool found;
+};
+
+static void find_value(void *ctx, struct pt2_value *v)
+{
+    struct finder *f = ctx;
+    f->found |= v == f->value;
+}
+
+bool pt2_node_reads(struct pt2_graph *g, struct pt2_node *n, const struct pt2_value *v)
+{
+    struct finder f = { v, false };
+    pt2_node_uses(g, n, find_value, &f);
+    return f.found;
+}

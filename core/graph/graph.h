@@ -157,6 +157,7 @@ void pt2_node_exprs(struct pt2_node *n, pt2_node_expr_fn *fn, void *ctx);
 /* Calls `fn` for each value a node reads (each distinct one once per expression). */
 typedef void pt2_node_use_fn(void *ctx, struct pt2_value *v);
 void pt2_node_uses(struct pt2_graph *g, struct pt2_node *n, pt2_node_use_fn *fn, void *ctx);
+bool pt2_node_reads(struct pt2_graph *g, struct pt2_node *n, const struct pt2_value *v);
 
 /* ---- verifier and text ---- */
 

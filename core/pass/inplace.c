@@ -4,29 +4,11 @@
  * state. Otherwise a copy comes before it. */
 #include "pass/pass.h"
 
-struct finder {
-    const struct pt2_value *value;
-    bool found;
-};
-
-static void find(void *ctx, struct pt2_value *v)
-{
-    struct finder *f = ctx;
-    f->found |= v == f->value;
-}
-
-static bool reads(struct pt2_graph *g, struct pt2_node *n, const struct pt2_value *v)
-{
-    struct finder f = { v, false };
-    pt2_node_uses(g, n, find, &f);
-    return f.found;
-}
-
 static bool own_update_reads_base(struct pt2_graph *g, struct pt2_node *n)
 {
     struct pt2_value *base = n->base;
     n->base = n->outs[0]; /* look at the expressions only */
-    bool found = reads(g, n, base);
+    bool found = pt2_node_reads(g, n, base);
     n->base = base;
     return found;
 }
@@ -41,7 +23,7 @@ static bool may_overwrite(struct pt2_graph *g, uint32_t at)
         if (g->outputs.data[k] == n->base)
             return false;
     for (uint32_t k = at + 1; k < g->nodes.count; k++)
-        if (reads(g, g->nodes.data[k], n->base))
+        if (pt2_node_reads(g, g->nodes.data[k], n->base))
             return false;
     return !own_update_reads_base(g, n);
 }

@@ -321,17 +321,6 @@ static struct pt2_region *region_for(struct fuse *f, struct pt2_node *n)
     return r;
 }
 
-struct reads_value {
-    const struct pt2_value *value;
-    bool found;
-};
-
-static void find_value(void *ctx, struct pt2_value *v)
-{
-    struct reads_value *q = ctx;
-    q->found |= v == q->value;
-}
-
 /* ---- candidates: the regions of what the node reads; for a REDUCE also those that read the same values ---- */
 
 struct candidates {
@@ -401,9 +390,7 @@ static void wait_for_readers(struct fuse *f, struct pt2_node *scatter, struct pt
     struct depend d = { f, r };
     for (uint32_t k = 0; k < f->g->nodes.count && f->g->nodes.data[k] != scatter; k++) {
         struct pt2_node *n = f->g->nodes.data[k];
-        struct reads_value q = { scatter->base, false };
-        pt2_node_uses(f->g, n, find_value, &q);
-        if (q.found && n->num_outs)
+        if (n->num_outs && pt2_node_reads(f->g, n, scatter->base))
             add_dependency(&d, n->outs[0]);
     }
 }

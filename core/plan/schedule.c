@@ -55,26 +55,13 @@ static void need(void *ctx, struct pt2_value *v)
             add_dep(d, s->hosts.data[k].step);
 }
 
-struct reads_base {
-    const struct pt2_value *base;
-    bool found;
-};
-
-static void find_base(void *ctx, struct pt2_value *v)
-{
-    struct reads_base *q = ctx;
-    q->found |= v == q->base;
-}
-
 /* Steps that read the base of a SCATTER and come before it in the graph. */
 static void need_readers(struct deps *d, struct pt2_node *scatter)
 {
     struct pt2_graph *g = d->s->g;
     for (uint32_t k = 0; k < g->nodes.count && g->nodes.data[k] != scatter; k++) {
         struct pt2_node *n = g->nodes.data[k];
-        struct reads_base q = { scatter->base, false };
-        pt2_node_uses(g, n, find_base, &q);
-        if (q.found && n->num_outs)
+        if (n->num_outs && pt2_node_reads(g, n, scatter->base))
             need(d, n->outs[0]);
     }
 }
