@@ -123,6 +123,12 @@ PT_INLINE float pt_dec_f8e8m0fnu(uint b)
 #define pt_round_f8e5m2fnuz(x) pt_dec_f8fnuz(pt_enc_f8fnuz(x, 2, 16, 0x47800000), 2, 16)
 #define pt_round_f8e8m0fnu(x) pt_dec_f8e8m0fnu(pt_enc_f8e8m0fnu(x))
 
+/* x * 0, which drivers must not fold: NaN for infinities and NaN. */
+PT_INLINE float pt_mul0_f32(float x)
+{
+    return (pt_bits_f32_i32(x) & 0x7f800000) == 0x7f800000 ? pt_nan_f32() : 0.0f;
+}
+
 /* ---- integers; a division by zero gives 0 ---- */
 
 #define pt_min_i32(a, b) min(a, b)

@@ -235,6 +235,12 @@ static const char *plain_operator(pt2_ex e)
     }
 }
 
+/* x * 0 is NaN for an infinite x, but some drivers fold it to 0. */
+static bool times_zero(pt2_ex e)
+{
+    return e->op == PT2_E_MUL && e->dtype == PT2_F32 && pt2_is_const(e->args[1]) && e->args[1]->f == 0;
+}
+
 /* Several index operands in one sum or product: written from left to right. */
 static void arithmetic(struct render *r, pt2_ex e)
 {
@@ -242,6 +248,8 @@ static void arithmetic(struct render *r, pt2_ex e)
     wrapped_open(r, e->dtype);
     if (e->op == PT2_E_SHL || e->op == PT2_E_SHR)
         shift(r, e);
+    else if (times_zero(e))
+        call(r, "mul0", "f32", 1, e->args);
     else if (op)
         infix(r, op, e->num_args, e->args);
     else
