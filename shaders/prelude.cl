@@ -30,6 +30,12 @@ typedef ulong pt_u64;
 #define LOCAL_ID() ((int)get_local_id(0))
 #define GLOBAL_ID() (GROUP_ID() * LOCAL_SIZE + LOCAL_ID())
 #define SHARED(type, name, count) __local type name[count]
+/* Intel's compiler crashes when it vectorises some of the loops. */
+#ifdef PT_SCALAR_LOOPS
+#define LOOP _Pragma("clang loop vectorize(disable)")
+#else
+#define LOOP
+#endif
 #define BARRIER() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
 
 /* ---- literals, bits ---- */

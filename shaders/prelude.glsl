@@ -37,6 +37,7 @@ spirv_execution_mode(extensions = ["SPV_KHR_float_controls"], capabilities = [44
 #define GROUP_ID() int(gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x)
 #define LOCAL_ID() int(gl_LocalInvocationID.x)
 #define GLOBAL_ID() (GROUP_ID() * LOCAL_SIZE + LOCAL_ID())
+#define LOOP
 #define BARRIER() do { groupMemoryBarrier(); barrier(); } while (false)
 
 /* What math.h is written in. */

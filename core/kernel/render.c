@@ -432,11 +432,11 @@ static void open_loop(struct render *r, const struct pt2_stage *s, int k)
 {
     indent(r);
     if (s->reverse) {
-        pt2_str_addf(&r->out, "for (int i%d = ", k + 1);
+        pt2_str_addf(&r->out, "LOOP for (int i%d = ", k + 1);
         expr(r, s->loops[k]);
         pt2_str_addf(&r->out, " - 1; i%d >= 0; i%d--) {\n", k + 1, k + 1);
     } else {
-        pt2_str_addf(&r->out, "for (int i%d = 0; i%d < ", k + 1, k + 1);
+        pt2_str_addf(&r->out, "LOOP for (int i%d = 0; i%d < ", k + 1, k + 1);
         expr(r, s->loops[k]);
         pt2_str_addf(&r->out, "; i%d++) {\n", k + 1);
     }

@@ -310,7 +310,7 @@ def arguments():
     parser.add_argument("--id", help="regular expression, the whole case id")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--chunk", type=int, default=100, help="cases for one process")
-    parser.add_argument("--timeout", type=float, default=60, help="seconds for one case")
+    parser.add_argument("--timeout", type=float, default=300, help="seconds for one case")
     parser.add_argument("--json", help="write all results here")
     parser.add_argument("--raise-floor", action="store_true", help="after a full run: floor.json asks for what passed")
     parser.add_argument("--work", help="folder for unpacked cases (default: beside the command)")
