@@ -154,6 +154,11 @@ struct pt2_stored_tensor {
     const struct pt2_storage *storage;
 };
 
+/* Where element `linear` (row-major) of a strided tensor is, in elements from the storage's begin. */
+int64_t pt2_strided_at(int rank, const int64_t *sizes, const int64_t *strides, int64_t offset, int64_t linear);
+int64_t pt2_stored_count(const struct pt2_stored_tensor *t);
+bool pt2_stored_is_dense(const struct pt2_stored_tensor *t); /* row-major from its offset on */
+
 /* ---- signature ---- */
 
 enum pt2_input_kind { PT2_INPUT_USER, PT2_INPUT_CONSTANT /* fixed at export; a user leaf */, PT2_INPUT_PARAMETER,

@@ -48,6 +48,12 @@ enum pt2_reduce_op {
     PT2_RED_SET,
 };
 
+/* True when the result is a position (int64), whatever the type of what is compared. */
+static inline bool pt2_gives_position(enum pt2_reduce_op op)
+{
+    return op == PT2_RED_ARGMAX || op == PT2_RED_ARGMIN;
+}
+
 struct pt2_value {
     uint32_t id; /* dense over the module */
     pt2_dtype dtype;

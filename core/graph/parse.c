@@ -138,7 +138,7 @@ static void read_node_body(struct parse *p, struct pt2_node *n)
 {
     const struct pt2_value *v = n->outs[0];
     pt2_ex extents[PT2_MAX_RANK * 2];
-    bool arg = n->kind != PT2_NODE_MAP && (n->op == PT2_RED_ARGMAX || n->op == PT2_RED_ARGMIN);
+    bool arg = n->kind != PT2_NODE_MAP && pt2_gives_position(n->op);
     for (int k = 0; k < v->rank; k++)
         extents[k] = v->shape[k];
     for (int k = 0; k < n->num_axes; k++)

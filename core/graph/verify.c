@@ -75,7 +75,7 @@ static int axes_of(const struct pt2_node *n)
 static void check_body_type(struct verify *v)
 {
     const struct pt2_node *n = v->n;
-    bool arg = n->op == PT2_RED_ARGMAX || n->op == PT2_RED_ARGMIN;
+    bool arg = pt2_gives_position(n->op);
     if (n->kind == PT2_NODE_MAP || n->kind == PT2_NODE_SCATTER ||
         ((n->kind == PT2_NODE_REDUCE || n->kind == PT2_NODE_SCAN) && !arg))
         if (n->body->dtype != (int)pt2_dtype_compute(n->outs[0]->dtype))

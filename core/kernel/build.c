@@ -146,11 +146,6 @@ static int build_loops(struct build *b, int rank, int n, const pt2_ex *extents, 
     return loops;
 }
 
-static bool gives_position(enum pt2_reduce_op op)
-{
-    return op == PT2_RED_ARGMAX || op == PT2_RED_ARGMIN;
-}
-
 static void build_reduce(struct build *b, const struct pt2_member *m)
 {
     struct pt2_node *n = m->node;
@@ -160,7 +155,7 @@ static void build_reduce(struct build *b, const struct pt2_member *m)
     struct pt2_stage s = { .kind = PT2_STAGE_REDUCE, .op = n->op };
     s.num_loops = build_loops(b, v->rank, n->num_axes, n->axes, axes, &s.loops);
     s.body = resolve(b, n->body, v->rank + n->num_axes, axes);
-    s.dtype = gives_position(n->op) ? PT2_I64 : s.body->dtype;
+    s.dtype = pt2_gives_position(n->op) ? PT2_I64 : s.body->dtype;
     int stage = add_stage(b, s);
     keep_register(b, v, stage);
     if (m->store)
@@ -177,7 +172,7 @@ static void build_scan(struct build *b, const struct pt2_member *m)
         s.loops[0] = v->shape[n->axis];
     s.num_loops = 1;
     s.body = resolve(b, n->body, v->rank, axes);
-    s.dtype = gives_position(n->op) ? PT2_I64 : s.body->dtype;
+    s.dtype = pt2_gives_position(n->op) ? PT2_I64 : s.body->dtype;
     s.index = pt2_linearize(b->E, v->rank, v->shape, axes);
     s.buf = buf_of(b, v, true);
     add_stage(b, s);

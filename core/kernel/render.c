@@ -511,11 +511,6 @@ static void combine(struct render *r, enum pt2_reduce_op op, int dtype, const ch
     wrapped_close(r, dtype);
 }
 
-static bool gives_position(enum pt2_reduce_op op)
-{
-    return op == PT2_RED_ARGMAX || op == PT2_RED_ARGMIN;
-}
-
 /* "v beats best": NaN beats all; of equals the first wins in a REDUCE, the last in a SCAN. */
 static void beats(struct render *r, const struct pt2_stage *s, const char *seen)
 {
@@ -578,7 +573,7 @@ static void reduce(struct render *r, const struct pt2_stage *s, int number, cons
     name_level(r, b, 0, s->num_loops);
     line(r, "{");
     r->indent++;
-    if (gives_position(s->op)) {
+    if (pt2_gives_position(s->op)) {
         position_start(r, s);
         line(r, "int n = 0;");
         open_loops(r, s, b);
@@ -618,7 +613,7 @@ static void scan(struct render *r, const struct pt2_stage *s, const struct body 
     name_level(r, b, 0, s->num_loops);
     line(r, "{");
     r->indent++;
-    if (gives_position(s->op)) {
+    if (pt2_gives_position(s->op)) {
         position_start(r, s);
         open_loops(r, s, b);
         position_update(r, s, "i1");

@@ -66,9 +66,6 @@ pt2_t *op_unsqueeze(struct pt2_lower *L, pt2_t *t, int dim)
     pt2_ex shape[PT2_MAX_RANK + 1], index[PT2_MAX_RANK];
     for (int k = 0; k <= t->rank; k++)
         shape[k] = k < dim ? t->shape[k] : k == dim ? pt2_idx(L->E, 1) : t->shape[k - 1];
-    pt2_t probe = { .rank = t->rank + 1 };
-    if (probe.rank > PT2_MAX_RANK - 1)
-        op_fail(L, PT2_ERR_UNSUPPORTED, "a tensor of %d dimensions", probe.rank);
     pt2_ex *v = op_vars(L, t->rank + 1, shape);
     for (int k = 0; k < t->rank; k++)
         index[k] = v[k < dim ? k : k + 1];

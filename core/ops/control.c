@@ -31,10 +31,7 @@ pt2_t *op_graph_input(struct pt2_lower *L, pt2_t *like)
     int rank = like->rank;
     pt2_dtype dtype = like->dtype;
     memcpy(shape, like->shape, (size_t)rank * sizeof *shape);
-    if (pt2_dtype_is_complex(dtype)) {
-        shape[rank++] = pt2_idx(L->E, 2);
-        dtype = pt2_dtype_real(dtype);
-    }
+    pt2_complex_dims(L, &dtype, &rank, shape);
     return op_of_value(L, like->dtype, pt2_node_input(L->g, dtype, rank, shape, "operand"));
 }
 
@@ -231,10 +228,7 @@ static pt2_t *control_result(struct pt2_lower *L, struct pt2_node *n, int k, pt2
     int rank = like->rank;
     pt2_dtype dtype = like->dtype;
     memcpy(shape, like->shape, (size_t)rank * sizeof *shape);
-    if (pt2_dtype_is_complex(dtype)) {
-        shape[rank++] = pt2_idx(L->E, 2);
-        dtype = pt2_dtype_real(dtype);
-    }
+    pt2_complex_dims(L, &dtype, &rank, shape);
     return op_of_value(L, like->dtype, pt2_node_out(L->g, n, k, dtype, rank, shape));
 }
 

@@ -37,6 +37,8 @@ void pt2_lower_ranges(struct pt2_lower *L);
 
 /* lower.c */
 pt2_t *pt2_tensor_new(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *shape);
+/* What a complex tensor is in the graph: real, with a last dimension of 2. `shape` has room for it. */
+void pt2_complex_dims(struct pt2_lower *L, pt2_dtype *dtype, int *rank, pt2_ex *shape);
 struct pt2_store *pt2_store_new(struct pt2_lower *L, struct pt2_value *value);
 /* Lowers the nodes of a program graph whose inputs are in `slots` (num_values entries) into L->g. */
 void pt2_lower_nodes(struct pt2_lower *L, const struct pt2_pgraph *pg, struct pt2_slot *slots);

@@ -196,15 +196,11 @@ void pt2_lower_nodes(struct pt2_lower *L, const struct pt2_pgraph *pg, struct pt
 
 /* ---- inputs ---- */
 
+/* The whole storage, and nothing else. */
 static bool dense(const struct pt2_stored_tensor *t)
 {
-    int64_t expect = 1;
-    for (int k = t->rank - 1; k >= 0; k--) {
-        if (t->sizes[k] != 1 && t->strides[k] != expect)
-            return false;
-        expect *= t->sizes[k];
-    }
-    return t->offset == 0 && (size_t)expect * pt2_dtype_size(t->dtype) == t->storage->size;
+    return pt2_stored_is_dense(t) && t->offset == 0 &&
+           (size_t)pt2_stored_count(t) * pt2_dtype_size(t->dtype) == t->storage->size;
 }
 
 static bool same_view(const struct pt2_stored_tensor *a, const struct pt2_stored_tensor *b)
@@ -233,7 +229,7 @@ static struct pt2_graph_input *add_input(struct pt2_lower *L, int spec, bool fla
     return in;
 }
 
-static void complex_dims(struct pt2_lower *L, pt2_dtype *dtype, int *rank, pt2_ex *shape)
+void pt2_complex_dims(struct pt2_lower *L, pt2_dtype *dtype, int *rank, pt2_ex *shape)
 {
     if (pt2_dtype_is_complex(*dtype)) {
         shape[(*rank)++] = pt2_idx(L->E, 2);
@@ -244,7 +240,7 @@ static void complex_dims(struct pt2_lower *L, pt2_dtype *dtype, int *rank, pt2_e
 static struct pt2_store *new_input(struct pt2_lower *L, int spec, bool flat, pt2_dtype dtype, int rank, pt2_ex *shape,
                                    const char *name)
 {
-    complex_dims(L, &dtype, &rank, shape);
+    pt2_complex_dims(L, &dtype, &rank, shape);
     struct pt2_store *s = pt2_store_new(L, pt2_node_input(L->g, dtype, rank, shape, name));
     s->input = L->priv->out->num_inputs;
     add_input(L, spec, flat);
@@ -277,20 +273,12 @@ static void strided_map(struct pt2_lower *L, pt2_t *t, const struct pt2_stored_t
     t->whole = false;
 }
 
-static bool has_elements(const struct pt2_stored_tensor *t)
-{
-    for (int k = 0; k < t->rank; k++)
-        if (t->sizes[k] == 0)
-            return false;
-    return true;
-}
-
 static pt2_t *stored_tensor(struct pt2_lower *L, uint32_t spec)
 {
     const struct pt2_stored_tensor *st = L->program->inputs[spec].stored;
     if (st->rank > PT2_MAX_RANK - 1)
         op_fail(L, PT2_ERR_UNSUPPORTED, "a tensor of %d dimensions", st->rank);
-    if (!st->storage->data && has_elements(st))
+    if (!st->storage->data && pt2_stored_count(st))
         op_fail(L, PT2_ERR_FORMAT, "archive has no weight data for %s: it was exported with fake weights",
                 L->program->inputs[spec].fqn);
     bool flat = !natural(L->program, st);

@@ -38,7 +38,7 @@ pt2_t *op_red_node(struct pt2_lower *L, const struct op_red *r, enum pt2_reduce_
 {
     if (r->num_axes)
         return op_reduce(L, op, dtype, r->rank, r->shape, r->num_axes, r->axes, body);
-    if (op == PT2_RED_ARGMAX || op == PT2_RED_ARGMIN)
+    if (pt2_gives_position(op))
         body = pt2_int(L->E, PT2_I64, 0);
     return op_map(L, dtype, r->rank, r->shape, body);
 }

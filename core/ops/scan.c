@@ -11,7 +11,7 @@
 static pt2_t *scan(struct pt2_lower *L, enum pt2_reduce_op op, pt2_t *t, int dim, pt2_dtype in, pt2_dtype dtype)
 {
     pt2_ex e = op_at_as(L, t, op_vars(L, t->rank, t->shape), in);
-    if (op == PT2_RED_ARGMAX || op == PT2_RED_ARGMIN) {
+    if (pt2_gives_position(op)) {
         if (!t->rank)
             return op_map(L, PT2_I64, 0, NULL, pt2_int(L->E, PT2_I64, 0));
         return op_scan(L, op, PT2_I64, t->rank, t->shape, dim, false, e);

@@ -162,7 +162,7 @@ pt2_t *op_map_c(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *sh
 pt2_t *op_reduce(struct pt2_lower *L, enum pt2_reduce_op op, pt2_dtype dtype, int rank, const pt2_ex *shape,
                  int num_axes, const pt2_ex *axes, pt2_ex body)
 {
-    if (op != PT2_RED_ARGMAX && op != PT2_RED_ARGMIN)
+    if (!pt2_gives_position(op))
         expect_type(L, dtype, body);
     return op_of_value(L, dtype, pt2_node_reduce(L->g, op, dtype, rank, shape, num_axes, axes, body));
 }

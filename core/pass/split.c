@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 struct cut {
-    struct pt2_graph *g;
     pt2_ex best;
     int best_reads;
 };
@@ -90,7 +89,7 @@ static pt2_ex materialise(struct pt2_graph *g, uint32_t at, pt2_ex e)
 static bool cut_once(struct pt2_graph *g, uint32_t at)
 {
     struct pt2_node *n = g->nodes.data[at];
-    struct cut c = { g, NULL, 0 };
+    struct cut c = { NULL, 0 };
     if (!n->body || n->num_outs == 0 || count_reads(n->body) <= PT2_MAX_READS)
         return false;
     pt2_visit(n->body, consider, &c);

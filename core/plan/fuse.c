@@ -189,10 +189,9 @@ static int *outer_axes(struct fuse *f, const struct match *m)
     return outer;
 }
 
-static bool only_at_points(const struct fuse *f, const struct match *m, const int *outer)
+static bool only_at_points(const struct match *m, const int *outer)
 {
     const struct pt2_value *v = m->n->outs[0];
-    (void)f;
     if (m->n->kind == PT2_NODE_MAP)
         return true;
     for (int k = 0; k < v->rank; k++) /* a REDUCE inside a loop would need a loop around it */
@@ -246,7 +245,7 @@ static bool try_join(struct fuse *f, struct pt2_node *n, struct pt2_region *r)
         depends_through_another(f, n, r))
         return false;
     int *outer = outer_axes(f, &m);
-    if (!only_at_points(f, &m, outer))
+    if (!only_at_points(&m, outer))
         return false;
     struct pt2_member member = { n, outer, false };
     pt2_push(f->arena, &r->members, member);
@@ -255,9 +254,8 @@ static bool try_join(struct fuse *f, struct pt2_node *n, struct pt2_region *r)
 
 /* ---- regions of one node ---- */
 
-static bool alone_in(pt2_ex e, int axis, int num_axes)
+static bool alone_in(pt2_ex e, int axis)
 {
-    (void)num_axes;
     if (e->op == PT2_E_VAR)
         return e->i == axis;
     if (e->op == PT2_E_ADD || e->op == PT2_E_MUL) {
@@ -267,7 +265,7 @@ static bool alone_in(pt2_ex e, int axis, int num_axes)
                 return false;
             if (!(e->args[k]->has & PT2_HAS_VAR))
                 continue;
-            if (seen || !alone_in(e->args[k], axis, num_axes))
+            if (seen || !alone_in(e->args[k], axis))
                 return false;
             seen = true;
         }
@@ -283,7 +281,7 @@ static bool parallel_axis(const struct pt2_node *n, int axis)
     if (n->distinct)
         return true;
     for (int k = 0; k < n->base->rank; k++)
-        if (alone_in(n->index[k], axis, n->num_axes))
+        if (alone_in(n->index[k], axis))
             return true;
     return false;
 }

@@ -4,9 +4,8 @@
 #include "plan/plan.h"
 
 /* Why the device cannot run the kernel; NULL when it can. */
-static const char *obstacle(struct pt2_exprs *E, const struct pt2_region *r, const struct pt2_caps *caps)
+static const char *obstacle(const struct pt2_region *r, const struct pt2_caps *caps)
 {
-    (void)E;
     if (caps->interprets)
         return NULL;
     if (r->kernel->needs & PT2_NEED_HOST)
@@ -33,7 +32,7 @@ static pt2_status place(struct pt2_plan *p, struct pt2_region *r, const struct p
     for (int k = 0; k < params->num_devices; k++) {
         int d = (first + k) % params->num_devices;
         PT2_TRY(pt2_kernel_build(p->graph, r, &params->devices[d].caps));
-        const char *no = obstacle(&m->exprs, r, &params->devices[d].caps);
+        const char *no = obstacle(r, &params->devices[d].caps);
         if (!no) {
             r->device = d;
             r->why = why ? why : first ? "alternate placement was asked for" : "first choice";

@@ -36,7 +36,6 @@ struct pt2_region {
     bool sequential;               /* reads no register of a later member: members may be added */
     int device;                    /* index into the plan's devices */
     const char *why;               /* why it runs there; static or arena */
-    bool in_place;                 /* SCATTER: writes into the memory of its base */
     struct pt2_kernel *kernel;
     int num_bufs;
     struct pt2_value **bufs;       /* kernel buffer k holds this value */

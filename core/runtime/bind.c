@@ -17,36 +17,13 @@ static const struct pt2_input_spec *spec_of_leaf(const struct pt2_model *m, int 
 
 /* ---- samples ---- */
 
-static bool is_dense(const struct pt2_stored_tensor *t)
-{
-    int64_t expect = 1;
-    for (int k = t->rank - 1; k >= 0; k--) {
-        if (t->sizes[k] != 1 && t->strides[k] != expect)
-            return false;
-        expect *= t->sizes[k];
-    }
-    return true;
-}
-
-static int64_t count_of(int rank, const int64_t *sizes)
-{
-    int64_t n = 1;
-    for (int k = 0; k < rank; k++)
-        n *= sizes[k];
-    return n;
-}
-
 /* Copies a strided tensor into dense memory. */
 static void gather(const struct pt2_stored_tensor *t, uint8_t *dst)
 {
     size_t size = pt2_dtype_size(t->dtype);
-    int64_t n = count_of(t->rank, t->sizes);
+    int64_t n = pt2_stored_count(t);
     for (int64_t i = 0; i < n; i++) {
-        int64_t rest = i, at = t->offset;
-        for (int k = t->rank - 1; k >= 0; k--) {
-            at += rest % t->sizes[k] * t->strides[k];
-            rest /= t->sizes[k];
-        }
+        int64_t at = pt2_strided_at(t->rank, t->sizes, t->strides, t->offset, i);
         memcpy(dst + (size_t)i * size, t->storage->data + (size_t)at * size, size);
     }
 }
@@ -56,12 +33,12 @@ static pt2_status tensor_sample(const struct pt2_model *m, const struct pt2_stor
     struct pt2_model *mutable_model = (struct pt2_model *)(uintptr_t)m; /* its arena keeps the dense copy */
     *out = (pt2_tensor){ .dtype = t->dtype, .rank = t->rank };
     memcpy(out->shape, t->sizes, (size_t)t->rank * sizeof *t->sizes);
-    int64_t n = count_of(t->rank, t->sizes);
+    int64_t n = pt2_stored_count(t);
     if (n == 0)
         return PT2_OK;
     if (!t->storage || !t->storage->data)
         return pt2_fail(PT2_ERR_INPUT, "the archive's sample input has no data");
-    if (is_dense(t)) {
+    if (pt2_stored_is_dense(t)) {
         out->data = (void *)(uintptr_t)(t->storage->data + (size_t)t->offset * pt2_dtype_size(t->dtype));
         return PT2_OK;
     }
@@ -210,7 +187,7 @@ static pt2_status solve_dim(struct pt2_session *s, pt2_ex e, int64_t size, const
 /* ---- one input ---- */
 
 struct user_input {
-    const struct pt2_value *value; /* NULL: not a tensor */
+    struct pt2_value *value; /* NULL: not a tensor */
     const struct pt2_graph_input *input; /* with the value */
     const struct pt2_input_spec *spec;
     const char *name;
@@ -310,18 +287,16 @@ static pt2_status collect(struct pt2_session *s, struct user_input *list, int *o
 static pt2_status spread(struct pt2_session *s, const struct user_input *u, uint8_t *storage, uint64_t bytes)
 {
     struct pt2_exprs *E = &s->model->module.exprs;
-    int64_t strides[PT2_MAX_RANK], offset, n = count_of(u->tensor.rank, u->tensor.shape);
+    int64_t strides[PT2_MAX_RANK], offset, n = 1;
     size_t size = pt2_dtype_size(u->tensor.dtype);
     memset(storage, 0, bytes);
     PT2_TRY(pt2_eval(E, u->input->offset, s->values, s->known, &offset));
-    for (int k = 0; k < u->tensor.rank; k++)
+    for (int k = 0; k < u->tensor.rank; k++) {
         PT2_TRY(pt2_eval(E, u->input->strides[k], s->values, s->known, &strides[k]));
+        n *= u->tensor.shape[k];
+    }
     for (int64_t i = 0; i < n; i++) {
-        int64_t rest = i, at = offset;
-        for (int k = u->tensor.rank - 1; k >= 0; k--) {
-            at += rest % u->tensor.shape[k] * strides[k];
-            rest /= u->tensor.shape[k];
-        }
+        int64_t at = pt2_strided_at(u->tensor.rank, u->tensor.shape, strides, offset, i);
         if (at < 0 || ((uint64_t)at + 1) * size > bytes)
             return pt2_fail(PT2_ERR_INPUT, "input %s does not fit the storage that the model was exported with",
                             u->name);
@@ -359,32 +334,19 @@ static pt2_status write_inputs(struct pt2_session *s, const struct user_input *l
     return PT2_OK;
 }
 
-/* The inputs' memory: one block per device, one range after the other. */
-static pt2_status place_inputs(struct pt2_session *s, const struct user_input *list, int n)
+static pt2_status place_inputs(struct pt2_session *s, struct pt2_arena *arena, const struct user_input *list, int n)
 {
-    const struct pt2_model *m = s->model;
-    uint64_t at[PT2_MAX_DEVICES] = { 0 };
+    struct pt2_value **values = PT2_NEW_N(arena, struct pt2_value *, n);
+    int count = 0;
     for (int k = 0; k < n; k++) {
         if (!list[k].value)
             continue;
         struct pt2_place *p = &s->places[list[k].value->id];
         *p = (struct pt2_place){ .bytes = 0 };
         PT2_TRY(pt2_value_bytes(s, list[k].value, &p->bytes));
-        for (int d = 0; d < m->num_devices; d++) {
-            uint64_t align = m->plan_devices[d].caps.buffer_align > 64 ? m->plan_devices[d].caps.buffer_align : 64;
-            if (!(m->needed[list[k].value->id] & 1u << d))
-                continue;
-            p->offset[d] = at[d];
-            at[d] = (at[d] + p->bytes + align - 1) / align * align;
-        }
+        values[count++] = list[k].value;
     }
-    for (int d = 0; d < m->num_devices; d++)
-        PT2_NOTE(pt2_block_reserve(m->devices[d], &s->plans[0].inputs[d], at[d]), "memory for the inputs");
-    for (int k = 0; k < n; k++)
-        for (int d = 0; list[k].value && d < m->num_devices; d++)
-            if (m->needed[list[k].value->id] & 1u << d)
-                s->places[list[k].value->id].buf[d] = s->plans[0].inputs[d].buf;
-    return PT2_OK;
+    return pt2_note(pt2_place_values(s, s->plans[0].inputs, count, values), "inputs");
 }
 
 pt2_status pt2_bind_inputs(struct pt2_session *s)
@@ -402,7 +364,7 @@ pt2_status pt2_bind_inputs(struct pt2_session *s)
     for (int k = 0; status == PT2_OK && k < n; k++)
         status = check_sizes(s, &list[k]);
     if (status == PT2_OK)
-        status = place_inputs(s, list, n);
+        status = place_inputs(s, &arena, list, n);
     if (status == PT2_OK)
         status = write_inputs(s, list, n);
     pt2_arena_free(&arena);

@@ -38,8 +38,6 @@ struct pt2_model {
     int *home; /* arena; by value id: device that makes it; inputs and constants: one that reads it */
     struct pt2_place *consts;               /* arena; by value id: constants, and parameters that no run writes */
     PT2_VEC(struct pt2_const_buf { struct pt2_buf *buf; int device; }) const_bufs; /* owned */
-    uint32_t graph_number_cap;
-    double load_ms;
 };
 
 uint32_t pt2_graph_number(const struct pt2_model *m, const struct pt2_graph *g);
@@ -122,9 +120,14 @@ PT2_MUST_USE pt2_status pt2_value_bytes(struct pt2_session *s, const struct pt2_
 PT2_MUST_USE pt2_status pt2_place_epoch(struct pt2_session *s, const struct pt2_plan *plan, struct pt2_epoch *e);
 PT2_MUST_USE pt2_status pt2_block_reserve(struct pt2_device *d, struct pt2_block *b, uint64_t size);
 void pt2_block_free(struct pt2_device *d, struct pt2_block *b);
+/* Gives each value, whose place has its bytes, a range of its own in the blocks (one per device) of the devices that
+ * need it. */
+PT2_MUST_USE pt2_status pt2_place_values(struct pt2_session *s, struct pt2_block *blocks, int n,
+                                         struct pt2_value *const *values);
 
 /* transfer.c */
 PT2_MUST_USE pt2_status pt2_wait_device(struct pt2_session *s, int device);
+PT2_MUST_USE pt2_status pt2_wait_all(struct pt2_session *s);
 PT2_MUST_USE pt2_status pt2_read_value(struct pt2_session *s, const struct pt2_value *v, void *dst, uint64_t bytes);
 PT2_MUST_USE pt2_status pt2_write_value(struct pt2_session *s, const struct pt2_value *v, const void *src,
                                         uint64_t bytes); /* to all devices that need it */

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 const char *pt2_version(void)
 {
@@ -15,13 +14,6 @@ const char *pt2_version(void)
 void pt2_free(void *memory)
 {
     free(memory);
-}
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
 uint32_t pt2_graph_number(const struct pt2_model *m, const struct pt2_graph *g)
@@ -211,13 +203,6 @@ static void find_needs(struct pt2_model *m)
 
 /* ---- weights ---- */
 
-static const void *stored_data(const struct pt2_model *m, const struct pt2_graph_input *in, uint64_t *out_bytes)
-{
-    const struct pt2_stored_tensor *t = m->program->inputs[in->spec].stored;
-    *out_bytes = t->storage->size;
-    return t->storage->data;
-}
-
 static pt2_status upload(struct pt2_model *m, const struct pt2_value *v, const void *data, uint64_t bytes)
 {
     struct pt2_place *p = &m->consts[v->id];
@@ -243,11 +228,9 @@ static pt2_status upload_weights(struct pt2_model *m)
     for (int k = 0; k < m->lowered.num_inputs; k++) {
         const struct pt2_graph_input *in = &m->lowered.inputs[k];
         const struct pt2_input_spec *spec = &m->program->inputs[in->spec];
-        uint64_t bytes;
         if (spec->kind == PT2_INPUT_USER || in->written_output >= 0)
             continue;
-        const void *data = stored_data(m, in, &bytes);
-        PT2_TRY(upload(m, g->inputs.data[k], data, bytes));
+        PT2_TRY(upload(m, g->inputs.data[k], spec->stored->storage->data, spec->stored->storage->size));
     }
     return PT2_OK;
 }
@@ -285,7 +268,7 @@ static pt2_status open_program(struct pt2_model *m, const pt2_model_params *para
     return upload_constants(m);
 }
 
-static pt2_status finish_open(struct pt2_model *m, pt2_status status, const pt2_model_params *params, double start,
+static pt2_status finish_open(struct pt2_model *m, pt2_status status, const pt2_model_params *params,
                               pt2_model **out_model)
 {
     static const pt2_model_params none = { 0 };
@@ -295,7 +278,6 @@ static pt2_status finish_open(struct pt2_model *m, pt2_status status, const pt2_
         pt2_model_destroy(&m);
         return status;
     }
-    m->load_ms = now_ms() - start;
     *out_model = m;
     return PT2_OK;
 }
@@ -310,7 +292,6 @@ static struct pt2_model *new_model(void)
 
 pt2_status pt2_model_open(const char *path, const pt2_model_params *params, pt2_model **out_model)
 {
-    double start = now_ms();
     if (!out_model || !path)
         return pt2_fail(PT2_ERR_ARG, "pt2_model_open: %s is NULL", path ? "out_model" : "path");
     *out_model = NULL;
@@ -318,12 +299,11 @@ pt2_status pt2_model_open(const char *path, const pt2_model_params *params, pt2_
     if (!m)
         return pt2_fail(PT2_ERR_NOMEM, "out of memory");
     pt2_status status = pt2_program_open(path, params ? params->program : NULL, NULL, &m->program);
-    return finish_open(m, status, params, start, out_model);
+    return finish_open(m, status, params, out_model);
 }
 
 pt2_status pt2_model_open_memory(const void *data, size_t size, const pt2_model_params *params, pt2_model **out_model)
 {
-    double start = now_ms();
     if (!out_model || !data)
         return pt2_fail(PT2_ERR_ARG, "pt2_model_open_memory: %s is NULL", data ? "out_model" : "data");
     *out_model = NULL;
@@ -332,7 +312,7 @@ pt2_status pt2_model_open_memory(const void *data, size_t size, const pt2_model_
         return pt2_fail(PT2_ERR_NOMEM, "out of memory");
     pt2_status status =
         pt2_program_open_memory(data, size, "<memory>", params ? params->program : NULL, NULL, &m->program);
-    return finish_open(m, status, params, start, out_model);
+    return finish_open(m, status, params, out_model);
 }
 
 static void destroy_programs(struct pt2_model *m)

@@ -26,6 +26,32 @@ void pt2_block_free(struct pt2_device *d, struct pt2_block *b)
     *b = (struct pt2_block){ NULL, 0 };
 }
 
+static uint64_t align_up(uint64_t x, uint64_t a) { return (x + a - 1) / a * a; }
+
+static uint64_t alignment(const struct pt2_model *m, int d)
+{
+    return m->plan_devices[d].caps.buffer_align > 64 ? m->plan_devices[d].caps.buffer_align : 64;
+}
+
+pt2_status pt2_place_values(struct pt2_session *s, struct pt2_block *blocks, int n, struct pt2_value *const *values)
+{
+    const struct pt2_model *m = s->model;
+    for (int d = 0; d < m->num_devices; d++) {
+        uint64_t at = 0;
+        for (int k = 0; k < n; k++) {
+            if (!(m->needed[values[k]->id] & 1u << d))
+                continue;
+            s->places[values[k]->id].offset[d] = at;
+            at = align_up(at + s->places[values[k]->id].bytes, alignment(m, d));
+        }
+        PT2_NOTE(pt2_block_reserve(m->devices[d], &blocks[d], at), "memory for %llu bytes", (unsigned long long)at);
+        for (int k = 0; k < n; k++)
+            if (m->needed[values[k]->id] & 1u << d)
+                s->places[values[k]->id].buf[d] = blocks[d].buf;
+    }
+    return PT2_OK;
+}
+
 struct item {
     const struct pt2_value *value;
     uint32_t maker;        /* step, relative to the epoch */
@@ -143,8 +169,6 @@ static bool dead_before(const struct place *p, const struct item *a, const struc
     return true;
 }
 
-static uint64_t align_up(uint64_t x, uint64_t a) { return (x + a - 1) / a * a; }
-
 static uint64_t first_fit(const struct place *p, uint32_t index, int d, uint64_t align)
 {
     const struct item *b = &p->items[index];
@@ -174,8 +198,7 @@ static pt2_status assign(struct place *p)
         for (int d = 0; d < m->num_devices; d++) {
             if (!(m->needed[it->value->id] & 1u << d))
                 continue;
-            uint64_t align = m->plan_devices[d].caps.buffer_align > 64 ? m->plan_devices[d].caps.buffer_align : 64;
-            it->offset[d] = first_fit(p, k, d, align);
+            it->offset[d] = first_fit(p, k, d, alignment(m, d));
             if (it->offset[d] + it->bytes > total[d])
                 total[d] = it->offset[d] + it->bytes;
         }

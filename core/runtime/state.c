@@ -124,16 +124,10 @@ static const char *state_name(const struct pt2_session *s, const struct pt2_inpu
 static void strided_copy(const struct pt2_stored_tensor *t, uint8_t *storage, uint8_t *dense, bool to_storage)
 {
     size_t size = pt2_dtype_size(t->dtype);
-    int64_t n = 1;
-    for (int k = 0; k < t->rank; k++)
-        n *= t->sizes[k];
+    int64_t n = pt2_stored_count(t);
     for (int64_t i = 0; i < n; i++) {
-        int64_t rest = i, at = t->offset;
-        for (int k = t->rank - 1; k >= 0; k--) {
-            at += rest % t->sizes[k] * t->strides[k];
-            rest /= t->sizes[k];
-        }
-        uint8_t *a = storage + (size_t)at * size, *b = dense + (size_t)i * size;
+        uint8_t *a = storage + (size_t)pt2_strided_at(t->rank, t->sizes, t->strides, t->offset, i) * size;
+        uint8_t *b = dense + (size_t)i * size;
         memcpy(to_storage ? a : b, to_storage ? b : a, size);
     }
 }
