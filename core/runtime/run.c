@@ -182,21 +182,28 @@ static pt2_status record_epoch(struct pt2_session *s, uint32_t graph, struct pt2
     return PT2_OK;
 }
 
+/* Nothing may be in flight when memory moves or a recording is replaced; the epoch is unbound until both are new. */
+static pt2_status unbind(struct pt2_session *s, struct pt2_epoch *e)
+{
+    e->bound = false;
+    return pt2_wait_all(s);
+}
+
 static pt2_status bind_epoch(struct pt2_session *s, uint32_t graph, struct pt2_epoch *e)
 {
     const struct pt2_plan *plan = &s->model->plans[graph];
     uint64_t sizes = sizes_hash(s, plan, e);
-    for (int d = 0; d < s->model->num_devices && !(e->bound && e->symbols_hash == sizes); d++)
-        PT2_TRY(pt2_wait_device(s, d));
-    if (!e->bound || e->symbols_hash != sizes)
+    if (!e->bound || e->symbols_hash != sizes) {
+        PT2_TRY(unbind(s, e));
         PT2_TRY(pt2_place_epoch(s, plan, e));
-    uint64_t all = places_hash(s, plan, e, sizes);
-    if (e->bound && e->symbols_hash == sizes && e->places_hash == all)
+    }
+    uint64_t places = places_hash(s, plan, e, sizes);
+    if (e->bound && e->places_hash == places)
         return PT2_OK;
-    e->bound = false;
+    PT2_TRY(unbind(s, e));
     PT2_TRY(record_epoch(s, graph, e));
     e->symbols_hash = sizes;
-    e->places_hash = all;
+    e->places_hash = places;
     e->bound = true;
     return PT2_OK;
 }
@@ -340,26 +347,10 @@ static pt2_status run_call(struct pt2_session *s, const struct pt2_node *n)
 /* Carried values have memory of their own, which the body's results are copied to after each turn. */
 static pt2_status place_carried(struct pt2_session *s, const struct pt2_node *n, struct pt2_plan_state *ps)
 {
-    const struct pt2_model *m = s->model;
-    uint64_t at[PT2_MAX_DEVICES] = { 0 };
-    for (int k = 0; k < n->num_carried; k++) {
-        struct pt2_value *in = n->graphs[0]->inputs.data[k];
-        struct pt2_place *p = &s->places[in->id];
-        *p = (struct pt2_place){ .bytes = s->places[n->args[k]->id].bytes };
-        for (int d = 0; d < m->num_devices; d++) {
-            uint64_t align = m->plan_devices[d].caps.buffer_align > 64 ? m->plan_devices[d].caps.buffer_align : 64;
-            p->offset[d] = at[d];
-            if (m->needed[in->id] & 1u << d)
-                at[d] = (at[d] + p->bytes + align - 1) / align * align;
-        }
-    }
-    for (int d = 0; d < m->num_devices; d++)
-        PT2_TRY(pt2_block_reserve(m->devices[d], &ps->inputs[d], at[d]));
+    struct pt2_value *const *inputs = n->graphs[0]->inputs.data;
     for (int k = 0; k < n->num_carried; k++)
-        for (int d = 0; d < m->num_devices; d++)
-            if (m->needed[n->graphs[0]->inputs.data[k]->id] & 1u << d)
-                s->places[n->graphs[0]->inputs.data[k]->id].buf[d] = ps->inputs[d].buf;
-    return PT2_OK;
+        s->places[inputs[k]->id] = (struct pt2_place){ .bytes = s->places[n->args[k]->id].bytes };
+    return pt2_place_values(s, ps->inputs, n->num_carried, inputs);
 }
 
 /* All results are read before the first is overwritten: a body may swap its carried values. */

@@ -182,8 +182,7 @@ pt2_status pt2_session_submit(pt2_session *s)
 
 pt2_status pt2_session_wait(pt2_session *s)
 {
-    for (int d = 0; d < s->model->num_devices; d++)
-        PT2_TRY(pt2_wait_device(s, d));
+    PT2_TRY(pt2_wait_all(s));
     PT2_TRY(read_outputs(s));
     return pt2_states_commit(s);
 }

@@ -15,6 +15,13 @@ pt2_status pt2_wait_device(struct pt2_session *s, int device)
     return status;
 }
 
+pt2_status pt2_wait_all(struct pt2_session *s)
+{
+    for (int d = 0; d < s->model->num_devices; d++)
+        PT2_TRY(pt2_wait_device(s, d));
+    return PT2_OK;
+}
+
 static int valid_device(const struct pt2_session *s, const struct pt2_value *v)
 {
     const struct pt2_place *p = &s->places[v->id];
