@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+ * Contractions for GPUs: a group copies panels of both factors to shared memory, each element once; every invocation
+ * keeps the sums of some rows and columns in variables. Past the end of the depth the panels hold zeros. */
+#include "expr/internal.h"
+#include "kernel/contract_text.h"
+
+/* How the invocations of a group copy a panel of one factor: each copies `each` elements. Neighbouring invocations
+ * take neighbours in memory: along the depth, or along the rows (columns). */
+struct copy {
+    const pt2_ex *places;
+    const struct axes *side;
+    const char *panel, *start, *count;
+    int size, each, first_var;
+    bool deep;
+};
+
+/* Where the elements of this invocation are: indices of the rows (columns) do not change along the depth. */
+static void say_copy_places(struct tile *p, const struct copy *y)
+{
+    struct render *r = p->r;
+    int depth = p->c->tile_depth, invocations = p->c->across * p->c->across;
+    for (int t = 0; t < (y->deep ? y->each : 1); t++) {
+        struct axes here = *y->side;
+        for (int j = 0; j < here.n; j++) {
+            here.var[j] = y->first_var + t * here.n + j;
+            pt2_say(r, "int i%d;", here.var[j]);
+        }
+        pt2_say(r, "{");
+        if (y->deep)
+            pt2_say(r, "int q = min(%s + me / %d + %d, %s - 1);", y->start, depth, t * (invocations / depth), y->count);
+        else
+            pt2_say(r, "int q = min(%s + me %% %d, %s - 1);", y->start, y->size, y->count);
+        pt2_say_split(r, &here, "i", "");
+        pt2_say(r, "}");
+    }
+}
+
+static void say_copy(struct tile *p, const struct copy *y)
+{
+    struct render *r = p->r;
+    int depth = p->c->tile_depth, invocations = p->c->across * p->c->across;
+    for (int t = 0; t < y->each; t++) {
+        pt2_ex e = y->places[y->deep ? t : 0];
+        struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, e);
+        pt2_say(r, "{");
+        if (y->deep)
+            pt2_say(r, "int k = me %% %d, x = me / %d + %d;", depth, depth, t * (invocations / depth));
+        else
+            pt2_say(r, "int k = me / %d + %d, x = me %% %d;", y->size, t * (invocations / y->size), y->size);
+        pt2_say(r, "bool inside = start + k < depth;");
+        pt2_say(r, "int q = min(start + k, depth - 1);");
+        pt2_say_split(r, &p->depth, "int i", "");
+        pt2_render_names(r, &b, 0, 0);
+        pt2_say_value(r, "float v = ", e);
+        pt2_say(r, "%s[k * %d + x] = inside ? v : 0.0f;", y->panel, y->size + 1);
+        pt2_say(r, "}");
+        pt2_render_forget(r, &b);
+    }
+}
+
+/* Invocation (i, j) of the group sums the rows i * n … i * n + n - 1 and the columns j, j + across, … */
+static void say_shared_products(struct tile *p, int rows, int cols)
+{
+    struct render *r = p->r;
+    const struct pt2_contract *c = p->c;
+    pt2_say(r, "for (int k = 0; k < %d; k++) {", c->tile_depth);
+    for (int y = 0; y < rows; y++)
+        pt2_say(r, "float a%d = pa[k * %d + my_row + %d];", y, c->tile_rows + 1, y);
+    for (int x = 0; x < cols; x++)
+        pt2_say(r, "float b%d_ = pb[k * %d + my_col + %d];", x, c->tile_cols + 1, x * c->across);
+    for (int y = 0; y < rows; y++)
+        for (int x = 0; x < cols; x++)
+            pt2_say(r, "s%d_%d = pt_fma_f32(a%d, b%d_, s%d_%d);", y, x, y, x, y, x);
+    pt2_say(r, "}");
+}
+
+static void say_shared_results(struct tile *p, int rows, int cols)
+{
+    struct render *r = p->r;
+    pt2_say(r, "float sum[%d];", rows * cols);
+    for (int y = 0; y < rows; y++)
+        for (int x = 0; x < cols; x++)
+            pt2_say(r, "sum[%d] = s%d_%d;", y * cols + x, y, x);
+    pt2_say(r, "for (int y = 0; y < %d; y++) {", rows);
+    pt2_say(r, "for (int x = 0; x < %d; x++) {", cols);
+    pt2_say(r, "if (my_row + y < in_rows && my_col + x * %d < in_cols) {", p->c->across);
+    pt2_say(r, "int q = first_row + my_row + y;");
+    pt2_say_split(r, &p->rows, "int i", "");
+    pt2_say(r, "q = first_col + my_col + x * %d;", p->c->across);
+    pt2_say_split(r, &p->cols, "int i", "");
+    pt2_say_tile_stages(p, cols);
+    pt2_say(r, "}");
+    pt2_say(r, "}");
+    pt2_say(r, "}");
+}
+
+void pt2_contract_shared(struct tile *p)
+{
+    struct render *r = p->r;
+    const struct pt2_contract *c = p->c;
+    int rows = c->tile_rows / c->across, cols = c->tile_cols / c->across, invocations = c->across * c->across;
+    struct copy a = {
+        c->places[0],    &p->rows,  "pa", "first_row", "rows", c->tile_rows, c->tile_rows * c->tile_depth / invocations,
+        c->first_var[0], c->deep[0]
+    };
+    struct copy b = {
+        c->places[1],    &p->cols,  "pb", "first_col", "cols", c->tile_cols, c->tile_cols * c->tile_depth / invocations,
+        c->first_var[1], c->deep[1]
+    };
+    pt2_say(r, "SHARED(float, pa, %d);", c->tile_depth * (c->tile_rows + 1));
+    pt2_say(r, "SHARED(float, pb, %d);", c->tile_depth * (c->tile_cols + 1));
+    pt2_say(r, "int tile = GROUP_ID();");
+    pt2_say(r, "if (tile < %s) {", pt2_number(r->k->points).text);
+    pt2_say_tile_place(p);
+    pt2_say(r, "int me = LOCAL_ID(), my_row = me / %d * %d, my_col = me %% %d;", c->across, rows, c->across);
+    say_copy_places(p, &a);
+    say_copy_places(p, &b);
+    for (int y = 0; y < rows; y++)
+        for (int x = 0; x < cols; x++)
+            pt2_say(r, "float s%d_%d = 0.0f;", y, x);
+    pt2_set_levels(r, &p->depth, 0);
+    pt2_say(r, "for (int start = 0; start < depth; start += %d) {", c->tile_depth);
+    say_copy(p, &a);
+    say_copy(p, &b);
+    pt2_say(r, "BARRIER();");
+    say_shared_products(p, rows, cols);
+    pt2_say(r, "BARRIER();");
+    pt2_say(r, "}");
+    say_shared_results(p, rows, cols);
+    pt2_say(r, "}");
+}
