@@ -7,6 +7,7 @@
  *   partition  regions -> devices          (partition.c)
  *   build      regions -> kernels          (kernel/build.c)
  *   schedule   regions -> steps            (schedule.c)
+ *   cost       regions -> operations, bytes (cost.c)
  *
  * Memory is placed when sizes are known (runtime/place.c), from the dependencies here.
  *
@@ -27,6 +28,14 @@ struct pt2_member {
     bool store; /* something outside the region reads it */
 };
 
+/* The least that a kernel must do, over symbols: what its time is compared with. A contraction has two operations per
+ * product; anything else as many as its expressions have arithmetic on data (comparisons, selections, conversions and
+ * indices are not counted; exp is one). Bytes count each element that is read or written once. */
+struct pt2_cost {
+    pt2_ex operations; /* NULL: not known (whole algorithms) */
+    pt2_ex read, written;
+};
+
 /* One kernel's worth of nodes. */
 struct pt2_region {
     uint32_t id;
@@ -42,6 +51,7 @@ struct pt2_region {
     int num_params;
     pt2_ex *params;                /* launch argument k: an index expression over symbols */
     pt2_ex points;                 /* over symbols */
+    struct pt2_cost cost;
 };
 
 enum pt2_step_kind {
@@ -86,6 +96,7 @@ PT2_MUST_USE pt2_status pt2_plan_build(struct pt2_graph *g, const struct pt2_pla
 void pt2_plan_fuse(struct pt2_plan *p, const struct pt2_plan_params *params);
 PT2_MUST_USE pt2_status pt2_plan_partition(struct pt2_plan *p, const struct pt2_plan_params *params);
 PT2_MUST_USE pt2_status pt2_plan_schedule(struct pt2_plan *p);
+void pt2_plan_cost(struct pt2_plan *p);
 /* Makes region->kernel, bufs, params and points for the region's device. */
 PT2_MUST_USE pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const struct pt2_caps *caps);
 /* Fills kernel->text and kernel->hash from its stages. */

@@ -13,6 +13,7 @@
 #include "device.h"
 #include "ops/lower.h"
 #include "plan/plan.h"
+#include "runtime/trace.h"
 
 enum { PT2_MAX_DEVICES = 8 };
 
@@ -68,12 +69,6 @@ struct pt2_plan_state {
     struct pt2_epoch *epochs;   /* owned; in the order of the steps, host steps between them */
     struct pt2_block
         inputs[PT2_MAX_DEVICES]; /* memory of the graph's inputs, where they are not views of a caller's places */
-};
-
-/* One launch of the last timed run. */
-struct pt2_slice {
-    const struct pt2_region *region;
-    uint64_t begin_ns, end_ns; /* the device's clock */
 };
 
 struct pt2_session {

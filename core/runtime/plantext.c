@@ -47,43 +47,11 @@ static cJSON *value_json(const struct pt2_model *m, const struct pt2_value *v)
     return o;
 }
 
-/* Bytes of a value with constant sizes; -1 when they depend on symbols. */
-static double static_bytes(const struct pt2_value *v)
+/* null when it depends on symbols, or is not known. */
+static void add_count(cJSON *o, const char *name, pt2_ex count)
 {
-    double bytes = (double)pt2_dtype_size(v->dtype);
-    for (int k = 0; k < v->rank; k++) {
-        if (!pt2_is_const(v->shape[k]))
-            return -1;
-        bytes *= (double)v->shape[k]->i;
-    }
-    return bytes;
-}
-
-/* What a region stores: whole results, but of a SCATTER only its updates. */
-static double region_bytes(const struct pt2_region *r, bool written)
-{
-    double total = 0;
-    for (int k = 0; k < r->num_bufs; k++) {
-        const struct pt2_node *def = r->bufs[k]->def;
-        double b = static_bytes(r->bufs[k]);
-        if (written != r->kernel->bufs[k].write)
-            continue;
-        if (written && def->kind == PT2_NODE_SCATTER) {
-            b = (double)pt2_dtype_size(r->bufs[k]->dtype);
-            for (int j = 0; j < def->num_axes; j++)
-                b = b < 0 || !pt2_is_const(def->axes[j]) ? -1 : b * (double)def->axes[j]->i;
-        }
-        if (b < 0)
-            return -1;
-        total += b;
-    }
-    return total;
-}
-
-static void add_bytes(cJSON *o, const char *name, double bytes)
-{
-    if (bytes >= 0)
-        add_number(o, name, bytes);
+    if (count && pt2_is_const(count))
+        add_number(o, name, (double)count->i);
     else
         cJSON_AddNullToObject(o, name);
 }
@@ -125,8 +93,9 @@ static cJSON *launch_json(const struct pt2_model *m, const struct pt2_step *step
     cJSON *reads = add_list(o, "reads"), *writes = add_list(o, "writes");
     for (int k = 0; k < r->num_bufs; k++)
         cJSON_AddItemToArray(r->kernel->bufs[k].write ? writes : reads, value_json(m, r->bufs[k]));
-    add_bytes(o, "bytes_read", region_bytes(r, false));
-    add_bytes(o, "bytes_written", region_bytes(r, true));
+    add_count(o, "bytes_read", r->cost.read);
+    add_count(o, "bytes_written", r->cost.written);
+    add_count(o, "operations", r->cost.operations);
     return o;
 }
 
@@ -243,6 +212,8 @@ static void print_launch(const cJSON *o, struct pt2_str *out)
     if (number_of(o, "bytes_read") >= 0 && number_of(o, "bytes_written") >= 0)
         pt2_str_addf(out, ", reads %.0f and writes %.0f bytes", number_of(o, "bytes_read"),
                      number_of(o, "bytes_written"));
+    if (number_of(o, "operations") >= 0)
+        pt2_str_addf(out, ", %.0f operations", number_of(o, "operations"));
     pt2_str_add(out, "\n      nodes");
     cJSON_ArrayForEach(n, nodes)
         pt2_str_addf(out, " %s", text_of(n, "node"));

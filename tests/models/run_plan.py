@@ -7,6 +7,8 @@
 - simple_net: its two heads are one launch, or two launches without a dependency between them;
 - two_towers: no launch of one tower depends on one of the other;
 - on a device that runs launches side by side, a trace of two_towers shows launches of both towers overlapping in time;
+- a trace is what viewers want: named tracks, no two slices of a track at one time, and every launch of the plan with
+  its node, its bytes and its operations;
 - spread by hand over all devices of this machine, both give PyTorch's numbers.
 """
 import argparse
@@ -99,6 +101,35 @@ def side_by_side(run):
     run.expect("a trace shows both towers at work at the same time", seen)
 
 
+def apart(slices):
+    """No two slices of one track overlap, to a nanosecond."""
+    tracks = {}
+    for e in slices:
+        tracks.setdefault((e["pid"], e["tid"]), []).append((e["ts"], e["ts"] + e["dur"]))
+    ends = [(a[1], b[0]) for t in tracks.values() for a, b in zip(sorted(t), sorted(t)[1:])]
+    return all(end <= begin + 5e-4 for end, begin in ends)
+
+
+def traces(run):
+    for model in ("simple_net.pt2", "two_towers.pt2"):
+        events = json.loads(run.call("trace", os.path.join(DATA, model)))["traceEvents"]
+        slices = [e for e in events if e["ph"] == "X"]
+        names = {(e["pid"], e.get("tid")) for e in events if e["ph"] == "M" and e["args"]["name"]}
+        run.expect(f"{model}: every event is a slice or a name, processes and tracks are named",
+                   {e["ph"] for e in events} == {"X", "M"} and all(
+                       key in names for e in slices for key in ((e["pid"], None), (e["pid"], e["tid"]))))
+        valid = all(e["pid"] > 0 and e["tid"] > 0 and e["ts"] >= 0 and e["dur"] >= 0 for e in slices)
+        run.expect(f"{model}: slices of one track do not overlap", valid and apart(slices))
+        plan = sorted((s["kernel"], s["bytes_read"], s["bytes_written"], s["operations"])
+                      for s in launches(run, model))
+        seen = sorted((e["name"], *(e["args"][k] for k in ("bytes_read", "bytes_written", "operations")))
+                      for e in slices)
+        run.expect(f"{model}: the slices are the launches of the plan", plan == seen)
+        run.expect(f"{model}: slices name node, operator, module and line",
+                   all(e["args"]["node"] and e["args"]["operator"] and e["args"]["python"] and "module" in e["args"]
+                       for e in slices))
+
+
 def spread(run):
     """Every second kernel on the next device: all that this machine has."""
     have = [d for d in devices.known() if not d.missing and d.name in ("lavapipe", "pocl")]
@@ -124,6 +155,7 @@ def main():
         return devices.SKIP
     heads(run)
     towers(run)
+    traces(run)
     side_by_side(run)
     if run.name == "reference":
         spread(run)

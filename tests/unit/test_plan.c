@@ -148,6 +148,59 @@ static void test_devices(void **state)
     pt2_module_free(&s.m);
 }
 
+/* ---- what a kernel costs ---- */
+
+static int64_t cost_at(struct scene *s, pt2_ex e, int64_t size)
+{
+    uint8_t known = 1;
+    int64_t n = -1;
+    must(pt2_eval(&s->m.exprs, e, &size, &known, &n), "cost");
+    return n;
+}
+
+static void expect_cost(const char *text, int64_t size, int64_t operations, int64_t read, int64_t written)
+{
+    struct scene s;
+    plan_text(&s, text);
+    assert_int_equal(s.plan.regions.count, 1);
+    const struct pt2_cost *c = &s.plan.regions.data[0]->cost;
+    assert_int_equal(cost_at(&s, c->operations, size), operations);
+    assert_int_equal(cost_at(&s, c->read, size), read);
+    assert_int_equal(cost_at(&s, c->written, size), written);
+    pt2_module_free(&s.m);
+}
+
+static void test_cost(void **state)
+{
+    (void)state;
+    /* a matrix product, of a scaled factor, with an activation: 2·M·N·K, and one per result */
+    expect_cost("symbol s0 in 1..\ngraph main { v0:float32[s0, 64] = input 0 \"a\"\n"
+                "v1:float32[64, 32] = input 1 \"b\"\n"
+                "v2:float32[s0, 32] = reduce sum [64]: (v0[i0, i2]*3.0f32)*v1[i2, i1]\n"
+                "v3:float32[s0, 32] = map: exp(v2[i0, i1]) return v3 }",
+                100, 2 * 100 * 32 * 64 + 100 * 32, 4 * (100 * 64 + 64 * 32), 4 * 100 * 32);
+    /* rows of a table: only those that are read count */
+    expect_cost("symbol s0 in 1..\ngraph main { v0:float32[5000, 8] = input 0 \"table\"\n"
+                "v1:int64[s0] = input 1 \"ids\"\n"
+                "v2:float32[s0, 8] = map: v0[check(idx(v1[i0]), 5000), i1]*2.0f32 + 1.0f32 return v2 }",
+                10, 2 * 80, 4 * 80 + 8 * 10, 4 * 80);
+    /* windows overlap: an element counts once; float16 has two bytes */
+    expect_cost("symbol s0 in 8..\ngraph main { v0:float16[s0 + 2] = input 0 \"x\"\n"
+                "v1:float16[s0] = reduce max [3]: v0[i0 + i1] return v1 }",
+                50, 50 * 3, 2 * 52, 2 * 50);
+    /* a softmax's row is read by three members, and is one tensor */
+    expect_cost("symbol s0 in 1..\ngraph main { v0:float32[s0, 100] = input 0 \"x\"\n"
+                "v1:float32[s0] = reduce max [100]: v0[i0, i1]\n"
+                "v2:float32[s0] = reduce sum [100]: exp(v0[i0, i1] - v1[i0])\n"
+                "v3:float32[s0, 100] = map: exp(v0[i0, i1] - v1[i0])/v2[i0] return v3 }",
+                7, 7 * 100 * (1 + 3 + 3), 4 * 700, 4 * 700);
+    /* an update writes its elements, and adding reads them */
+    expect_cost("symbol s0 in 1..1000\ngraph main { v0:float32[1000] = input 0 \"x\" state\n"
+                "v1:float32[s0] = input 1 \"y\"\n"
+                "v2:float32[1000] = scatter sum v0 over [s0] at [i0]: v1[i0] return v2 }",
+                12, 12, 4 * 24, 4 * 12);
+}
+
 /* ---- what waits for what ---- */
 
 struct check {
@@ -329,8 +382,8 @@ int main(void)
     (void)run_and_compare;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_softmax), cmocka_unit_test(test_layer_norm), cmocka_unit_test(test_no_fusion),
-        cmocka_unit_test(test_two_heads), cmocka_unit_test(test_devices), cmocka_unit_test(test_dependencies),
-        cmocka_unit_test(test_overlaps), cmocka_unit_test(test_sharing),
+        cmocka_unit_test(test_two_heads), cmocka_unit_test(test_devices), cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_dependencies), cmocka_unit_test(test_overlaps), cmocka_unit_test(test_sharing),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }
