@@ -9,13 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static pt2_status run_and_write(const char *model_path, const char *out_path, const pt2_model_params *params)
+static pt2_status run_and_write(const char *model_path, const char *out_path, const pt2_model_params *params,
+                                struct plan_facts *out_facts)
 {
     pt2_model *model = NULL;
     pt2_session *session = NULL;
     struct pt2_npz results = { 0 };
     pt2_status status;
     PT2_GOTO(out, pt2_model_open(model_path, params, &model));
+    *out_facts = plan_facts(model);
     PT2_GOTO(out, pt2_session_create(model, &session));
     PT2_GOTO(out, pt2_session_run(session));
     PT2_GOTO(out, outputs_collect(model, session, true, &results));
@@ -31,6 +33,7 @@ out:
 static void run_line(char *line, const pt2_model_params *params)
 {
     char message[1024];
+    struct plan_facts facts;
     line[strcspn(line, "\r\n")] = 0;
     if (!*line)
         return;
@@ -38,12 +41,12 @@ static void run_line(char *line, const pt2_model_params *params)
     pt2_status status;
     if (tab) {
         *tab = 0;
-        status = run_and_write(line, tab + 1, params);
+        status = run_and_write(line, tab + 1, params, &facts);
     } else {
         status = pt2_fail(PT2_ERR_ARG, "the line has no tab");
     }
     if (status == PT2_OK) {
-        printf("ok\t%s\n", line);
+        printf("ok\t%s\t%s\n", line, facts.where);
     } else {
         one_line(message, sizeof message, pt2_error_message());
         printf("error\t%d\t%s\t%s\n", exit_status_of(status), line, message);

@@ -102,29 +102,40 @@ pt2_status target_params(struct target *target, pt2_model_params *out_params)
     return PT2_OK;
 }
 
+static void append(char *text, size_t size, const char *fmt, ...) PT2_PRINTF(3, 4);
+static void append(char *text, size_t size, const char *fmt, ...)
+{
+    va_list ap;
+    size_t len = strlen(text);
+    va_start(ap, fmt);
+    vsnprintf(text + len, size - len, fmt, ap);
+    va_end(ap);
+}
+
 static void add_device(struct plan_facts *facts, const cJSON *device)
 {
+    const char *between = facts->where[0] ? "; " : "";
     const char *id = cJSON_GetStringValue(cJSON_GetObjectItem(device, "device"));
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItem(device, "name"));
-    size_t len = strlen(facts->device);
-    snprintf(facts->device + len, sizeof facts->device - len, "%s%s%s%s", len ? ", " : "", id ? id : "",
-             id && name ? " " : "", name ? name : "");
+    double launches = cJSON_GetNumberValue(cJSON_GetObjectItem(device, "launches"));
+    const cJSON *reasons = cJSON_GetObjectItem(device, "reasons"), *reason;
+    append(facts->device, sizeof facts->device, "%s%s %s", between[0] ? ", " : "", id, name);
+    append(facts->where, sizeof facts->where, "%s%s %.0f", between, id, launches);
+    cJSON_ArrayForEach(reason, reasons)
+        append(facts->where, sizeof facts->where, "%s%s%s", reason == reasons->child ? " (" : ", ",
+               reason->valuestring, reason->next ? "" : ")");
 }
 
 struct plan_facts plan_facts(const pt2_model *model)
 {
-    struct plan_facts facts = { .device = "", .launches = -1 };
+    struct plan_facts facts = { .device = "", .launches = -1, .where = "" };
     char *text = NULL;
     if (pt2_model_plan_text(model, 1, &text) != PT2_OK)
         return facts;
     cJSON *plan = cJSON_Parse(text), *device;
     cJSON_ArrayForEach(device, cJSON_GetObjectItem(plan, "devices"))
         add_device(&facts, device);
-    const cJSON *launches = cJSON_GetObjectItem(plan, "launches");
-    if (cJSON_IsNumber(launches))
-        facts.launches = launches->valuedouble;
-    else if (cJSON_IsArray(launches))
-        facts.launches = cJSON_GetArraySize(launches);
+    facts.launches = cJSON_GetNumberValue(cJSON_GetObjectItem(plan, "launches"));
     cJSON_Delete(plan);
     pt2_free(text);
     return facts;

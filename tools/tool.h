@@ -59,6 +59,9 @@ PT2_MUST_USE pt2_status target_params(struct target *target, pt2_model_params *o
 struct plan_facts {
     char device[256]; /* "vulkan:0 llvmpipe (LLVM 15.0.6, 256 bits)", several joined by ", "; "" when unknown */
     double launches;  /* per run; -1 when unknown */
+    /* Launches of each device, and why the first choice does not run those of the others:
+     * "opencl:0 3; reference:0 1 (float64 arithmetic)" */
+    char where[512];
 };
 
 struct plan_facts plan_facts(const pt2_model *model);

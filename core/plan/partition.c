@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * Regions to devices: the first listed device that can run the region; the last one, the reference backend, can run
  * all. The reason is kept, and the plan prints it. */
+#include "graph/text.h"
 #include "plan/plan.h"
 
 /* Why the device cannot run the kernel; NULL when it can. */
-static const char *obstacle(const struct pt2_region *r, const struct pt2_caps *caps)
+static const char *obstacle(struct pt2_arena *arena, const struct pt2_region *r, const struct pt2_caps *caps)
 {
     if (caps->interprets)
         return NULL;
     if (r->kernel->needs & PT2_NEED_HOST)
-        return "a whole-algorithm node, which has no kernel";
+        return pt2_arena_printf(arena, "no kernel for %s", pt2_library_names[r->kernel->library->library]);
     if ((r->kernel->needs & PT2_NEED_F64) && !caps->float64)
         return "needs float64";
     if ((r->kernel->needs & PT2_NEED_F64_MATH) && !caps->float64_math)
@@ -32,7 +33,7 @@ static pt2_status place(struct pt2_plan *p, struct pt2_region *r, const struct p
     for (int k = 0; k < params->num_devices; k++) {
         int d = (first + k) % params->num_devices;
         PT2_TRY(pt2_kernel_build(p->graph, r, &params->devices[d].caps));
-        const char *no = obstacle(r, &params->devices[d].caps);
+        const char *no = obstacle(&m->arena, r, &params->devices[d].caps);
         if (!no) {
             r->device = d;
             r->why = why ? why : first ? "alternate placement was asked for" : "first choice";

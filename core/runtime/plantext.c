@@ -129,20 +129,44 @@ static cJSON *steps_json(const struct pt2_model *m, const struct pt2_plan *p)
     return list;
 }
 
+static bool has_text(const cJSON *list, const char *text)
+{
+    const cJSON *t;
+    cJSON_ArrayForEach(t, list) if (!strcmp(t->valuestring, text)) return true;
+    return false;
+}
+
+/* Launches on a device; why they are not on the first one goes to `reasons`, each reason once. */
+static int count_launches(const struct pt2_model *m, int device, cJSON *reasons)
+{
+    int launches = 0;
+    for (uint32_t g = 0; g < m->module.graphs.count; g++)
+        for (uint32_t k = 0; k < m->plans[g].regions.count; k++) {
+            const struct pt2_region *r = m->plans[g].regions.data[k];
+            if (r->device != device)
+                continue;
+            launches++;
+            if (device > 0 && !has_text(reasons, r->why))
+                cJSON_AddItemToArray(reasons, cJSON_CreateString(r->why));
+        }
+    return launches;
+}
+
 static cJSON *devices_json(const struct pt2_model *m)
 {
     cJSON *list = cJSON_CreateArray();
     for (int d = 0; d < m->num_devices; d++) {
-        int launches = 0;
-        for (uint32_t g = 0; g < m->module.graphs.count; g++)
-            for (uint32_t r = 0; r < m->plans[g].regions.count; r++)
-                launches += m->plans[g].regions.data[r]->device == d;
-        if (!launches && m->num_devices > 1)
+        cJSON *reasons = cJSON_CreateArray();
+        int launches = count_launches(m, d, reasons);
+        if (!launches && m->num_devices > 1) {
+            cJSON_Delete(reasons);
             continue;
+        }
         cJSON *o = cJSON_CreateObject();
         add_text(o, "device", m->entries[d]->id);
         add_text(o, "name", m->entries[d]->desc.name);
         add_number(o, "launches", launches);
+        cJSON_AddItemToObject(o, "reasons", reasons);
         cJSON_AddItemToArray(list, o);
     }
     return list;
@@ -244,8 +268,13 @@ static void print_plan(const cJSON *plan, struct pt2_str *out)
     const cJSON *d, *g, *s;
     pt2_str_addf(out, "%.0f launches, %.0f transfers between devices, %.0f bytes of weights\n",
                  number_of(plan, "launches"), number_of(plan, "transfers"), number_of(plan, "weight_bytes"));
-    cJSON_ArrayForEach(d, cJSON_GetObjectItemCaseSensitive(plan, "devices")) pt2_str_addf(
-        out, "%s: %.0f launches (%s)\n", text_of(d, "device"), number_of(d, "launches"), text_of(d, "name"));
+    cJSON_ArrayForEach(d, cJSON_GetObjectItemCaseSensitive(plan, "devices"))
+    {
+        pt2_str_addf(out, "%s: %.0f launches (%s)\n", text_of(d, "device"), number_of(d, "launches"),
+                     text_of(d, "name"));
+        cJSON_ArrayForEach(s, cJSON_GetObjectItemCaseSensitive(d, "reasons"))
+            pt2_str_addf(out, "    because %s\n", s->valuestring);
+    }
     cJSON_ArrayForEach(g, cJSON_GetObjectItemCaseSensitive(plan, "graphs")) {
         pt2_str_addf(out, "\ngraph %s\n", text_of(g, "graph"));
         cJSON_ArrayForEach(s, cJSON_GetObjectItemCaseSensitive(g, "steps"))

@@ -54,6 +54,7 @@ class Case:
     def __init__(self, root, entry):
         self.id, self.tier, self.outputs, self.args = entry["id"], entry["tier"], entry["outputs"], entry["args"]
         self.op, self.dtype = self.id.split("/")[1:3]
+        self.where = "" # launches of each device, as the command says
         self.pt2, self.npz = (os.path.join(root, self.id + ext) for ext in (".pt2", ".npz"))
 
 
@@ -161,6 +162,7 @@ class Batches:
             except (OSError, ValueError, KeyError) as e:
                 done(case, None, "failed", f"the output cannot be read: {e}")
                 return
+            case.where = "".join(fields[2:])
             done(case, outputs, "", "")
         elif len(fields) >= 4:
             state = "unsupported" if fields[1] == UNSUPPORTED else "failed"
@@ -296,7 +298,7 @@ class Results:
         with open(path, "w") as f:
             json.dump({"device": self.device,
                        "tiers": {tier: dict(row) for tier, row in sorted(self.count(lambda c: c.tier).items())},
-                       "cases": {c.id: {"state": s, "reason": r} for c, (s, r) in
+                       "cases": {c.id: {"state": s, "reason": r, "where": c.where} for c, (s, r) in
                                  sorted(self.states.items(), key=lambda item: item[0].id)}}, f, indent=1)
 
 
