@@ -123,7 +123,8 @@ class Command(unittest.TestCase):
         lines = [line.split("\t") for line in self.ok("run", "--list", self.path("list")).splitlines()]
         self.assertEqual([line[0] for line in lines], ["ok", "error", "error", "ok"])
         self.assertEqual([line[1] for line in lines], [SIMPLE_NET, "1", "1", models[3]])
-        self.assertEqual([len(line) for line in lines], [2, 4, 4, 2])
+        self.assertEqual([len(line) for line in lines], [3, 4, 4, 3])
+        self.assertRegex(lines[0][2], r"^\w+:\d+ [1-9]")
         self.assertEqual(sorted(os.listdir(self.folder)), ["0.npz", "3.npz", "broken.pt2", "list"])
 
     def test_json(self):
