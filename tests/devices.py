@@ -28,10 +28,11 @@ SOFTWARE = ("llvmpipe", "swiftshader", "pthread", "cpu")
 
 
 class Device:
-    """`backend` is the value for --backend; `env` is what must be set; `missing` says why it cannot be used, or ''."""
+    """`backend` is the value for --backend; `options` are others that go with it; `env` is what must be set; `missing`
+    says why it cannot be used, or ''."""
 
-    def __init__(self, name, backend, env=None, missing=""):
-        self.name, self.backend, self.env, self.missing = name, backend, env or {}, missing
+    def __init__(self, name, backend, env=None, missing="", options=()):
+        self.name, self.backend, self.env, self.missing, self.options = name, backend, env or {}, missing, options
 
     def environment(self):
         """Kernel caches, ours and the drivers', stay below build/."""
@@ -64,6 +65,13 @@ def intel():
     return Device("intel", "opencl", {"OCL_ICD_VENDORS": vendors, "LD_LIBRARY_PATH": path})
 
 
+def spread():
+    """Three backends at once, every kernel on the next one: not in the list, since it is no device of its own."""
+    parts = [vulkan_driver("lavapipe", LAVAPIPE, "mesa-vulkan-drivers"), pocl()]
+    missing = "; ".join(p.missing for p in parts if p.missing)
+    return Device("spread", "vulkan,opencl,reference", {**parts[0].env, **parts[1].env}, missing, ["--place=alternate"])
+
+
 def known():
     return [
         Device("reference", "reference"),
@@ -84,7 +92,7 @@ def gpus(pt2gpu):
 
 def find(name, pt2gpu=None):
     devices = known() + (gpus(pt2gpu) if name.startswith("gpu") and pt2gpu else [])
-    for device in devices:
+    for device in devices + [spread()]:
         if device.name == name:
             return device
     return Device(name, "", missing=f"this machine has no device {name}")

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs a folder of exported models on devices and prints a table: the largest error as a share of the largest output.
+"""Runs exported models on devices and prints a table: the largest error as a share of the largest output.
 
-    run_zoo.py PT2GPU FOLDER [--devices reference,lavapipe,...] [--only REGEX] [--check] [--timeout S]
+    run_zoo.py PT2GPU [--folder FOLDER] [--device reference,lavapipe,...] [--only REGEX] [--check]
 
-FOLDER holds NAME.pt2 with NAME.npz: inputs in_0, ... and the results that PyTorch gave, out_0, ... Fails when a model
-does not run, or differs by more than 1e-4 (integers: at all). --check also compares every kernel with the reference
-backend.
+The models are those of tests/data/zoo.tar.xz, or of FOLDER: NAME.pt2 with NAME.npz, which holds the inputs in_0, ...
+and the results that PyTorch gave, out_0, ... Fails when a model does not run, or differs by more than 1e-4 (integers:
+at all). --check also compares every kernel with the reference backend. The device "spread" is lavapipe, PoCL and the
+reference backend together, with every kernel on the next one.
 """
 import argparse
+import concurrent.futures
 import glob
 import os
 import re
@@ -16,10 +18,17 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import compare
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, TESTS)
 import devices
-import numpy as np
+from unpack import unpack
+
+try:
+    import numpy as np
+    import compare
+except ImportError:
+    print("skipped: this Python has no numpy (package python3-numpy)")
+    sys.exit(devices.SKIP)
 
 SHARE = 1e-4
 
@@ -49,10 +58,10 @@ def call(args, device, timeout):
 
 def run(pt2gpu, model, device, timeout, check):
     """(largest error, '') or (None, what went wrong)"""
-    golden, backend = model[:-4] + ".npz", "--backend=" + device.backend
+    golden, where = model[:-4] + ".npz", ["--backend=" + device.backend, *device.options]
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "out.npz")
-        process = call([pt2gpu, "run", model, backend, "--input", golden, "--output", out], device, timeout)
+        process = call([pt2gpu, "run", model, *where, "--input", golden, "--output", out], device, timeout)
         if process.returncode:
             return None, f"status {process.returncode}: " + (process.stderr.strip().splitlines() or [""])[-1]
         with np.load(out) as got, np.load(golden) as want:
@@ -62,35 +71,49 @@ def run(pt2gpu, model, device, timeout, check):
                 return None, f"no {missing}"
             worst = max([error(got[k], want[k]) for k in names], default=0.0)
     if check:
-        process = call([pt2gpu, "check", model, backend, "--input", golden], device, timeout)
+        process = call([pt2gpu, "check", model, *where, "--input", golden], device, timeout)
         if process.returncode:
             return None, f"check: status {process.returncode}: " + " ".join((process.stdout + process.stderr).split())
     return worst, "" if worst <= SHARE else "differs"
 
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pt2gpu")
-    parser.add_argument("folder")
-    parser.add_argument("--devices", default="reference,lavapipe,swiftshader,pocl,intel")
-    parser.add_argument("--only", default="")
+    parser.add_argument("--folder")
+    parser.add_argument("--device", default="reference,lavapipe,swiftshader,pocl,intel,spread")
+    parser.add_argument("--only", default="", help="regular expression")
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--timeout", type=float, default=600)
-    a = parser.parse_args()
-    found = [devices.find(name, a.pt2gpu) for name in a.devices.split(",")]
-    found = [d for d in found if not d.missing or print(f"without {d.name}: {d.missing}")]
-    models = [m for m in sorted(glob.glob(os.path.join(a.folder, "*.pt2"))) if re.search(a.only, os.path.basename(m))]
+    parser.add_argument("--timeout", type=float, default=600, help="seconds for one model")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--work", help="folder for the unpacked models (default: beside the command)")
+    return parser.parse_args()
+
+
+def main():
+    a = arguments()
+    pt2gpu, names = os.path.abspath(a.pt2gpu), a.device.split(",")
+    work = a.work or os.path.join(os.path.dirname(pt2gpu), "test-data")
+    if len(names) == 1:
+        found = [devices.need(names[0], pt2gpu)]
+    else:
+        found = [devices.find(name, pt2gpu) for name in names]
+        found = [d for d in found if not d.missing or print(f"without {d.name}: {d.missing}")]
+    folder = a.folder or unpack(os.path.join(TESTS, "data", "zoo.tar.xz"), os.path.join(work, "zoo"))
+    models = [m for m in sorted(glob.glob(os.path.join(folder, "*.pt2"))) if re.search(a.only, os.path.basename(m))]
     print(f"{'model':<24}" + "".join(f"{d.name:>13}" for d in found), flush=True)
     failed = []
-    for model in models:
-        name = os.path.basename(model)[:-4]
-        print(f"{name:<24}", end="", flush=True)
-        for device in found:
-            worst, wrong = run(os.path.abspath(a.pt2gpu), model, device, a.timeout, a.check)
-            print(f"{'-' if worst is None else f'{worst:.1e}':>13}", end="", flush=True)
-            if wrong:
-                failed.append(f"{name} on {device.name}: {wrong}")
-        print()
+    with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
+        rows = [(os.path.basename(m)[:-4], [pool.submit(run, pt2gpu, m, d, a.timeout, a.check) for d in found])
+                for m in models]
+        for name, cells in rows:
+            print(f"{name:<24}", end="", flush=True)
+            for device, cell in zip(found, cells):
+                worst, wrong = cell.result()
+                print(f"{'-' if worst is None else f'{worst:.1e}':>13}", end="", flush=True)
+                if wrong:
+                    failed.append(f"{name} on {device.name}: {wrong}")
+            print(flush=True)
     print("\n".join(failed))
     sys.exit(1 if failed or not models else 0)
 
