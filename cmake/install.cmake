@@ -1,4 +1,4 @@
-# Installs the library, its header, a pkg-config file and a CMake package.
+# Installs the library, its headers, a pkg-config file and a CMake package.
 #
 # Names of the distribution's libraries are enough for both: a static libpt2gpu.a names them in Libs.private and, for
 # CMake, finds them again through pkg-config.
@@ -6,7 +6,7 @@
 include(CMakePackageConfigHelpers)
 
 install(TARGETS pt2gpu EXPORT pt2gpu-targets)
-install(FILES core/pt2gpu.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES core/pt2gpu.h core/pt2gpu_custom.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 set(PT2_REQUIRES "libzip libcjson ${PT2_SHADERC_PC_REQUIRES}")
 cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig

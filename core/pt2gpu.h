@@ -16,6 +16,8 @@
  * Inputs and outputs are the leaves of the exported module's (args, kwargs) and of its result, flattened as
  * torch.utils._pytree does: depth first, None being a leaf.
  *
+ * Custom operators are registered through pt2gpu_custom.h.
+ *
  * Every call that can fail returns a pt2_status; pt2_error_message() then tells what went wrong, in the calling thread.
  */
 #ifndef PT2GPU_H
@@ -130,6 +132,7 @@ PT2_MUST_USE PT2_API pt2_status pt2_device_get_info(int index, pt2_device_info *
 
 typedef struct pt2_model pt2_model;
 typedef struct pt2_session pt2_session;
+typedef struct pt2_operators pt2_operators; /* custom operators: pt2gpu_custom.h */
 
 typedef struct pt2_model_params {
     /* Comma-separated backends in order of preference: "vulkan", "opencl,reference", "vulkan:1" for the second Vulkan
@@ -140,6 +143,7 @@ typedef struct pt2_model_params {
     int no_cache;        /* non-zero: neither read nor write the kernel cache on disk */
     int no_fusion;       /* non-zero: one region per graph node (for debugging) */
     const char *place;   /* debugging: "alternate" puts every second region on the next listed device */
+    const pt2_operators *operators; /* custom operators; must outlive the model. NULL: none */
 } pt2_model_params;
 
 /* Opens an archive, plans it and uploads its weights. Blocks. `params` may be NULL.

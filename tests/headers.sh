@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Every header compiles alone: all as C11, the public one also as strict C99 and as C++.
+# Every header compiles alone: all as C11, the public ones also as strict C99 and as C++.
 #     headers.sh CC [CXX]
 set -eu
 cd "$(dirname "$0")/.."
@@ -23,11 +23,15 @@ for header in core/*.h core/*/*.h; do
     ! grep -q '^X(' "$header" || continue # a list for an X macro, not a header
     try C11 "${header#core/}" "$cc" -x c -std=c11 -D_POSIX_C_SOURCE=200809L -Icore -I.
 done
-try C99 pt2gpu.h "$cc" -x c -std=c99 -Icore
+for header in pt2gpu.h pt2gpu_custom.h; do
+    try C99 $header "$cc" -x c -std=c99 -Icore
+done
 if [ -n "$cxx" ] && command -v "$cxx" >/dev/null; then
-    try C++11 pt2gpu.h "$cxx" -x c++ -std=c++11 -Icore
-    try C++17 pt2gpu.h "$cxx" -x c++ -std=c++17 -Icore
+    for header in pt2gpu.h pt2gpu_custom.h; do
+        try C++11 $header "$cxx" -x c++ -std=c++11 -Icore
+        try C++17 $header "$cxx" -x c++ -std=c++17 -Icore
+    done
 else
-    echo "no C++ compiler: pt2gpu.h was not tried as C++"
+    echo "no C++ compiler: the public headers were not tried as C++"
 fi
 exit $failed

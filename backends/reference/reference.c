@@ -4,6 +4,7 @@
  * Buffers are host memory. A submission runs its launches in the order of the list, in the calling thread and the
  * device's pool, and is complete when submit returns; so `wait` has nothing to wait for, and an error in a launch is
  * submit's error. One submission runs at a time. */
+#include "graph/custom.h"
 #include "ref.h"
 
 #include <pthread.h>
@@ -161,7 +162,7 @@ static pt2_status compile_one(const struct pt2_kernel *kernel, struct pt2_progra
     if (!kernel->library)
         return ref_translate(kernel, &o->program);
     o->program.kernel = kernel;
-    return ref_library_check(kernel);
+    return kernel->library->custom ? PT2_OK : ref_library_check(kernel);
 }
 
 static pt2_status compile(struct pt2_device *device, const struct pt2_kernel *const *kernels, int count,
@@ -234,11 +235,26 @@ static uint64_t now(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* A user's host function. */
+static pt2_status run_custom(const struct ref_call *call)
+{
+    const struct pt2_kernel *k = call->program->kernel;
+    void **data = calloc((size_t)k->num_bufs, sizeof *data);
+    if (!data)
+        return pt2_fail(PT2_ERR_NOMEM, "kernel %s: out of memory", k->name);
+    for (int i = 0; i < k->num_bufs; i++)
+        data[i] = call->views[i].data;
+    pt2_status status = pt2_custom_run(k->library, data, call->params);
+    free(data);
+    return status;
+}
+
 static pt2_status run_call(struct ref_pool *pool, const struct ref_call *call)
 {
     if (!call->points)
         return PT2_OK;
-    return call->program->kernel->library ? ref_library_run(pool, call) : ref_call_run(pool, call);
+    const struct pt2_node *n = call->program->kernel->library;
+    return !n ? ref_call_run(pool, call) : n->custom ? run_custom(call) : ref_library_run(pool, call);
 }
 
 static pt2_status submit(struct pt2_device *device, struct pt2_exec *exec, uint64_t after, uint64_t *out_point)

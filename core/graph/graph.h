@@ -17,6 +17,7 @@
 #include "expr/expr.h"
 
 struct pt2_pnode;
+struct pt2_custom;
 
 enum pt2_kind {
     PT2_NODE_INPUT,   /* graph input number `input` */
@@ -95,6 +96,7 @@ struct pt2_node {
     struct pt2_value **args;
     enum pt2_library library;
     int64_t iparam[8];      /* LIBRARY: documented at each use in kernel/library.h */
+    const struct pt2_custom *custom; /* CUSTOM: graph/custom.h; arena */
 
     struct pt2_graph *graphs[2]; /* CALL: then, else; LOOP: body, condition (NULL: counted) */
     int num_carried; /* LOOP: args = carried…, others…; body takes both, and returns carried…; the condition

@@ -4,6 +4,7 @@
  * buffer elements at a linear index; and everything that is the same for all points, sizes above all, becomes a
  * parameter, so that kernels serve any sizes. */
 #include "expr/internal.h"
+#include "graph/custom.h"
 #include "kernel/contract.h"
 #include "plan/plan.h"
 
@@ -371,15 +372,29 @@ static void find_needs(struct pt2_kernel *k)
 
 static void build_library(struct build *b, struct pt2_node *n)
 {
-    for (int k = 0; k < n->num_args; k++)
-        buf_of(b, n->args[k], false);
-    for (int k = 0; k < n->num_outs; k++)
-        buf_of(b, n->outs[k], true);
-    for (uint32_t k = 0; k < b->bufs.count; k++)
-        for (int d = 0; d < b->bufs.data[k]->rank; d++)
-            pt2_push(b->arena, &b->params, b->bufs.data[k]->shape[d]);
+    for (int k = 0; k < n->num_args + n->num_outs; k++) { /* a value that is two arguments has two buffers */
+        struct pt2_value *v = k < n->num_args ? n->args[k] : n->outs[k - n->num_args];
+        struct pt2_kernel_buf info = { v->dtype, k < n->num_args, k >= n->num_args };
+        pt2_push(b->arena, &b->bufs, v);
+        pt2_push(b->arena, &b->buf_infos, info);
+        for (int d = 0; d < v->rank; d++)
+            pt2_push(b->arena, &b->params, v->shape[d]);
+    }
     b->k->library = n;
     b->k->needs = PT2_NEED_HOST;
+}
+
+static void build_custom(struct build *b, struct pt2_node *n)
+{
+    const struct pt2_custom *c = n->custom;
+    build_library(b, n);
+    for (int k = 0; k < c->num_numbers; k++)
+        if (c->numbers[k].dtype != PT2_F64)
+            pt2_push(b->arena, &b->params, c->numbers[k].size);
+    int outer = n->outs[0]->rank - (pt2_dtype_is_complex(c->results[0]) ? 1 : 0) - c->kernel->inner_dims;
+    b->r->points = pt2_product(b->E, outer, n->outs[0]->shape);
+    pt2_push(b->arena, &b->params, b->r->points);
+    b->k->needs = (c->kernel->text ? 0 : PT2_NEED_HOST) | (c->kernel->host ? 0 : PT2_NEED_TEXT);
 }
 
 /* "conv2d_relu": the operators inside, for traces. */
@@ -413,7 +428,7 @@ static void build_members(struct build *b)
         case PT2_NODE_SCAN: build_scan(b, m); break;
         case PT2_NODE_SCATTER: build_scatter(b, m); break;
         case PT2_NODE_SORT: build_sort(b, m); break;
-        default: build_library(b, m->node); break;
+        default: (m->node->custom ? build_custom : build_library)(b, m->node); break;
         }
     }
 }
@@ -457,6 +472,10 @@ static bool build_contract(struct build *b, const struct pt2_caps *caps)
 static void set_groups(struct pt2_kernel *k, const struct pt2_caps *caps)
 {
     k->local_size = k->points_per_group = caps->kind == PT2_KIND_CPU ? 64 : 128;
+    if (k->library && k->library->custom && k->library->custom->kernel->group_size) {
+        k->local_size = k->library->custom->kernel->group_size;
+        k->points_per_group = 1;
+    }
     if (k->contract) {
         k->local_size = pt2_contract_local_size(k->contract);
         k->points_per_group = k->contract->form == PT2_CONTRACT_SHARED ? 1 : k->local_size;

@@ -68,6 +68,7 @@ enum {
     PT2_NEED_F64 = 1,      /* float64 arithmetic */
     PT2_NEED_F64_MATH = 2, /* float64 functions beyond + - * / sqrt, compare */
     PT2_NEED_HOST = 4,     /* runs on the reference backend only */
+    PT2_NEED_TEXT = 8,     /* cannot be interpreted: a user's kernel without a host function */
 };
 
 #endif

@@ -12,7 +12,7 @@
 
 /* ---- types ---- */
 
-static const char *c_type(int dtype)
+const char *pt2_c_type(int dtype)
 {
     switch (dtype) {
     case PT2_BOOL: return "bool";
@@ -38,7 +38,7 @@ static const char *suffix(int dtype)
     }
 }
 
-static const char *storage_name(pt2_dtype t)
+const char *pt2_storage_name(pt2_dtype t)
 {
     static const char *const names[] = {
         [PT2_BOOL] = "bool",
@@ -280,7 +280,7 @@ static void select(struct render *r, pt2_ex e)
 
 static void load(struct render *r, pt2_ex e)
 {
-    pt2_str_addf(&r->out, "pt_ld_%s(b%lld, ", storage_name(r->k->bufs[e->i].dtype), (long long)e->i);
+    pt2_str_addf(&r->out, "pt_ld_%s(b%lld, ", pt2_storage_name(r->k->bufs[e->i].dtype), (long long)e->i);
     expr(r, e->args[0]);
     text(r, ")");
 }
@@ -307,7 +307,7 @@ static void write_node(struct render *r, pt2_ex e)
     case PT2_E_LOAD: load(r, e); return;
     case PT2_E_CAST: cast(r, e); return;
     case PT2_E_BITCAST: bitcast(r, e); return;
-    case PT2_E_ROUNDTO: call(r, "round", storage_name((pt2_dtype)e->i), 1, e->args); return;
+    case PT2_E_ROUNDTO: call(r, "round", pt2_storage_name((pt2_dtype)e->i), 1, e->args); return;
     case PT2_E_SELECT: select(r, e); return;
     case PT2_E_LT: case PT2_E_LE: case PT2_E_EQ: case PT2_E_NE: compare(r, e); return;
     case PT2_E_ISNAN: call(r, "isnan", suffix(e->args[0]->dtype), 1, e->args); return;
@@ -409,7 +409,7 @@ static void name_level(struct render *r, const struct body *b, int level, int in
         if (u->count < 2 && !(level < innermost && feeds_deeper && worth_hoisting(r, e, innermost)))
             continue;
         indent(r);
-        pt2_str_addf(&r->out, "%s t%u = ", c_type(e->dtype), e->id);
+        pt2_str_addf(&r->out, "%s t%u = ", pt2_c_type(e->dtype), e->id);
         write_node(r, e);
         text(r, ";\n");
         u->named = true;
@@ -533,7 +533,7 @@ static void beats(struct render *r, const struct pt2_stage *s, const char *seen)
 static void value_line(struct render *r, const struct pt2_stage *s)
 {
     indent(r);
-    pt2_str_addf(&r->out, "%s v = ", c_type(s->body->dtype));
+    pt2_str_addf(&r->out, "%s v = ", pt2_c_type(s->body->dtype));
     expr(r, s->body);
     text(r, ";\n");
 }
@@ -556,14 +556,14 @@ static void position_start(struct render *r, const struct pt2_stage *s)
     line(r, "bool first = true;");
     line(r, "int at = 0;");
     indent(r);
-    pt2_str_addf(&r->out, "%s best = ", c_type(s->body->dtype));
+    pt2_str_addf(&r->out, "%s best = ", pt2_c_type(s->body->dtype));
     neutral(r, PT2_RED_SUM, s->body->dtype);
     text(r, ";\n");
 }
 
 static void declare_reg(struct render *r, int number, int dtype)
 {
-    line(r, "%s r%d;", c_type(dtype), number);
+    line(r, "%s r%d;", pt2_c_type(dtype), number);
 }
 
 static void reduce(struct render *r, const struct pt2_stage *s, int number, const struct body *b)
@@ -584,7 +584,7 @@ static void reduce(struct render *r, const struct pt2_stage *s, int number, cons
     } else {
         snprintf(acc, sizeof acc, "a%d", number);
         indent(r);
-        pt2_str_addf(&r->out, "%s %s = ", c_type(s->dtype), acc);
+        pt2_str_addf(&r->out, "%s %s = ", pt2_c_type(s->dtype), acc);
         neutral(r, s->op, s->dtype);
         text(r, ";\n");
         open_loops(r, s, b);
@@ -603,7 +603,7 @@ static void reduce(struct render *r, const struct pt2_stage *s, int number, cons
 static void store_line(struct render *r, const struct pt2_stage *s, const char *value)
 {
     indent(r);
-    pt2_str_addf(&r->out, "pt_st_%s(b%d, ", storage_name(r->k->bufs[s->buf].dtype), s->buf);
+    pt2_str_addf(&r->out, "pt_st_%s(b%d, ", pt2_storage_name(r->k->bufs[s->buf].dtype), s->buf);
     expr(r, s->index);
     pt2_str_addf(&r->out, ", %s);\n", value);
 }
@@ -620,7 +620,7 @@ static void scan(struct render *r, const struct pt2_stage *s, const struct body 
         store_line(r, s, "pt_cvt_i32_i64(at)");
     } else {
         indent(r);
-        pt2_str_addf(&r->out, "%s acc = ", c_type(s->dtype));
+        pt2_str_addf(&r->out, "%s acc = ", pt2_c_type(s->dtype));
         neutral(r, s->op, s->dtype);
         text(r, ";\n");
         open_loops(r, s, b);
@@ -652,8 +652,8 @@ static void store(struct render *r, const struct pt2_stage *s, const struct body
     value_line(r, s);
     if (s->op != PT2_RED_SET) {
         indent(r);
-        pt2_str_addf(&r->out, "%s old = pt_ld_%s(b%d, ", c_type(s->dtype), storage_name(r->k->bufs[s->buf].dtype),
-                     s->buf);
+        pt2_str_addf(&r->out, "%s old = pt_ld_%s(b%d, ", pt2_c_type(s->dtype),
+                     pt2_storage_name(r->k->bufs[s->buf].dtype), s->buf);
         expr(r, s->index);
         text(r, ");\n");
         indent(r);
@@ -675,7 +675,7 @@ static void let(struct render *r, const struct pt2_stage *s, int number, const s
 {
     name_level(r, b, 0, 0);
     indent(r);
-    pt2_str_addf(&r->out, "%s r%d = ", c_type(s->dtype), number);
+    pt2_str_addf(&r->out, "%s r%d = ", pt2_c_type(s->dtype), number);
     expr(r, s->body);
     text(r, ";\n");
 }
@@ -737,6 +737,8 @@ void pt2_kernel_render(struct pt2_module *m, struct pt2_kernel *k)
         r.axis_level[i] = i;
     if (r.uses && r.order && k->contract)
         pt2_contract_render(&r);
+    else if (k->library && k->library->custom)
+        pt2_custom_render(k, &r.out);
     else if (r.uses && r.order && !k->library) {
         text(&r, "int point = GLOBAL_ID();\nif (point < ");
         expr(&r, k->points);

@@ -43,4 +43,11 @@ void pt2_render_forget(struct render *r, const struct body *b);
 void pt2_render_expr(struct render *r, pt2_ex e);
 void pt2_render_stage(struct render *r, int number); /* at a point */
 
+/* Words of the dialect: the C type that holds a compute type; the suffix of loads and stores of a storage type. */
+const char *pt2_c_type(int dtype);
+const char *pt2_storage_name(pt2_dtype t);
+
+/* The text of a user's kernel (custom.c). */
+void pt2_custom_render(const struct pt2_kernel *k, struct pt2_str *out);
+
 #endif

@@ -9,6 +9,8 @@
 
 #include <setjmp.h>
 
+struct pt2_op_type; /* ops/custom.h */
+
 /* What a program value is while lowering: a tensor, or a scalar expression (PT2_IDX, float64 or bool). Neither: None.
  */
 struct pt2_slot {
@@ -16,8 +18,13 @@ struct pt2_slot {
     pt2_ex scalar;
 };
 
+/* A call that a user's lowering makes: no file describes its results. */
+struct pt2_applied {
+    const struct pt2_op_type *types; /* declared, or NULL: inferred */
+};
+
 struct pt2_lower_priv {
-    jmp_buf unwind;           /* op_fail ends here; everything allocated on the way is in arenas */
+    jmp_buf *unwind;          /* op_fail ends here; everything allocated on the way is in arenas */
     pt2_status status;
     struct pt2_slot *slots;   /* of the program graph being lowered, by value index */
     uint32_t num_stores;
@@ -25,6 +32,9 @@ struct pt2_lower_priv {
     uint32_t num_bound;
     struct pt2_lowered *out;
     int depth;                /* of nested program graphs */
+    const struct pt2_operators *operators; /* the user's; may be NULL */
+    const struct pt2_applied *applied;     /* NULL: the node is of the file */
+    int applied_depth;
 };
 
 /* How a row serves a target. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The driver: program to graph. Inputs become stores and views of them; then each node's row lowers it; at the end the
  * stores that were written become outputs beside the user's. */
+#include "ops/custom.h"
 #include "ops/internal.h"
 
 #include <stdarg.h>
@@ -19,27 +20,10 @@ _Noreturn void op_fail(struct pt2_lower *L, pt2_status status, const char *fmt, 
                                    n->python_line, text);
     else
         L->priv->status = pt2_fail(status, "%s", text);
-    longjmp(L->priv->unwind, 1);
+    longjmp(*L->priv->unwind, 1);
 }
 
 /* ---- results ---- */
-
-static const struct pt2_tensor_meta *out_meta(struct pt2_lower *L, int k)
-{
-    if (k < 0 || (uint32_t)k >= L->node->num_outs || !L->node->outs[k]->meta)
-        op_fail(L, PT2_ERR_FORMAT, "the file does not describe result %d", k);
-    return L->node->outs[k]->meta;
-}
-
-pt2_dtype op_out_dtype(struct pt2_lower *L, int k)
-{
-    return out_meta(L, k)->dtype;
-}
-
-int op_out_rank(struct pt2_lower *L, int k)
-{
-    return out_meta(L, k)->rank;
-}
 
 static pt2_ex *meta_shape(struct pt2_lower *L, const struct pt2_tensor_meta *m)
 {
@@ -54,9 +38,31 @@ static pt2_ex *meta_shape(struct pt2_lower *L, const struct pt2_tensor_meta *m)
     return shape;
 }
 
+/* `shape`: the sizes are wanted too. */
+static struct pt2_op_type out_type(struct pt2_lower *L, int k, bool shape)
+{
+    bool exists = k >= 0 && (uint32_t)k < L->node->num_outs;
+    const struct pt2_tensor_meta *m = exists ? L->node->outs[k]->meta : NULL;
+    if (exists && L->priv->applied)
+        return L->priv->applied->types ? L->priv->applied->types[k] : pt2_op_infer(L, k);
+    if (!m)
+        op_fail(L, PT2_ERR_FORMAT, "the file does not describe result %d", k);
+    return (struct pt2_op_type){ m->dtype, m->rank, shape ? meta_shape(L, m) : NULL };
+}
+
+pt2_dtype op_out_dtype(struct pt2_lower *L, int k)
+{
+    return out_type(L, k, false).dtype;
+}
+
+int op_out_rank(struct pt2_lower *L, int k)
+{
+    return out_type(L, k, false).rank;
+}
+
 pt2_ex *op_out_shape(struct pt2_lower *L, int k)
 {
-    return meta_shape(L, out_meta(L, k));
+    return out_type(L, k, true).shape;
 }
 
 bool op_out_used(struct pt2_lower *L, int k)
@@ -160,13 +166,17 @@ static void expect_results(struct pt2_lower *L)
 
 static void lower_node(struct pt2_lower *L, const struct pt2_pnode *node)
 {
-    enum pt2_row_use use;
+    enum pt2_row_use use = PT2_ROW_PLAIN;
     L->node = node;
-    L->row = pt2_op_resolve(node->target, &use);
-    if (!L->row)
-        op_fail(L, PT2_ERR_UNSUPPORTED, "operator not supported");
     uint32_t first = L->g->nodes.count;
-    L->row->lower(L);
+    const struct pt2_custom_op *custom = pt2_custom_find(L->priv->operators, node->target);
+    L->row = custom ? NULL : pt2_op_resolve(node->target, &use);
+    if (custom)
+        pt2_lower_custom(L, custom);
+    else if (L->row)
+        L->row->lower(L);
+    else
+        op_fail(L, PT2_ERR_UNSUPPORTED, "operator not supported");
     L->node = node; /* a row that lowered a sub-graph left its last node here */
     if (use == PT2_ROW_INPLACE)
         write_self(L);
@@ -473,6 +483,7 @@ static void lower_outputs(struct pt2_lower *L)
 /* ---- operators without a row: all of them in one message ---- */
 
 struct missing {
+    const struct pt2_operators *operators;
     struct pt2_arena arena;
     struct pt2_map seen;
     struct pt2_str text;
@@ -493,7 +504,8 @@ static void find_missing(const struct pt2_pgraph *g, struct missing *m)
 {
     for (uint32_t k = 0; k < g->num_nodes; k++) {
         const struct pt2_pnode *n = &g->nodes[k];
-        if (!pt2_op_find(n->target) && pt2_map_put(&m->arena, &m->seen, n->target, (void *)(uintptr_t)n)) {
+        bool known = pt2_custom_find(m->operators, n->target) || pt2_op_find(n->target);
+        if (!known && pt2_map_put(&m->arena, &m->seen, n->target, (void *)(uintptr_t)n)) {
             pt2_str_addf(&m->text, "%s%s (node %s%s%s)", m->count ? ", " : "", n->target, n->name,
                          n->python_line[0] ? " at " : "", n->python_line);
             m->count++;
@@ -503,9 +515,9 @@ static void find_missing(const struct pt2_pgraph *g, struct missing *m)
     }
 }
 
-static pt2_status check_supported(const struct pt2_program *p)
+static pt2_status check_supported(const struct pt2_program *p, const struct pt2_operators *operators)
 {
-    struct missing m = { 0 };
+    struct missing m = { .operators = operators };
     pt2_status status = PT2_OK;
     find_missing(p->graph, &m);
     if (m.count)
@@ -531,16 +543,18 @@ static void lower_all(struct pt2_lower *L)
     lower_outputs(L);
 }
 
-pt2_status pt2_lower_program(const struct pt2_program *program, struct pt2_module *module, struct pt2_lowered *out)
+pt2_status pt2_lower_program(const struct pt2_program *program, const struct pt2_operators *operators,
+                             struct pt2_module *module, struct pt2_lowered *out)
 {
-    struct pt2_lower_priv priv = { .out = out };
+    jmp_buf unwind;
+    struct pt2_lower_priv priv = { .unwind = &unwind, .out = out, .operators = operators };
     struct pt2_lower L = {
         .m = module, .E = &module->exprs, .program = program, .arena = &module->arena, .priv = &priv
     };
     *out = (struct pt2_lowered){ .module = module };
-    PT2_TRY(check_supported(program));
+    PT2_TRY(check_supported(program, operators));
     L.g = pt2_graph_new(module, "main");
-    if (setjmp(priv.unwind))
+    if (setjmp(unwind))
         return priv.status;
     lower_all(&L);
     return PT2_OK;

@@ -246,7 +246,8 @@ struct pt2_lowered {
     })
     checks; /* bool conditions on sizes, checked before a run */
 };
-PT2_MUST_USE pt2_status pt2_lower_program(const struct pt2_program *program, struct pt2_module *module,
-                                          struct pt2_lowered *out);
+/* `operators`: the user's own, or NULL. */
+PT2_MUST_USE pt2_status pt2_lower_program(const struct pt2_program *program, const struct pt2_operators *operators,
+                                          struct pt2_module *module, struct pt2_lowered *out);
 
 #endif

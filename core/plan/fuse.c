@@ -306,7 +306,7 @@ static struct pt2_region *region_for(struct fuse *f, struct pt2_node *n)
     struct pt2_region *r = new_region(f);
     const struct pt2_value *v = n->outs[0];
     int *outer = PT2_NEW_N(f->arena, int, PT2_MAX_RANK * 2);
-    int axes = n->kind == PT2_NODE_SCATTER ? n->num_axes : n->kind == PT2_NODE_LIBRARY ? 0 : v->rank;
+    int axes = n->kind == PT2_NODE_SCATTER ? n->num_axes : n->kind >= PT2_NODE_LIBRARY ? 0 : v->rank;
     for (int k = 0; k < axes; k++) {
         bool inner = n->kind == PT2_NODE_SCAN ? k == n->axis : n->kind == PT2_NODE_SCATTER && !parallel_axis(n, k);
         outer[k] = -1;

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT
  * Regions to devices: the first listed device that can run the region; the last one, the reference backend, can run
  * all. The reason is kept, and the plan prints it. */
+#include "graph/custom.h"
 #include "graph/text.h"
 #include "plan/plan.h"
 
 /* Why the device cannot run the kernel; NULL when it can. */
 static const char *obstacle(struct pt2_arena *arena, const struct pt2_region *r, const struct pt2_caps *caps)
 {
+    bool custom = r->members.data[0].node->kind == PT2_NODE_CUSTOM;
     if (caps->interprets)
-        return NULL;
+        return r->kernel->needs & PT2_NEED_TEXT ? "the custom operator has no host function" : NULL;
     if (r->kernel->needs & PT2_NEED_HOST)
-        return pt2_arena_printf(arena, "no kernel for %s", pt2_library_names[r->kernel->library->library]);
+        return custom ? "the custom operator has no text"
+                      : pt2_arena_printf(arena, "no kernel for %s",
+                                         pt2_library_names[r->kernel->library->library]);
     if ((r->kernel->needs & PT2_NEED_F64) && !caps->float64)
         return "needs float64";
     if ((r->kernel->needs & PT2_NEED_F64_MATH) && !caps->float64_math)
@@ -42,7 +46,9 @@ static pt2_status place(struct pt2_plan *p, struct pt2_region *r, const struct p
         why = pt2_arena_printf(&m->arena, "%s%s%s cannot: %s", why ? why : "", why ? "; " : "", params->devices[d].name,
                                no);
     }
-    return pt2_fail(PT2_ERR_INTERNAL, "no device can run a region");
+    const struct pt2_custom *custom = r->members.data[0].node->custom;
+    return pt2_fail(custom ? PT2_ERR_UNSUPPORTED : PT2_ERR_INTERNAL, "%s: no device can run it: %s",
+                    custom ? custom->name : r->kernel->name, why);
 }
 
 pt2_status pt2_plan_partition(struct pt2_plan *p, const struct pt2_plan_params *params)

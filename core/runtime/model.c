@@ -256,7 +256,7 @@ static pt2_status open_program(struct pt2_model *m, const pt2_model_params *para
 {
     struct pt2_pass_params pass = { .no_fusion = params->no_fusion != 0 };
     PT2_TRY(choose_devices(m, params));
-    PT2_TRY(pt2_lower_program(m->program, &m->module, &m->lowered));
+    PT2_TRY(pt2_lower_program(m->program, params->operators, &m->module, &m->lowered));
     PT2_TRY(pt2_run_passes(&m->module, &pass));
     dump_graphs(m);
     PT2_TRY(plan_graphs(m, params));

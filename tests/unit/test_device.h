@@ -93,7 +93,7 @@ static int close_device(void)
     return failures != 0;
 }
 
-static struct pt2_buf *new_buf(uint64_t size, const void *data)
+static inline struct pt2_buf *new_buf(uint64_t size, const void *data)
 {
     struct pt2_buf *buf;
     MUST(T.table->buf_create(dev, size ? size : 4, &buf));
@@ -102,7 +102,7 @@ static struct pt2_buf *new_buf(uint64_t size, const void *data)
     return buf;
 }
 
-static struct pt2_program_obj *compile(const struct pt2_kernel *k, const char *cache_dir)
+static inline struct pt2_program_obj *compile(const struct pt2_kernel *k, const char *cache_dir)
 {
     struct pt2_program_obj *program;
     MUST(T.table->compile(dev, &k, 1, cache_dir, &program));
