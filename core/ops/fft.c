@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Fourier transforms (SpectralOps.cpp). One complex transform along one dimension is a LIBRARY node; lengths are
- * changed by padded loads, half spectra by loads of the conjugate, and scaling is the last map. */
+ * Fourier transforms (SpectralOps.cpp). One complex transform along one dimension is a few sums (dft.h), or a LIBRARY
+ * node where its length is symbolic or has large prime factors; lengths are changed by padded loads, half spectra by
+ * loads of the conjugate, and scaling is the last map. */
 #include "ops/complex.h"
 #include "ops/data.h"
+#include "ops/dft.h"
 #include "ops/library.h"
 
 void op_library(struct pt2_lower *L, enum pt2_library library, bool flag0, bool flag1, int num_args, pt2_t *const *args,
@@ -48,6 +50,8 @@ static pt2_t *swap_last(struct pt2_lower *L, pt2_t *x, int dim)
 /* The plain transform of a complex tensor along dim. */
 static pt2_t *dft(struct pt2_lower *L, pt2_t *x, int dim, bool inverse)
 {
+    if (op_dft_fits(x->shape[dim]))
+        return swap_last(L, op_dft(L, swap_last(L, x, dim), inverse), dim);
     pt2_t *rows = op_real_view(L, op_clone(L, swap_last(L, x, dim))), *out;
     struct op_lib_out o = { rows->dtype, rows->rank, { NULL } };
     memcpy(o.shape, rows->shape, sizeof *o.shape * (size_t)rows->rank);
