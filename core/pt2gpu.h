@@ -141,8 +141,8 @@ typedef struct pt2_model_params {
     const char *backend;
     const char *program; /* which program of a multi-model archive; NULL: "model", or the only one */
     int no_cache;        /* non-zero: neither read nor write the kernel cache on disk */
-    int no_fusion;       /* non-zero: one region per graph node (for debugging) */
     const char *place;   /* debugging: "alternate" puts every second region on the next listed device */
+    const char *without; /* debugging: optimisations to leave out, of cse, fold, inline, fuse, tiles; comma-separated */
     const pt2_operators *operators; /* custom operators; must outlive the model. NULL: none */
 } pt2_model_params;
 

@@ -98,7 +98,7 @@ pt2_status target_params(struct target *target, pt2_model_params *out_params)
         backend = target->text;
     }
     *out_params = (pt2_model_params){ .backend = backend, .program = target->program, .no_cache = target->no_cache,
-                                      .no_fusion = target->no_fusion, .place = target->place };
+                                      .place = target->place, .without = target->without };
     return PT2_OK;
 }
 

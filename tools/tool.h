@@ -35,9 +35,9 @@ double now_ms(void); /* monotonic */
 
 /* The options that say where and how a model runs. */
 struct target {
-    const char *backend, *program, *place;
+    const char *backend, *program, *place, *without;
     int device;
-    bool no_cache, no_fusion;
+    bool no_cache;
     char text[256]; /* what the parameters point to */
 };
 
@@ -49,8 +49,9 @@ struct target {
       "number of the device within the backend (auto: in the list of devices)" },                                    \
     { "program", OPTION_TEXT, &(t)->program, "NAME", "which program of an archive that holds several" },             \
     { "no-cache", OPTION_FLAG, &(t)->no_cache, NULL, "neither read nor write compiled kernels on disk" },            \
-    { "no-fusion", OPTION_FLAG, &(t)->no_fusion, NULL, "one kernel per graph node (debugging)" },                    \
-    { "place", OPTION_TEXT, &(t)->place, "alternate", "spread kernels over the listed devices (debugging)" }
+    { "place", OPTION_TEXT, &(t)->place, "alternate", "spread kernels over the listed devices (debugging)" },        \
+    { "without", OPTION_TEXT, &(t)->without, "NAME[,NAME...]",                                                       \
+      "leave optimisations out: cse, fold, inline, fuse, tiles (debugging)" }
 
 /* Fills the parameters from the options. Errors: ARG (usage), NODEVICE. */
 PT2_MUST_USE pt2_status target_params(struct target *target, pt2_model_params *out_params);

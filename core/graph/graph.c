@@ -72,6 +72,16 @@ struct pt2_value *pt2_node_const(struct pt2_graph *g, pt2_dtype dtype, int rank,
     return v;
 }
 
+struct pt2_value *pt2_node_ready(struct pt2_graph *g, int number, const struct pt2_value *like)
+{
+    struct pt2_node *n = pt2_node_new(g, PT2_NODE_READY, 1);
+    n->input = number;
+    n->origin = like->def->origin;
+    struct pt2_value *v = pt2_node_out(g, n, 0, like->dtype, like->rank, like->shape);
+    v->name = like->name;
+    return v;
+}
+
 struct pt2_value *pt2_node_map(struct pt2_graph *g, pt2_dtype dtype, int rank, const pt2_ex *shape, pt2_ex body)
 {
     struct pt2_node *n = pt2_node_new(g, PT2_NODE_MAP, 1);

@@ -22,6 +22,8 @@ struct pt2_custom;
 enum pt2_kind {
     PT2_NODE_INPUT,   /* graph input number `input` */
     PT2_NODE_CONST,   /* bytes known at load */
+    PT2_NODE_READY,   /* there before any run: of the load graph, input number `input` of the main graph, a weight;
+                       * of the others, result number `input` of the load graph */
     PT2_NODE_MAP,     /* out[i…] = body(i…) */
     PT2_NODE_REDUCE,  /* out[i…] = ⊕ over r… of body(i…, r…) */
     PT2_NODE_SCAN,    /* out[…, k, …] = ⊕ over j <= k of body(…, j, …) */
@@ -74,8 +76,9 @@ struct pt2_node {
     struct pt2_value **outs;
     const struct pt2_pnode *origin; /* the archive's node, for messages; may be NULL */
 
-    int input;              /* INPUT */
+    int input;              /* INPUT, READY */
     bool state;             /* INPUT: its memory belongs to the session and may be overwritten */
+    bool weight;            /* INPUT: its content is the model's, no run writes it */
     const void *data;       /* CONST: borrowed from the mapped file or arena, dense row-major */
 
     pt2_ex body;            /* MAP, REDUCE, SCAN, SCATTER (the update): scalar expression */
@@ -118,6 +121,7 @@ struct pt2_module {
     struct pt2_exprs exprs;
     PT2_VEC(struct pt2_value *) values; /* by id */
     PT2_VEC(struct pt2_graph *) graphs; /* 0: the main graph */
+    struct pt2_graph *load;             /* one of them, run once when the model is opened; NULL: none */
     uint32_t num_nodes;
 };
 
@@ -141,6 +145,7 @@ struct pt2_value *pt2_node_scatter(struct pt2_graph *g, enum pt2_reduce_op op, s
                                    const pt2_ex *axes, const pt2_ex *index, pt2_ex body, pt2_ex cond);
 /* Stable; NaN is the largest. Output 1 (positions) is node->outs[1]. */
 struct pt2_value *pt2_node_sort(struct pt2_graph *g, struct pt2_value *keys, bool descending);
+struct pt2_value *pt2_node_ready(struct pt2_graph *g, int number, const struct pt2_value *like);
 void pt2_node_item(struct pt2_graph *g, pt2_ex body, int symbol);
 /* A bare node of any kind with `num_outs` outputs to be filled in by pt2_node_out. */
 struct pt2_node *pt2_node_new(struct pt2_graph *g, enum pt2_kind kind, int num_outs);

@@ -156,7 +156,16 @@ static void read_input(struct parse *p, struct pt2_node *n)
         pt2_read_fail(&p->r, "the number of the next input");
     n->outs[0]->name = pt2_read_name(&p->r);
     n->state = pt2_read_word(&p->r, "state");
+    n->weight = !n->state && pt2_read_word(&p->r, "weight");
     pt2_push(&p->m->arena, &p->g->inputs, n->outs[0]);
+}
+
+static void read_ready(struct parse *p, struct pt2_node *n)
+{
+    int64_t number = pt2_read_int(&p->r);
+    if (number < 0 || number > INT32_MAX)
+        pt2_read_fail(&p->r, "the number of a weight or of a result of the load graph");
+    n->input = (int)number;
 }
 
 static void read_const(struct parse *p, struct pt2_node *n)
@@ -316,6 +325,7 @@ static void read_details(struct parse *p, struct pt2_node *n)
     switch (n->kind) {
     case PT2_NODE_INPUT: read_input(p, n); break;
     case PT2_NODE_CONST: read_const(p, n); break;
+    case PT2_NODE_READY: read_ready(p, n); break;
     case PT2_NODE_MAP: read_node_body(p, n); break;
     case PT2_NODE_REDUCE:
         read_reduce_op(p, n);
@@ -427,6 +437,14 @@ static void read_graph(struct parse *p)
         read_return(p);
 }
 
+static void read_load_graph(struct parse *p)
+{
+    pt2_read_expect(&p->r, "graph");
+    read_graph(p);
+    if (ok(p))
+        p->m->load = p->g;
+}
+
 /* symbol s0 in 2..10 */
 static void read_declaration(struct parse *p)
 {
@@ -459,6 +477,8 @@ static void read_module(struct parse *p)
             read_declaration(p);
         else if (pt2_read_word(&p->r, "graph"))
             read_graph(p);
+        else if (!p->m->load && pt2_read_word(&p->r, "load"))
+            read_load_graph(p);
         else
             pt2_read_fail(&p->r, "symbol or graph");
     }

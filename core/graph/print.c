@@ -5,8 +5,9 @@
 #include "graph/text.h"
 
 static const char *const kind_names[] = {
-    [PT2_NODE_INPUT] = "input", [PT2_NODE_CONST] = "const", [PT2_NODE_MAP] = "map", [PT2_NODE_REDUCE] = "reduce",
-    [PT2_NODE_SCAN] = "scan", [PT2_NODE_SCATTER] = "scatter", [PT2_NODE_SORT] = "sort", [PT2_NODE_LIBRARY] = "library",
+    [PT2_NODE_INPUT] = "input", [PT2_NODE_CONST] = "const", [PT2_NODE_READY] = "ready", [PT2_NODE_MAP] = "map",
+    [PT2_NODE_REDUCE] = "reduce", [PT2_NODE_SCAN] = "scan", [PT2_NODE_SCATTER] = "scatter", [PT2_NODE_SORT] = "sort",
+    [PT2_NODE_LIBRARY] = "library",
     [PT2_NODE_ITEM] = "item", [PT2_NODE_CALL] = "call", [PT2_NODE_LOOP] = "loop", [PT2_NODE_CUSTOM] = "custom",
 };
 
@@ -147,9 +148,10 @@ static void print_details(struct pt2_graph *g, const struct pt2_node *n, struct 
     case PT2_NODE_INPUT:
         pt2_str_addf(out, " %d ", n->input);
         pt2_str_quote(out, n->outs[0]->name);
-        pt2_str_add(out, n->state ? " state" : "");
+        pt2_str_add(out, n->state ? " state" : n->weight ? " weight" : "");
         break;
     case PT2_NODE_CONST: print_data(n, out); break;
+    case PT2_NODE_READY: pt2_str_addf(out, " %d", n->input); break;
     case PT2_NODE_REDUCE:
         pt2_str_addf(out, " %s ", reduce_names[n->op]);
         print_list(g, n->num_axes, n->axes, out);
@@ -233,7 +235,7 @@ static void add_subgraphs(struct pt2_arena *arena, graph_list *list, uint32_t at
 
 static void print_graph(struct pt2_graph *g, struct pt2_str *out)
 {
-    print_name("graph ", g->name, out);
+    print_name(g == g->module->load ? "load graph " : "graph ", g->name, out);
     pt2_str_add(out, " {\n");
     for (uint32_t k = 0; k < g->nodes.count; k++)
         print_node(g, g->nodes.data[k], out);
@@ -252,5 +254,7 @@ void pt2_graph_print(struct pt2_graph *g, struct pt2_str *out)
         print_graph(list.data[k], out);
         add_subgraphs(&arena, &list, k);
     }
+    if (g->module->load && g->module->load != g && g == g->module->graphs.data[0])
+        print_graph(g->module->load, out);
     pt2_arena_free(&arena);
 }

@@ -482,12 +482,12 @@ static void set_groups(struct pt2_kernel *k, const struct pt2_caps *caps)
     }
 }
 
-pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const struct pt2_caps *caps)
+pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const struct pt2_caps *caps, uint32_t without)
 {
     struct pt2_module *m = g->module;
     struct build b = { .m = m, .E = &m->exprs, .arena = &m->arena, .r = r, .k = PT2_NEW(&m->arena, struct pt2_kernel) };
     shape_for_device(r, caps);
-    if (!build_contract(&b, caps)) {
+    if (!pt2_has_opt(without, PT2_OPT_TILES) || !build_contract(&b, caps)) {
         r->points = pt2_product(b.E, r->rank, r->outer);
         pt2_delinearize(b.E, r->rank, r->outer, pt2_var(b.E, 0, r->points), b.outer);
         build_members(&b);

@@ -467,6 +467,15 @@ static void written_inputs(struct pt2_lower *L)
     }
 }
 
+/* Parameters, buffers and constants that nothing writes. */
+static void mark_weights(struct pt2_lower *L)
+{
+    const struct pt2_lowered *out = L->priv->out;
+    for (int k = 0; k < out->num_inputs; k++)
+        L->g->inputs.data[k]->def->weight =
+            L->program->inputs[out->inputs[k].spec].kind != PT2_INPUT_USER && out->inputs[k].written_output < 0;
+}
+
 static void lower_outputs(struct pt2_lower *L)
 {
     const struct pt2_program *p = L->program;
@@ -478,6 +487,7 @@ static void lower_outputs(struct pt2_lower *L)
         if (p->outputs[k].kind != PT2_OUTPUT_USER && p->outputs[k].kind != PT2_OUTPUT_TOKEN)
             mutation(L, &p->outputs[k]);
     written_inputs(L);
+    mark_weights(L);
 }
 
 /* ---- operators without a row: all of them in one message ---- */

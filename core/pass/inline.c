@@ -133,9 +133,9 @@ static void substitute_expr(void *ctx, pt2_ex *e)
     *e = r;
 }
 
-void pt2_pass_inline(struct pt2_graph *g, const struct pt2_pass_params *params)
+void pt2_pass_inline(struct pt2_graph *g, bool views_only)
 {
-    struct ctx c = { .g = g, .views_only = params->no_fusion };
+    struct ctx c = { .g = g, .views_only = views_only };
     c.info = calloc(g->module->values.count + 1u, sizeof *c.info);
     if (!c.info)
         return;

@@ -17,7 +17,7 @@ static bool may_overwrite(struct pt2_graph *g, uint32_t at)
 {
     struct pt2_node *n = g->nodes.data[at];
     const struct pt2_node *def = n->base->def;
-    if (def->kind == PT2_NODE_CONST || (def->kind == PT2_NODE_INPUT && !def->state))
+    if (def->kind == PT2_NODE_CONST || def->kind == PT2_NODE_READY || (def->kind == PT2_NODE_INPUT && !def->state))
         return false;
     for (uint32_t k = 0; k < g->outputs.count; k++)
         if (g->outputs.data[k] == n->base)

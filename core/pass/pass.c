@@ -2,34 +2,44 @@
  * The list of passes, in order. */
 #include "pass/pass.h"
 
-static pt2_status verify(struct pt2_graph *g, const char *after)
+static pt2_status verify(struct pt2_module *m, const char *after)
 {
 #ifndef NDEBUG
-    PT2_NOTE(pt2_graph_verify(g), "after pass %s", after);
+    for (uint32_t k = 0; k < m->graphs.count; k++)
+        PT2_NOTE(pt2_graph_verify(m->graphs.data[k]), "after pass %s", after);
 #else
-    (void)g;
+    (void)m;
     (void)after;
 #endif
     return PT2_OK;
 }
 
-pt2_status pt2_run_passes(struct pt2_module *m, const struct pt2_pass_params *params)
+static void each(struct pt2_module *m, void (*pass)(struct pt2_graph *g), bool wanted)
 {
-    for (uint32_t k = 0; k < m->graphs.count; k++) {
-        struct pt2_graph *g = m->graphs.data[k];
-        PT2_TRY(verify(g, "lower"));
-        pt2_pass_dce(g);
-        pt2_pass_cse(g);
-        PT2_TRY(verify(g, "cse"));
-        pt2_pass_inline(g, params);
-        PT2_TRY(verify(g, "inline"));
-        pt2_pass_split(g);
-        PT2_TRY(verify(g, "split"));
-        pt2_pass_cse(g);
-        pt2_pass_dce(g);
-        PT2_TRY(verify(g, "dce"));
-        pt2_pass_inplace(g);
-        PT2_TRY(verify(g, "inplace"));
-    }
-    return PT2_OK;
+    for (uint32_t k = 0; wanted && k < m->graphs.count; k++)
+        pass(m->graphs.data[k]);
+}
+
+static void inline_all(struct pt2_graph *g) { pt2_pass_inline(g, false); }
+static void inline_views(struct pt2_graph *g) { pt2_pass_inline(g, true); }
+
+pt2_status pt2_run_passes(struct pt2_module *m, uint32_t without)
+{
+    bool cse = pt2_has_opt(without, PT2_OPT_CSE);
+    PT2_TRY(verify(m, "lower"));
+    each(m, pt2_pass_dce, true);
+    each(m, pt2_pass_cse, cse);
+    PT2_TRY(verify(m, "cse"));
+    if (pt2_has_opt(without, PT2_OPT_FOLD))
+        pt2_pass_fold(m);
+    PT2_TRY(verify(m, "fold"));
+    each(m, pt2_has_opt(without, PT2_OPT_INLINE) ? inline_all : inline_views, true);
+    PT2_TRY(verify(m, "inline"));
+    each(m, pt2_pass_split, true);
+    PT2_TRY(verify(m, "split"));
+    each(m, pt2_pass_cse, cse);
+    each(m, pt2_pass_dce, true);
+    PT2_TRY(verify(m, "dce"));
+    each(m, pt2_pass_inplace, true);
+    return verify(m, "inplace");
 }

@@ -6,21 +6,21 @@
 #ifndef PT2_PASS_PASS_H
 #define PT2_PASS_PASS_H
 
+#include "base/without.h"
 #include "graph/graph.h"
 
-struct pt2_pass_params {
-    bool no_fusion; /* keep one kernel per node, for debugging: views are inlined, nothing else */
-};
-
 /* Runs every pass over every graph of the module. Errors: INTERNAL, when a pass broke the graph (debug builds verify
- * after each). */
-PT2_MUST_USE pt2_status pt2_run_passes(struct pt2_module *m, const struct pt2_pass_params *params);
+ * after each). `without`: base/without.h. */
+PT2_MUST_USE pt2_status pt2_run_passes(struct pt2_module *m, uint32_t without);
 
 /* Equal MAP, REDUCE, SCAN and SORT nodes become one. */
 void pt2_pass_cse(struct pt2_graph *g);
+/* What only constants and weights decide moves to the module's load graph, which runs once, when the model is opened;
+ * READY nodes stand where it was. */
+void pt2_pass_fold(struct pt2_module *m);
 /* MAPs are substituted into their consumers: views always, chains of pointwise operators where nothing is computed much
  * more often. */
-void pt2_pass_inline(struct pt2_graph *g, const struct pt2_pass_params *params);
+void pt2_pass_inline(struct pt2_graph *g, bool views_only);
 /* The most values that one node's expressions read: kernels bind at most a few buffers more. */
 enum { PT2_MAX_READS = 12 };
 /* A body that reads more values than that is cut: parts of it become MAPs of their own. */

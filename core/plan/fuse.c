@@ -471,7 +471,7 @@ void pt2_plan_fuse(struct pt2_plan *p, const struct pt2_plan_params *params)
     if (f.region_of && f.uses && f.reaches) {
         for (uint32_t k = 0; k < g->nodes.count; k++)
             if (makes_region(g->nodes.data[k]))
-                place_node(&f, g->nodes.data[k], !params->no_fusion);
+                place_node(&f, g->nodes.data[k], pt2_has_opt(params->without, PT2_OPT_FUSE));
             else if (g->nodes.data[k]->kind >= PT2_NODE_ITEM)
                 close_regions(p);
         mark_stores(&f);

@@ -36,7 +36,7 @@ static pt2_status place(struct pt2_plan *p, struct pt2_region *r, const struct p
     const char *why = NULL;
     for (int k = 0; k < params->num_devices; k++) {
         int d = (first + k) % params->num_devices;
-        PT2_TRY(pt2_kernel_build(p->graph, r, &params->devices[d].caps));
+        PT2_TRY(pt2_kernel_build(p->graph, r, &params->devices[d].caps, params->without));
         const char *no = obstacle(&m->arena, r, &params->devices[d].caps);
         if (!no) {
             r->device = d;

@@ -17,6 +17,7 @@
 #define PT2_PLAN_PLAN_H
 
 #include "backend.h"
+#include "base/without.h"
 #include "graph/graph.h"
 #include "kernel/kernel.h"
 
@@ -85,7 +86,7 @@ struct pt2_plan_device {
 struct pt2_plan_params {
     int num_devices;    /* at least 1; the last one is the reference backend */
     const struct pt2_plan_device *devices;
-    bool no_fusion;
+    uint32_t without;   /* base/without.h */
     bool alternate;     /* every second region on the next device that can run it */
 };
 
@@ -98,7 +99,8 @@ PT2_MUST_USE pt2_status pt2_plan_partition(struct pt2_plan *p, const struct pt2_
 PT2_MUST_USE pt2_status pt2_plan_schedule(struct pt2_plan *p);
 void pt2_plan_cost(struct pt2_plan *p);
 /* Makes region->kernel, bufs, params and points for the region's device. */
-PT2_MUST_USE pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const struct pt2_caps *caps);
+PT2_MUST_USE pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const struct pt2_caps *caps,
+                                         uint32_t without);
 /* Fills kernel->text and kernel->hash from its stages. */
 void pt2_kernel_render(struct pt2_module *m, struct pt2_kernel *k);
 

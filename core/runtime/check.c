@@ -184,7 +184,7 @@ static pt2_status run_observed(struct check *c, const char *path, const pt2_mode
 {
     pt2_model *model = NULL;
     pt2_session *session = NULL;
-    pt2_status status = pt2_model_open(path, params, &model);
+    pt2_status status = pt2_model_open_observed(path, params, observe, c, &model);
     if (status == PT2_OK && !c->recording)
         snprintf(c->report->device, sizeof c->report->device, "%s %s", model->entries[0]->id,
                  model->entries[0]->desc.name);
@@ -193,11 +193,8 @@ static pt2_status run_observed(struct check *c, const char *path, const pt2_mode
     for (int k = 0; status == PT2_OK && c->params->inputs && k < pt2_model_input_count(model); k++)
         if (c->params->inputs[k].dtype != PT2_NONE)
             status = pt2_session_set_input(session, k, &c->params->inputs[k]);
-    if (status == PT2_OK) {
-        session->observer = observe;
-        session->observer_ctx = c;
+    if (status == PT2_OK)
         status = pt2_session_run(session);
-    }
     if (status == PT2_OK)
         status = c->status;
     pt2_session_destroy(&session);

@@ -23,7 +23,11 @@ struct pt2_place {
     uint64_t offset[PT2_MAX_DEVICES];
     uint64_t bytes;
     uint8_t valid; /* bit d: device d has the current content */
+    bool fixed;    /* the ranges are not an epoch's: it leaves them as they are */
 };
+
+struct pt2_session;
+typedef void pt2_observer(void *ctx, struct pt2_session *s, const struct pt2_region *r);
 
 struct pt2_model {
     struct pt2_program *program;            /* owned */
@@ -37,8 +41,15 @@ struct pt2_model {
     struct pt2_program_obj ***programs;     /* arena; [graph][region]; those of interpreting devices are owned */
     uint8_t *needed;                        /* arena; by value id: devices whose kernels touch it */
     int *home; /* arena; by value id: device that makes it; inputs and constants: one that reads it */
-    struct pt2_place *consts;               /* arena; by value id: constants, and parameters that no run writes */
-    PT2_VEC(struct pt2_const_buf { struct pt2_buf *buf; int device; }) const_bufs; /* owned */
+    uint8_t *lasting;                       /* arena; by value id: of those, the devices on which a run reads it */
+    struct pt2_place *consts; /* arena; by value id: constants, weights, results of the load graph */
+    PT2_VEC(struct pt2_const_buf {
+        struct pt2_buf *buf;
+        int device;
+        const struct pt2_value *value;
+    }) const_bufs; /* owned */
+    pt2_observer *observer; /* of its sessions, the one that runs the load graph too; NULL: none */
+    void *observer_ctx;
 };
 
 uint32_t pt2_graph_number(const struct pt2_model *m, const struct pt2_graph *g);
@@ -87,8 +98,7 @@ struct pt2_session {
     bool failed;                /* a device was lost */
     void *scratch;              /* owned; host memory for transfers */
     size_t scratch_size;
-    void (*observer)(void *ctx, struct pt2_session *s,
-                     const struct pt2_region *r); /* check.c: called after each launch, which then runs alone */
+    pt2_observer *observer;     /* check.c: called after each launch, which then runs alone */
     void *observer_ctx;
     bool timed;                 /* trace.c: launches are measured */
     struct pt2_slice *slices;   /* owned */
@@ -111,6 +121,9 @@ PT2_MUST_USE pt2_status pt2_sample_tensor(const struct pt2_model *m, int leaf, p
 PT2_MUST_USE pt2_status pt2_value_shape(struct pt2_session *s, const struct pt2_value *v, int64_t *out);
 PT2_MUST_USE pt2_status pt2_value_bytes(struct pt2_session *s, const struct pt2_value *v, uint64_t *out);
 
+/* The value whose memory an in-place SCATTER's result is; the value itself otherwise. */
+const struct pt2_value *pt2_memory_of(const struct pt2_value *v);
+
 /* place.c: memory for what an epoch makes. */
 PT2_MUST_USE pt2_status pt2_place_epoch(struct pt2_session *s, const struct pt2_plan *plan, struct pt2_epoch *e);
 PT2_MUST_USE pt2_status pt2_block_reserve(struct pt2_device *d, struct pt2_block *b, uint64_t size);
@@ -119,6 +132,20 @@ void pt2_block_free(struct pt2_device *d, struct pt2_block *b);
  * need it. */
 PT2_MUST_USE pt2_status pt2_place_values(struct pt2_session *s, struct pt2_block *blocks, int n,
                                          struct pt2_value *const *values);
+
+/* model.c: pt2_model_open with an observer. */
+PT2_MUST_USE pt2_status pt2_model_open_observed(const char *path, const pt2_model_params *params,
+                                                pt2_observer *observer, void *ctx, struct pt2_model **out_model);
+
+/* model.c: memory of its own for a weight, as long as the place says, on the devices that need it. */
+PT2_MUST_USE pt2_status pt2_weight_memory(struct pt2_model *m, const struct pt2_value *v, struct pt2_place *place);
+
+/* load.c: where the load graph's operands and results are needed; running it, when weights are there. */
+void pt2_load_needs(struct pt2_model *m);
+PT2_MUST_USE pt2_status pt2_load_run(struct pt2_model *m);
+
+/* session.c: a session without state. */
+PT2_MUST_USE pt2_status pt2_session_new(struct pt2_model *m, struct pt2_session **out_session);
 
 /* transfer.c */
 PT2_MUST_USE pt2_status pt2_wait_device(struct pt2_session *s, int device);

@@ -39,11 +39,11 @@ static pt2_status choose_devices(struct pt2_model *m, const pt2_model_params *pa
 
 /* ---- plans and kernels ---- */
 
-static pt2_status plan_graphs(struct pt2_model *m, const pt2_model_params *params)
+static pt2_status plan_graphs(struct pt2_model *m, const pt2_model_params *params, uint32_t without)
 {
     struct pt2_plan_params pp = { .num_devices = m->num_devices,
                                   .devices = m->plan_devices,
-                                  .no_fusion = params->no_fusion != 0 };
+                                  .without = without };
     pp.alternate = params->place && !strcmp(params->place, "alternate");
     if (params->place && !pp.alternate)
         return pt2_fail(PT2_ERR_ARG, "unknown placement '%s': alternate", params->place);
@@ -154,8 +154,7 @@ static void touch_region(struct pt2_model *m, const struct pt2_region *r)
             touch(m, r->members.data[k].node->base, r->device);
 }
 
-/* Values that no kernel touches (an input that is an output) live on the last device, the host's. Operands of
- * sub-graphs are needed wherever the sub-graph's inputs are. */
+/* Operands of sub-graphs are needed wherever the sub-graph's inputs are. */
 static void touch_operands(struct pt2_model *m, const struct pt2_node *n)
 {
     for (int j = 0; j < 2; j++)
@@ -175,9 +174,30 @@ static void touch_memory(struct pt2_model *m, const struct pt2_value *v)
     }
 }
 
+static void mark_used(void *ctx, struct pt2_value *v)
+{
+    bool *used = ctx;
+    used[v->id] = true;
+}
+
+/* By value id: nodes that stay or outputs read it. */
+static bool *find_used(struct pt2_model *m)
+{
+    bool *used = PT2_NEW_N(&m->module.arena, bool, m->module.values.count);
+    for (uint32_t k = 0; k < m->module.graphs.count; k++) {
+        struct pt2_graph *g = m->module.graphs.data[k];
+        for (uint32_t j = 0; j < g->nodes.count; j++)
+            pt2_node_uses(g, g->nodes.data[j], mark_used, used);
+        for (uint32_t j = 0; j < g->outputs.count; j++)
+            mark_used(used, g->outputs.data[j]);
+    }
+    return used;
+}
+
 static void find_needs(struct pt2_model *m)
 {
     uint32_t n = m->module.values.count;
+    const bool *used = find_used(m);
     m->needed = PT2_NEW_N(&m->module.arena, uint8_t, n);
     m->home = PT2_NEW_N(&m->module.arena, int, n);
     for (uint32_t k = 0; k < n; k++)
@@ -192,7 +212,7 @@ static void find_needs(struct pt2_model *m)
     for (uint32_t k = 0; k < n; k++)
         touch_memory(m, m->module.values.data[k]);
     for (uint32_t k = 0; k < n; k++) {
-        if (!m->needed[k])
+        if (!m->needed[k] && (used[k] || !m->module.values.data[k]->def->weight))
             m->needed[k] = (uint8_t)(1u << (m->num_devices - 1));
         if (m->home[k] < 0)
             for (int d = m->num_devices - 1; d >= 0; d--)
@@ -203,20 +223,31 @@ static void find_needs(struct pt2_model *m)
 
 /* ---- weights ---- */
 
+pt2_status pt2_weight_memory(struct pt2_model *m, const struct pt2_value *v, struct pt2_place *place)
+{
+    for (int d = 0; d < m->num_devices; d++) {
+        struct pt2_const_buf b = { NULL, d, v };
+        if (!(m->needed[v->id] & 1u << d))
+            continue;
+        PT2_NOTE(m->devices[d]->backend->buf_create(m->devices[d], place->bytes ? place->bytes : 16, &b.buf),
+                 "weight %s", v->name);
+        pt2_push(&m->module.arena, &m->const_bufs, b);
+        place->buf[d] = b.buf;
+    }
+    return PT2_OK;
+}
+
 static pt2_status upload(struct pt2_model *m, const struct pt2_value *v, const void *data, uint64_t bytes)
 {
     struct pt2_place *p = &m->consts[v->id];
     p->bytes = bytes;
+    PT2_TRY(pt2_weight_memory(m, v, p));
     for (int d = 0; d < m->num_devices; d++) {
-        if (!(m->needed[v->id] & 1u << d))
+        const struct pt2_backend *b = m->devices[d]->backend;
+        if (!p->buf[d])
             continue;
-        struct pt2_device *dev = m->devices[d];
-        struct pt2_const_buf b = { NULL, d };
-        PT2_NOTE(dev->backend->buf_create(dev, bytes ? bytes : 16, &b.buf), "weight %s", v->name);
-        pt2_push(&m->module.arena, &m->const_bufs, b);
         if (bytes)
-            PT2_NOTE(dev->backend->buf_write(dev, b.buf, 0, data, bytes), "weight %s", v->name);
-        p->buf[d] = b.buf;
+            PT2_NOTE(b->buf_write(m->devices[d], p->buf[d], 0, data, bytes), "weight %s", v->name);
         p->valid |= (uint8_t)(1u << d);
     }
     return PT2_OK;
@@ -254,18 +285,21 @@ static pt2_status upload_constants(struct pt2_model *m)
 
 static pt2_status open_program(struct pt2_model *m, const pt2_model_params *params)
 {
-    struct pt2_pass_params pass = { .no_fusion = params->no_fusion != 0 };
+    uint32_t without;
+    PT2_TRY(pt2_without_parse(params->without, &without));
     PT2_TRY(choose_devices(m, params));
     PT2_TRY(pt2_lower_program(m->program, params->operators, &m->module, &m->lowered));
-    PT2_TRY(pt2_run_passes(&m->module, &pass));
+    PT2_TRY(pt2_run_passes(&m->module, without));
     dump_graphs(m);
-    PT2_TRY(plan_graphs(m, params));
+    PT2_TRY(plan_graphs(m, params, without));
     dump_kernels(m);
     find_needs(m);
+    pt2_load_needs(m);
     PT2_TRY(compile(m, params));
     m->consts = PT2_NEW_N(&m->module.arena, struct pt2_place, m->module.values.count);
     PT2_TRY(upload_weights(m));
-    return upload_constants(m);
+    PT2_TRY(upload_constants(m));
+    return pt2_load_run(m);
 }
 
 static pt2_status finish_open(struct pt2_model *m, pt2_status status, const pt2_model_params *params,
@@ -294,10 +328,18 @@ pt2_status pt2_model_open(const char *path, const pt2_model_params *params, pt2_
 {
     if (!out_model || !path)
         return pt2_fail(PT2_ERR_ARG, "pt2_model_open: %s is NULL", path ? "out_model" : "path");
+    return pt2_model_open_observed(path, params, NULL, NULL, out_model);
+}
+
+pt2_status pt2_model_open_observed(const char *path, const pt2_model_params *params, pt2_observer *observer, void *ctx,
+                                   struct pt2_model **out_model)
+{
     *out_model = NULL;
     struct pt2_model *m = new_model();
     if (!m)
         return pt2_fail(PT2_ERR_NOMEM, "out of memory");
+    m->observer = observer;
+    m->observer_ctx = ctx;
     pt2_status status = pt2_program_open(path, params ? params->program : NULL, NULL, &m->program);
     return finish_open(m, status, params, out_model);
 }

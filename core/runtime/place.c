@@ -89,8 +89,7 @@ static void find_order(struct place *p)
     }
 }
 
-/* The value whose memory an in-place SCATTER's result is; the value itself otherwise. */
-static const struct pt2_value *memory_of(const struct pt2_value *v)
+const struct pt2_value *pt2_memory_of(const struct pt2_value *v)
 {
     while (v->def->kind == PT2_NODE_SCATTER)
         v = v->def->base;
@@ -99,7 +98,7 @@ static const struct pt2_value *memory_of(const struct pt2_value *v)
 
 static void touch(struct place *p, const struct pt2_value *v, uint32_t step)
 {
-    int32_t k = p->item_of[memory_of(v)->id];
+    int32_t k = p->item_of[pt2_memory_of(v)->id];
     if (k >= 0)
         set_bit(p->items[k].touched, step);
 }
@@ -112,7 +111,7 @@ static bool single_device(const struct pt2_model *m, const struct pt2_value *v)
 static void add_item(struct place *p, struct pt2_arena *arena, const struct pt2_value *v, uint32_t step)
 {
     struct item *it = &p->items[p->num_items];
-    if (v->def->kind == PT2_NODE_SCATTER || p->item_of[v->id] >= 0)
+    if (v->def->kind == PT2_NODE_SCATTER || p->item_of[v->id] >= 0 || p->s->places[v->id].fixed)
         return;
     *it = (struct item){ .value = v, .maker = step, .lasting = !single_device(p->s->model, v) };
     it->touched = PT2_NEW_N(arena, uint64_t, p->words);
@@ -121,7 +120,7 @@ static void add_item(struct place *p, struct pt2_arena *arena, const struct pt2_
 
 static void make_lasting(struct place *p, const struct pt2_value *v)
 {
-    int32_t k = p->item_of[memory_of(v)->id];
+    int32_t k = p->item_of[pt2_memory_of(v)->id];
     if (k >= 0)
         p->items[k].lasting = true;
 }
@@ -226,7 +225,7 @@ static void publish(struct place *p)
         const struct pt2_region *r = p->plan->steps[p->e->first + k].region;
         for (int j = 0; j < r->num_bufs; j++)
             if (r->bufs[j]->def->kind == PT2_NODE_SCATTER && r->kernel->bufs[j].write)
-                p->s->places[r->bufs[j]->id] = p->s->places[memory_of(r->bufs[j])->id];
+                p->s->places[r->bufs[j]->id] = p->s->places[pt2_memory_of(r->bufs[j])->id];
     }
 }
 

@@ -129,6 +129,12 @@ static cJSON *steps_json(const struct pt2_model *m, const struct pt2_plan *p)
     return list;
 }
 
+/* The load graph is not part of a run. */
+static bool is_load(const struct pt2_model *m, uint32_t graph)
+{
+    return m->module.graphs.data[graph] == m->module.load;
+}
+
 static bool has_text(const cJSON *list, const char *text)
 {
     const cJSON *t;
@@ -141,7 +147,7 @@ static int count_launches(const struct pt2_model *m, int device, cJSON *reasons)
 {
     int launches = 0;
     for (uint32_t g = 0; g < m->module.graphs.count; g++)
-        for (uint32_t k = 0; k < m->plans[g].regions.count; k++) {
+        for (uint32_t k = 0; !is_load(m, g) && k < m->plans[g].regions.count; k++) {
             const struct pt2_region *r = m->plans[g].regions.data[k];
             if (r->device != device)
                 continue;
@@ -172,19 +178,43 @@ static cJSON *devices_json(const struct pt2_model *m)
     return list;
 }
 
+static int transfers_of(const struct pt2_model *m, const struct pt2_node *n)
+{
+    int count = 0;
+    for (int k = 0; n->kind > PT2_NODE_READY && k < n->num_outs; k++)
+        for (int d = 0; d < m->num_devices; d++)
+            count += (m->needed[n->outs[k]->id] & 1u << d) && d != m->home[n->outs[k]->id];
+    return count;
+}
+
 /* Values that are made on one device and read on another, once per reading device. Inputs and weights are uploaded, not
  * counted. */
 static int count_transfers(const struct pt2_model *m)
 {
     int n = 0;
-    for (uint32_t k = 0; k < m->module.values.count; k++) {
-        const struct pt2_value *v = m->module.values.data[k];
-        if (v->def->kind == PT2_NODE_INPUT || v->def->kind == PT2_NODE_CONST)
-            continue;
-        for (int d = 0; d < m->num_devices; d++)
-            n += (m->needed[k] & 1u << d) && d != m->home[k];
-    }
+    for (uint32_t g = 0; g < m->module.graphs.count; g++)
+        for (uint32_t k = 0; !is_load(m, g) && k < m->module.graphs.data[g]->nodes.count; k++)
+            n += transfers_of(m, m->module.graphs.data[g]->nodes.data[k]);
     return n;
+}
+
+/* What was computed once, when the model was opened. */
+static cJSON *load_json(const struct pt2_model *m)
+{
+    const struct pt2_graph *load = m->module.load;
+    const struct pt2_plan *plan = &m->plans[pt2_graph_number(m, load)];
+    cJSON *o = cJSON_CreateObject();
+    double bytes = 0;
+    for (uint32_t k = 0; k < load->outputs.count; k++) {
+        bool again = false;
+        for (uint32_t j = 0; j < k; j++)
+            again = again || load->outputs.data[j] == load->outputs.data[k];
+        bytes += again ? 0 : (double)m->consts[load->outputs.data[k]->id].bytes;
+    }
+    add_number(o, "launches", plan->regions.count);
+    add_number(o, "bytes_kept", bytes);
+    cJSON_AddItemToObject(o, "steps", steps_json(m, plan));
+    return o;
 }
 
 static cJSON *plan_json(const struct pt2_model *m)
@@ -193,12 +223,16 @@ static cJSON *plan_json(const struct pt2_model *m)
     int launches = 0;
     cJSON_AddItemToObject(o, "devices", devices_json(m));
     for (uint32_t g = 0; g < m->module.graphs.count; g++)
-        launches += (int)m->plans[g].regions.count;
+        launches += is_load(m, g) ? 0 : (int)m->plans[g].regions.count;
     add_number(o, "launches", launches);
     add_number(o, "transfers", count_transfers(m));
     add_number(o, "weight_bytes", (double)m->program->weight_bytes);
+    if (m->module.load)
+        cJSON_AddItemToObject(o, "load", load_json(m));
     cJSON *graphs = add_list(o, "graphs");
     for (uint32_t g = 0; g < m->module.graphs.count; g++) {
+        if (is_load(m, g))
+            continue;
         cJSON *graph = cJSON_CreateObject();
         add_text(graph, "graph", m->module.graphs.data[g]->name);
         cJSON_AddItemToObject(graph, "steps", steps_json(m, &m->plans[g]));
@@ -274,6 +308,13 @@ static void print_plan(const cJSON *plan, struct pt2_str *out)
                      text_of(d, "name"));
         cJSON_ArrayForEach(s, cJSON_GetObjectItemCaseSensitive(d, "reasons"))
             pt2_str_addf(out, "    because %s\n", s->valuestring);
+    }
+    const cJSON *load = cJSON_GetObjectItemCaseSensitive(plan, "load");
+    if (load) {
+        pt2_str_addf(out, "\nonce, when the model is opened: %.0f launches, %.0f bytes kept\n",
+                     number_of(load, "launches"), number_of(load, "bytes_kept"));
+        cJSON_ArrayForEach(s, cJSON_GetObjectItemCaseSensitive(load, "steps"))
+            print_step(s, out);
     }
     cJSON_ArrayForEach(g, cJSON_GetObjectItemCaseSensitive(plan, "graphs")) {
         pt2_str_addf(out, "\ngraph %s\n", text_of(g, "graph"));

@@ -25,24 +25,27 @@ static pt2_status allocate(struct pt2_session *s)
     return PT2_OK;
 }
 
+pt2_status pt2_session_new(struct pt2_model *m, struct pt2_session **out_session)
+{
+    *out_session = calloc(1, sizeof **out_session);
+    if (!*out_session)
+        return pt2_fail(PT2_ERR_NOMEM, "out of memory");
+    (*out_session)->model = m;
+    (*out_session)->observer = m->observer;
+    (*out_session)->observer_ctx = m->observer_ctx;
+    return allocate(*out_session);
+}
+
 pt2_status pt2_session_create(pt2_model *model, pt2_session **out_session)
 {
     if (!model || !out_session)
         return pt2_fail(PT2_ERR_ARG, "pt2_session_create: %s is NULL", model ? "out_session" : "model");
-    *out_session = NULL;
-    struct pt2_session *s = calloc(1, sizeof *s);
-    if (!s)
-        return pt2_fail(PT2_ERR_NOMEM, "out of memory");
-    s->model = model;
-    pt2_status status = allocate(s);
+    pt2_status status = pt2_session_new(model, out_session);
     if (status == PT2_OK)
-        status = pt2_states_create(s);
-    if (status != PT2_OK) {
-        pt2_session_destroy(&s);
-        return status;
-    }
-    *out_session = s;
-    return PT2_OK;
+        status = pt2_states_create(*out_session);
+    if (status != PT2_OK)
+        pt2_session_destroy(out_session);
+    return status;
 }
 
 void pt2_session_destroy(pt2_session **session)

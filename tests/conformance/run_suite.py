@@ -93,8 +93,9 @@ class Batches:
     """Runs cases through `pt2gpu run --list`. When a process dies or hangs, the first case without an answer has
     crashed, and another process goes on after it."""
 
-    def __init__(self, pt2gpu, device, timeout, work):
+    def __init__(self, pt2gpu, device, timeout, work, without):
         self.pt2gpu, self.device, self.timeout, self.work = pt2gpu, device, timeout, work
+        self.extra = ["--without=" + without] if without else []
 
     def run(self, cases, done):
         """Calls done(case, outputs or None, state, reason) for each case."""
@@ -111,7 +112,7 @@ class Batches:
         listing, out = os.path.join(folder, "list"), os.path.join(folder, "out.npz")
         with open(listing, "w") as f:
             f.writelines(f"{c.pt2}\t{out}{n}\n" for n, c in enumerate(cases))
-        command = [self.pt2gpu, "run", "--list=" + listing, "--backend=" + self.device.backend]
+        command = [self.pt2gpu, "run", "--list=" + listing, "--backend=" + self.device.backend, *self.extra]
         with tempfile.TemporaryFile() as errors:
             child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=self.device.environment())
             answered, hung = 0, False
@@ -313,6 +314,7 @@ def arguments():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--chunk", type=int, default=100, help="cases for one process")
     parser.add_argument("--timeout", type=float, default=300, help="seconds for one case")
+    parser.add_argument("--without", help="optimisations to leave out, as the command takes them")
     parser.add_argument("--json", help="write all results here")
     parser.add_argument("--raise-floor", action="store_true", help="after a full run: floor.json asks for what passed")
     parser.add_argument("--work", help="folder for unpacked cases (default: beside the command)")
@@ -332,7 +334,7 @@ def main():
     if not cases:
         sys.exit("no case selected")
     results, begin = Results(a.device, a.verbose), time.time()
-    batches = Batches(os.path.abspath(a.pt2gpu), device, a.timeout, work)
+    batches = Batches(os.path.abspath(a.pt2gpu), device, a.timeout, work, a.without)
     chunks = [cases[i:i + a.chunk] for i in range(0, len(cases), a.chunk)]
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
         list(pool.map(lambda chunk: batches.run(chunk, results.done), chunks))

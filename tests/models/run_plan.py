@@ -9,7 +9,7 @@
 - on a device that runs launches side by side, a trace of two_towers shows launches of both towers overlapping in time;
 - a trace is what viewers want: named tracks, no two slices of a track at one time, and every launch of the plan with
   its node, its bytes and its operations;
-- spread by hand over all devices of this machine, both give PyTorch's numbers.
+- spread by hand over all devices of this machine, they and a model with much to fold give PyTorch's numbers.
 """
 import argparse
 import json
@@ -137,7 +137,7 @@ def spread(run):
     for d in have:
         env.update(d.environment())
     backends = ",".join([d.backend for d in have] + ["reference"])
-    for name in ("simple_net", "two_towers"):
+    for name in ("simple_net", "two_towers", "folded"):
         model, stored = (os.path.join(DATA, name + end) for end in (".pt2", ".npz"))
         text = run.call("run", model, "--against", stored, f"--backend={backends}", "--place=alternate", env=env)
         run.expect(f"{name} spread over {backends}", "agrees with" in text)

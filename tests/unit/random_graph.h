@@ -285,6 +285,7 @@ static void random_graph(int nodes)
         int rank = random_shape(shape, 3);
         struct pt2_value *v = pt2_node_input(B.g, k == 2 ? PT2_I64 : PT2_F32, rank, shape, "x");
         v->def->state = one_in(2);
+        v->def->weight = !v->def->state && one_in(2);
         add_value(v);
     }
     if (one_in(2))
@@ -533,10 +534,12 @@ static void must(pt2_status status, const char *text)
     fail_msg("%s", pt2_error_message());
 }
 
-static void runner_open(struct runner *r, const char *text, int64_t s0, bool no_fusion)
+enum { ONE_NODE_EACH = 1u << PT2_OPT_INLINE | 1u << PT2_OPT_FUSE };
+
+/* For the main graph, or for the load graph that folding makes; false: it makes none. */
+static bool runner_open(struct runner *r, const char *text, int64_t s0, uint32_t without, bool load)
 {
-    struct pt2_pass_params pass = { .no_fusion = no_fusion };
-    struct pt2_plan_params plan = { .num_devices = 1, .devices = r->m.plan_devices, .no_fusion = no_fusion };
+    struct pt2_plan_params plan = { .num_devices = 1, .devices = r->m.plan_devices, .without = without };
     struct pt2_graph *g;
     memset(r, 0, sizeof *r);
     must(pt2_device_choose("reference", r->m.entries, PT2_MAX_DEVICES, &r->m.num_devices), text);
@@ -544,8 +547,13 @@ static void runner_open(struct runner *r, const char *text, int64_t s0, bool no_
     r->m.plan_devices[0] = (struct pt2_plan_device){ r->m.entries[0]->id, r->m.devices[0]->desc.caps };
     pt2_module_init(&r->m.module);
     must(pt2_graph_parse(&r->m.module, text, &g), text);
-    must(pt2_run_passes(&r->m.module, &pass), text);
+    must(pt2_run_passes(&r->m.module, without), text);
     must(pt2_graph_verify(g), text);
+    g = load ? r->m.module.load : g;
+    if (!g) {
+        pt2_module_free(&r->m.module);
+        return false;
+    }
     must(pt2_plan_build(g, &plan, &r->plan), text);
     uint32_t values = r->m.module.values.count;
     struct pt2_arena *arena = &r->m.module.arena;
@@ -565,6 +573,7 @@ static void runner_open(struct runner *r, const char *text, int64_t s0, bool no_
         const struct pt2_kernel *kernel = r->plan.regions.data[k]->kernel;
         must(r->m.devices[0]->backend->compile(r->m.devices[0], &kernel, 1, NULL, &r->programs[k]), text);
     }
+    return true;
 }
 
 static void runner_close(struct runner *r)
@@ -588,17 +597,27 @@ static const struct pt2_value *memory_of(const struct pt2_value *v)
 
 static uint64_t bytes_of(const struct pt2_value *v) { return (uint64_t)elements(v) * pt2_dtype_size(v->dtype); }
 
-/* A buffer of its own; inputs and constants with the interpreter's numbers. */
+/* The numbers of an input, a constant or a READY node; values keep their ids when they are folded. */
+static const double *given(const struct runner *r, const struct pt2_value *v)
+{
+    bool weight = v->def->kind == PT2_NODE_READY && r->plan.graph == r->m.module.load;
+    return I.data[weight ? B.g->inputs.data[v->def->input]->id : v->id];
+}
+
+static bool is_given(const struct pt2_value *v) { return v->def->kind <= PT2_NODE_READY; }
+
+/* A buffer of its own, with what it is given. */
 static void own_buffer(struct runner *r, const struct pt2_value *v)
 {
+    const double *numbers = given(r, v);
     struct pt2_device *d = r->m.devices[0];
     uint64_t bytes = bytes_of(v);
     if (!r->bufs[v->id])
         must(d->backend->buf_create(d, bytes, &r->bufs[v->id]), "buffer");
-    if (v->def->kind == PT2_NODE_INPUT || v->def->kind == PT2_NODE_CONST) {
+    if (is_given(v)) {
         char *data = malloc(bytes);
         for (int64_t k = 0; k < elements(v); k++)
-            pt2_store_double(v->dtype, data, k, I.data[v->id][k]);
+            pt2_store_double(v->dtype, data, k, v->def->data ? pt2_load_double(v->dtype, v->def->data, k) : numbers[k]);
         must(d->backend->buf_write(d, r->bufs[v->id], 0, data, bytes), "buffer");
         free(data);
     }
@@ -611,11 +630,11 @@ static void place(struct runner *r, bool reuse, const char *text)
     const struct pt2_module *m = &r->m.module;
     if (reuse)
         must(pt2_place_epoch(&r->s, &r->plan, &r->epoch), text);
-    for (uint32_t k = 0; k < m->values.count; k++) {
-        const struct pt2_value *v = m->values.data[k];
-        bool outside = v->def->kind == PT2_NODE_INPUT || v->def->kind == PT2_NODE_CONST;
-        if (v->def->num_outs && v->def->kind != PT2_NODE_SCATTER && (outside || !reuse))
-            own_buffer(r, v);
+    for (uint32_t k = 0; k < r->plan.graph->nodes.count; k++) {
+        const struct pt2_node *n = r->plan.graph->nodes.data[k];
+        for (int j = 0; n->kind != PT2_NODE_SCATTER && j < n->num_outs; j++)
+            if (is_given(n->outs[j]) || !reuse)
+                own_buffer(r, n->outs[j]);
     }
     for (uint32_t k = 0; k < m->values.count; k++)
         if (m->values.data[k]->def->kind == PT2_NODE_SCATTER)
@@ -669,6 +688,8 @@ static void compare_output(struct runner *r, uint32_t number, const struct pt2_v
 {
     struct pt2_device *d = r->m.devices[0];
     const struct pt2_value *v = r->plan.graph->outputs.data[number];
+    if (!want) /* folded, and then not needed */
+        return;
     const struct pt2_place *p = &r->s.places[v->id];
     char *data = malloc(p->bytes + 1);
     must(d->backend->buf_read(d, p->buf[0], p->offset[0], data, p->bytes), text);
@@ -685,6 +706,16 @@ static void compare_output(struct runner *r, uint32_t number, const struct pt2_v
     free(data);
 }
 
+/* The value of the text that an output is: of the load graph, the one that reads it. */
+static const struct pt2_value *wanted_output(const struct runner *r, uint32_t number)
+{
+    const struct pt2_graph *g = r->m.module.graphs.data[0];
+    for (uint32_t k = 0; r->plan.graph == r->m.module.load && k < g->nodes.count; k++)
+        if (g->nodes.data[k]->kind == PT2_NODE_READY && g->nodes.data[k]->input == (int)number)
+            return B.m.values.data[g->nodes.data[k]->outs[0]->id];
+    return r->plan.graph == r->m.module.load ? NULL : B.g->outputs.data[number];
+}
+
 /* Runs the steps in a random order that is allowed and compares the outputs with those of the interpreter. */
 static void run_and_compare(struct runner *r, bool reuse, const char *text)
 {
@@ -693,8 +724,8 @@ static void run_and_compare(struct runner *r, bool reuse, const char *text)
     random_order(&r->plan, order);
     for (uint32_t k = 0; k < r->plan.num_steps; k++)
         launch(r, r->plan.steps[order[k]].region, text);
-    for (uint32_t k = 0; k < B.g->outputs.count; k++)
-        compare_output(r, k, B.g->outputs.data[k], text);
+    for (uint32_t k = 0; k < r->plan.graph->outputs.count; k++)
+        compare_output(r, k, wanted_output(r, k), text);
     free(order);
 }
 

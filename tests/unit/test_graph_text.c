@@ -129,7 +129,6 @@ static void test_archive(void **state)
     struct pt2_program *p;
     struct pt2_module m;
     struct pt2_lowered l = { 0 };
-    struct pt2_pass_params params = { 0 };
     (void)state;
     assert_int_equal(pt2_program_open(PT2_TEST_DATA "/simple_net.pt2", NULL, NULL, &p), PT2_OK);
     pt2_module_init(&m);
@@ -139,7 +138,7 @@ static void test_archive(void **state)
         assert_string_equal(text, out);
         free(text);
         free(out);
-        assert_int_equal(pt2_run_passes(&m, &params), PT2_OK);
+        assert_int_equal(pt2_run_passes(&m, 0), PT2_OK);
     }
     pt2_module_free(&m);
     pt2_program_destroy(&p);

@@ -13,15 +13,17 @@
 
 #define PASS_DIR PT2_TEST_DATA "/../pass/"
 
-static void inline_all(struct pt2_graph *g) { pt2_pass_inline(g, &(struct pt2_pass_params){ .no_fusion = false }); }
-static void inline_views(struct pt2_graph *g) { pt2_pass_inline(g, &(struct pt2_pass_params){ .no_fusion = true }); }
+static void inline_all(struct pt2_graph *g) { pt2_pass_inline(g, false); }
+static void inline_views(struct pt2_graph *g) { pt2_pass_inline(g, true); }
+
+static void fold(struct pt2_graph *g) { pt2_pass_fold(g->module); }
 
 static const struct pass {
     const char *name;
     void (*run)(struct pt2_graph *g);
 } passes[] = {
     { "cse", pt2_pass_cse }, { "dce", pt2_pass_dce }, { "inline", inline_all }, { "inline_views", inline_views },
-    { "inplace", pt2_pass_inplace },
+    { "inplace", pt2_pass_inplace }, { "fold", fold },
 };
 
 static char *read_file(const char *path)

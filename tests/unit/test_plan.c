@@ -23,11 +23,10 @@ struct scene {
 
 static void plan_text(struct scene *s, const char *text)
 {
-    struct pt2_pass_params pass = { 0 };
     struct pt2_graph *g;
     pt2_module_init(&s->m);
     must(pt2_graph_parse(&s->m, text, &g), text);
-    must(pt2_run_passes(&s->m, &pass), text);
+    must(pt2_run_passes(&s->m, 0), text);
     must(pt2_plan_build(g, &params, &s->plan), text);
 }
 
@@ -88,17 +87,16 @@ static void test_layer_norm(void **state)
 
 static void test_no_fusion(void **state)
 {
-    struct pt2_pass_params pass = { .no_fusion = true };
     struct pt2_plan_params plan = params;
     struct scene s;
     struct pt2_graph *g;
     (void)state;
-    plan.no_fusion = true;
+    plan.without = ONE_NODE_EACH;
     pt2_module_init(&s.m);
     const char *text = "graph main { v0:float32[4, 4] = input 0 \"x\" v1:float32[4] = reduce sum [4]: v0[i0, i1]\n"
                        "v2:float32[4] = map: exp(v1[i0]) v3:float32[4] = map: v2[i0]*v2[i0] return v3 }";
     must(pt2_graph_parse(&s.m, text, &g), text);
-    must(pt2_run_passes(&s.m, &pass), text);
+    must(pt2_run_passes(&s.m, ONE_NODE_EACH), text);
     must(pt2_plan_build(g, &plan, &s.plan), text);
     assert_int_equal(s.plan.num_steps, 3);
     pt2_module_free(&s.m);
@@ -109,13 +107,12 @@ static void test_two_heads(void **state)
 {
     struct pt2_program *program;
     struct pt2_lowered lowered = { 0 };
-    struct pt2_pass_params pass = { 0 };
     struct scene s;
     (void)state;
     must(pt2_program_open(PT2_TEST_DATA "/simple_net.pt2", NULL, NULL, &program), "simple_net.pt2");
     pt2_module_init(&s.m);
     must(pt2_lower_program(program, NULL, &s.m, &lowered), "lower");
-    must(pt2_run_passes(&s.m, &pass), "passes");
+    must(pt2_run_passes(&s.m, 0), "passes");
     must(pt2_plan_build(s.m.graphs.data[0], &params, &s.plan), "plan");
     assert_int_equal(s.plan.graph->outputs.count, 2);
     uint32_t a = step_of(&s.plan, s.plan.graph->outputs.data[0]), b = step_of(&s.plan, s.plan.graph->outputs.data[1]);
@@ -218,7 +215,7 @@ static bool waits_for(const struct check *c, const struct pt2_value *v)
 static void check_read(void *ctx, struct pt2_value *v)
 {
     struct check *c = ctx;
-    if (v->def->kind == PT2_NODE_INPUT || v->def->kind == PT2_NODE_CONST || waits_for(c, v))
+    if (v->def->kind <= PT2_NODE_READY || waits_for(c, v))
         return;
     fprintf(stderr, "%s\n", c->text);
     fail_msg("step %u reads v%u and does not wait for it", c->step, v->id);
@@ -333,7 +330,7 @@ static void test_overlaps(void **state)
         random_graph(2 + below(20));
         interpret(B.g, B.s0);
         pt2_graph_print(B.g, &text);
-        runner_open(&r, text.data, B.s0, one_in(2));
+        runner_open(&r, text.data, B.s0, one_in(2) ? ONE_NODE_EACH : 0, false);
         must(pt2_place_epoch(&r.s, &r.plan, &r.epoch), text.data);
         check_overlaps(&r, text.data);
         runner_close(&r);
@@ -356,12 +353,12 @@ static void test_sharing(void **state)
         "  return v5\n}";
     struct runner r;
     (void)state;
-    runner_open(&r, chain, 0, false);
+    runner_open(&r, chain, 0, 0, false);
     must(pt2_place_epoch(&r.s, &r.plan, &r.epoch), chain);
     assert_int_equal(r.plan.num_steps, 6);
     assert_in_range(r.epoch.blocks[0].size, 2 * 1024, 2 * 1024 + 256);
     runner_close(&r);
-    runner_open(&r, two, 0, false);
+    runner_open(&r, two, 0, 0, false);
     must(pt2_place_epoch(&r.s, &r.plan, &r.epoch), two);
     assert_int_equal(r.plan.num_steps, 5);
     assert_in_range(r.epoch.blocks[0].size, 4 * 1024, 4 * 1024 + 256);

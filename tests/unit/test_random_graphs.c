@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Random graphs, end to end: passes, plan, kernels and placement, run on the reference backend with and without fusion
- * and reuse of memory, in any order that the dependencies allow, against a plain interpreter. */
+ * and reuse of memory, in any order that the dependencies allow, against a plain interpreter; and the load graphs that
+ * folding makes of them. */
 #include "random_graph.h"
 
 #include <cmocka.h>
@@ -9,6 +10,7 @@ static void test_random(void **state)
 {
     int first = getenv("PT2_SEED") ? atoi(getenv("PT2_SEED")) : 1; /* one case again, or more of them */
     int count = getenv("PT2_CASES") ? atoi(getenv("PT2_CASES")) : getenv("PT2_SEED") ? 1 : 1500;
+    int folded = 0;
     (void)state;
     for (int k = first; k < first + count; k++) {
         seed = (uint64_t)k * 0x9e3779b97f4a7c15u + 1;
@@ -17,14 +19,17 @@ static void test_random(void **state)
         struct pt2_str s = { 0 };
         pt2_str_addf(&s, "# seed %d\n", k);
         pt2_graph_print(B.g, &s);
-        for (int mode = 0; mode < 4; mode++) {
+        for (int mode = 0; mode < 8; mode++) {
             struct runner r;
-            runner_open(&r, s.data, B.s0, mode & 1);
+            if (!runner_open(&r, s.data, B.s0, mode & 1 ? ONE_NODE_EACH : 0, mode & 4))
+                continue;
+            folded += mode == 4;
             run_and_compare(&r, mode & 2, s.data);
             runner_close(&r);
         }
         pt2_str_free(&s);
     }
+    assert_true(count < 1000 || folded > count / 10);
 }
 
 static int teardown(void **state)
