@@ -36,6 +36,9 @@ typedef ulong pt_u64;
 #else
 #define LOOP
 #endif
+/* Sixteen turns at a time as vectors: they are independent, and there are more of them than a driver may assume. */
+#define LANES                                                                                                         \
+    _Pragma("clang loop vectorize(assume_safety) vectorize_width(16) interleave_count(1) unroll(disable)")
 #define BARRIER() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
 
 /* ---- literals, bits ---- */
@@ -137,6 +140,17 @@ PT_FLOAT_TO_INT(float, f32)
 #define pt_st_f8e4m3fnuz(b, i, v) ((b)[i] = (uchar)pt_enc_f8fnuz(v, 3, 8, 0x43800000))
 #define pt_st_f8e5m2fnuz(b, i, v) ((b)[i] = (uchar)pt_enc_f8fnuz(v, 2, 16, 0x47800000))
 #define pt_st_f8e8m0fnu(b, i, v) ((b)[i] = (uchar)pt_enc_f8e8m0fnu(v))
+
+/* Four neighbours; i is a multiple of 4. */
+#define pt_f32x4 float4
+#define pt_i32x4 int4
+#define pt_u32x4 uint4
+#define pt_ld4_f32(b, i) vload4(0, (b) + (i))
+#define pt_ld4_i32(b, i) vload4(0, (b) + (i))
+#define pt_ld4_u32(b, i) vload4(0, (b) + (i))
+#define pt_st4_f32(b, i, x, y, z, w) vstore4((float4)(x, y, z, w), 0, (b) + (i))
+#define pt_st4_i32(b, i, x, y, z, w) vstore4((int4)(x, y, z, w), 0, (b) + (i))
+#define pt_st4_u32(b, i, x, y, z, w) vstore4((uint4)(x, y, z, w), 0, (b) + (i))
 
 static void pt_put_f16(__global ushort *p, float v)
 {

@@ -38,6 +38,7 @@ spirv_execution_mode(extensions = ["SPV_KHR_float_controls"], capabilities = [44
 #define LOCAL_ID() int(gl_LocalInvocationID.x)
 #define GLOBAL_ID() (GROUP_ID() * LOCAL_SIZE + LOCAL_ID())
 #define LOOP
+#define LANES
 #define BARRIER() do { groupMemoryBarrier(); barrier(); } while (false)
 
 /* What math.h is written in. */
@@ -50,6 +51,17 @@ uint pt_mulhi_u32(uint a, uint b)
     umulExtended(a, b, hi, lo);
     return hi;
 }
+
+/* Four neighbours; buffers that are accessed so have a second name for their fours. */
+#define pt_f32x4 vec4
+#define pt_i32x4 ivec4
+#define pt_u32x4 uvec4
+#define pt_ld4_f32(b, i) b##_4[(i) >> 2]
+#define pt_ld4_i32(b, i) b##_4[(i) >> 2]
+#define pt_ld4_u32(b, i) b##_4[(i) >> 2]
+#define pt_st4_f32(b, i, x, y, z, w) b##_4[(i) >> 2] = vec4(x, y, z, w)
+#define pt_st4_i32(b, i, x, y, z, w) b##_4[(i) >> 2] = ivec4(x, y, z, w)
+#define pt_st4_u32(b, i, x, y, z, w) b##_4[(i) >> 2] = uvec4(x, y, z, w)
 
 #define pt_bits_f32_i32(x) floatBitsToInt(x)
 #define pt_bits_i32_f32(x) intBitsToFloat(x)

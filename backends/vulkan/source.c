@@ -49,12 +49,23 @@ static const char *element_type(const struct vk_device *d, pt2_dtype t)
     return !caps->int64 ? "uvec2" : t == PT2_I64 ? "int64_t" : "uint64_t";
 }
 
+static const char *fours_type(pt2_dtype t) { return t == PT2_F32 ? "vec4" : t == PT2_I32 ? "ivec4" : "uvec4"; }
+
+static void add_buffer(const struct vk_device *d, const struct pt2_kernel_buf *b, int number, struct pt2_str *out)
+{
+    const char *readonly = b->write ? "" : "readonly ";
+    pt2_str_addf(out, "layout(std430, set = 0, binding = %d) %sbuffer pt_buf%d { %s b%d[]; };\n", number, readonly,
+                 number, element_type(d, b->dtype), number);
+    if (b->quads)
+        pt2_str_addf(out, "layout(std430, set = 0, binding = %d) %sbuffer pt_buf%d_4 { %s b%d_4[]; };\n", number,
+                     readonly, number, fours_type(b->dtype), number);
+}
+
 static void add_signature(const struct vk_device *d, const struct pt2_kernel *k, struct pt2_str *out)
 {
     pt2_str_addf(out, "\n#define LOCAL_SIZE %d\nlayout(local_size_x = LOCAL_SIZE) in;\n", k->local_size);
     for (int i = 0; i < k->num_bufs; i++)
-        pt2_str_addf(out, "layout(std430, set = 0, binding = %d) %sbuffer pt_buf%d { %s b%d[]; };\n", i,
-                     k->bufs[i].write ? "" : "readonly ", i, element_type(d, k->bufs[i].dtype), i);
+        add_buffer(d, &k->bufs[i], i, out);
     if (k->num_params && vk_pushes_params(d, k->num_params))
         pt2_str_addf(out, "layout(push_constant) uniform pt_block { int pt_params[%d]; };\n", k->num_params);
     else if (k->num_params)

@@ -15,7 +15,8 @@
     X(FOLD, "fold")     /* what only weights decide is computed at load */     \
     X(INLINE, "inline") /* arithmetic goes into its readers; views always do */ \
     X(FUSE, "fuse")     /* nodes share kernels */                              \
-    X(TILES, "tiles")   /* contractions are computed in tiles */
+    X(TILES, "tiles")   /* contractions are computed in tiles */               \
+    X(ROWS, "rows")     /* long loops are shared by teams of lanes */
 
 enum pt2_optimisation {
 #define X(name, text) PT2_OPT_##name,

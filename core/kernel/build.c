@@ -6,6 +6,7 @@
 #include "expr/internal.h"
 #include "graph/custom.h"
 #include "kernel/contract.h"
+#include "kernel/rows.h"
 #include "plan/plan.h"
 
 #include <stdlib.h>
@@ -21,7 +22,9 @@ struct build {
     struct pt2_arena *arena;
     struct pt2_region *r;
     struct pt2_kernel *k;
-    pt2_ex outer[PT2_MAX_RANK * 2];             /* index of each outer axis at VAR 0 */
+    int rank;                                   /* of the outer space, whose axis k is VAR PT2_OUTER_AXIS + k … */
+    pt2_ex extent[PT2_MAX_RANK * 2];
+    pt2_ex outer[PT2_MAX_RANK * 2];             /* … at first, then its index at VAR 0 where points are linear */
     PT2_VEC(struct pt2_value *) bufs;
     PT2_VEC(struct pt2_kernel_buf) buf_infos;
     PT2_VEC(pt2_ex) params;
@@ -39,7 +42,7 @@ static int buf_of(struct build *b, struct pt2_value *v, bool write)
     while (k < b->bufs.count && b->bufs.data[k] != v)
         k++;
     if (k == b->bufs.count) {
-        struct pt2_kernel_buf info = { v->dtype, false, false };
+        struct pt2_kernel_buf info = { .dtype = v->dtype };
         pt2_push(b->arena, &b->bufs, v);
         pt2_push(b->arena, &b->buf_infos, info);
     }
@@ -278,15 +281,16 @@ static pt2_ex param(struct build *b, pt2_ex e)
 
 /* The largest index expressions that hold for all points become parameters; small constants stay, for the compiler's
  * sake. Nothing is simplified again: the structure must be the same for all sizes. */
-static pt2_ex parametrise(struct build *b, pt2_ex e)
+static pt2_ex parametrise(void *ctx, pt2_ex e)
 {
+    struct build *b = ctx;
     pt2_ex args[PT2_MAX_TERMS + 2], r = e;
     if (e->op == PT2_E_VAR || e->num_args > PT2_MAX_TERMS)
         return e;
     if (e->id < b->memo_count && b->memo[e->id])
         return b->memo[e->id];
     if (e->dtype == PT2_IDX && !(e->has & (PT2_HAS_VAR | PT2_HAS_LOAD | PT2_HAS_REG | PT2_HAS_PARAM))) {
-        bool small = e->op == PT2_E_CONST && e->i >= -2 && e->i <= 2;
+        bool small = e->op == PT2_E_CONST && e->i >= -2 && e->i <= (b->k->rows ? PT2_PLACES : 2);
         r = small ? e : param(b, e);
     } else {
         bool changed = false;
@@ -374,7 +378,7 @@ static void build_library(struct build *b, struct pt2_node *n)
 {
     for (int k = 0; k < n->num_args + n->num_outs; k++) { /* a value that is two arguments has two buffers */
         struct pt2_value *v = k < n->num_args ? n->args[k] : n->outs[k - n->num_args];
-        struct pt2_kernel_buf info = { v->dtype, k < n->num_args, k >= n->num_args };
+        struct pt2_kernel_buf info = { .dtype = v->dtype, .read = k < n->num_args, .write = k >= n->num_args };
         pt2_push(b->arena, &b->bufs, v);
         pt2_push(b->arena, &b->buf_infos, info);
         for (int d = 0; d < v->rank; d++)
@@ -443,21 +447,13 @@ static void shape_for_device(struct pt2_region *r, const struct pt2_caps *caps)
     }
 }
 
-/* The members as a tiled contraction, if they are one: with a VAR for each outer axis. */
+/* The members as a tiled contraction, if they are one. */
 static bool build_contract(struct build *b, const struct pt2_caps *caps)
 {
-    const struct pt2_node *first = b->r->members.data[0].node;
-    if (caps->interprets || first->kind != PT2_NODE_REDUCE || first->op != PT2_RED_SUM || first->body->op != PT2_E_MUL)
-        return false;
-    for (int k = 0; k < b->r->rank; k++)
-        b->outer[k] = pt2_var(b->E, PT2_OUTER_AXIS + k, b->r->outer[k]);
-    build_members(b);
     struct pt2_contract *c =
         pt2_contract_find(b->m, b->stages.data, (int)b->stages.count, b->r->rank, b->r->outer, caps);
-    if (!c) {
-        b->bufs.count = b->buf_infos.count = b->stages.count = b->regs.count = 0;
+    if (!c)
         return false;
-    }
     b->k->contract = c;
     b->r->points = pt2_contract_tiles(b->E, c);
     for (int k = 0; k < c->rank; k++)
@@ -467,6 +463,41 @@ static bool build_contract(struct build *b, const struct pt2_caps *caps)
         c->size[k] = param(b, c->size[k]);
     c->depth = param(b, c->depth);
     return true;
+}
+
+static pt2_ex at_point(void *ctx, pt2_ex e)
+{
+    struct build *b = ctx;
+    pt2_ex to[PT2_OUTER_AXIS + PT2_MAX_RANK * 2] = { 0 };
+    memcpy(to + PT2_OUTER_AXIS, b->outer, (size_t)b->rank * sizeof *to);
+    return pt2_subst_vars(b->E, e, PT2_OUTER_AXIS + b->rank, to);
+}
+
+/* Outer indices from a linear point number; loops shared out where that pays (caps NULL: nowhere). */
+static void build_points(struct build *b, const struct pt2_caps *caps)
+{
+    if (caps)
+        b->k->rows = pt2_rows_find(b->m, b->stages.data, (int)b->stages.count, b->buf_infos.data, &b->rank, b->extent, caps);
+    b->r->points = pt2_product(b->E, b->rank, b->extent);
+    pt2_delinearize(b->E, b->rank, b->extent, pt2_var(b->E, 0, b->r->points), b->outer);
+    for (uint32_t i = 0; i < b->stages.count; i++) {
+        struct pt2_stage *s = &b->stages.data[i];
+        s->body = at_point(b, s->body);
+        s->cond = s->cond ? at_point(b, s->cond) : NULL;
+        s->index = s->index ? at_point(b, s->index) : NULL;
+    }
+    if (b->k->rows)
+        pt2_rows_exprs(b->k->rows, (int)b->stages.count, at_point, b);
+}
+
+static void note_quads(struct build *b)
+{
+    const struct pt2_rows *rows = b->k->rows;
+    for (uint32_t i = 0; i < rows->quads.count; i++)
+        b->buf_infos.data[rows->quads.data[i].first->i].quads = true;
+    for (uint32_t i = 0; i < b->stages.count; i++)
+        if (b->stages.data[i].kind == PT2_STAGE_STORE && rows->stages[i].places > 1)
+            b->buf_infos.data[b->stages.data[i].buf].quads = true;
 }
 
 static void set_groups(struct pt2_kernel *k, const struct pt2_caps *caps)
@@ -480,6 +511,10 @@ static void set_groups(struct pt2_kernel *k, const struct pt2_caps *caps)
         k->local_size = pt2_contract_local_size(k->contract);
         k->points_per_group = k->contract->form == PT2_CONTRACT_SHARED ? 1 : k->local_size;
     }
+    if (k->rows && k->rows->form != PT2_ROWS_QUADS) {
+        k->local_size = k->rows->form == PT2_ROWS_VECTOR ? 1 : k->rows->lanes;
+        k->points_per_group = k->rows->points;
+    }
 }
 
 pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const struct pt2_caps *caps, uint32_t without)
@@ -487,12 +522,16 @@ pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const str
     struct pt2_module *m = g->module;
     struct build b = { .m = m, .E = &m->exprs, .arena = &m->arena, .r = r, .k = PT2_NEW(&m->arena, struct pt2_kernel) };
     shape_for_device(r, caps);
-    if (!pt2_has_opt(without, PT2_OPT_TILES) || !build_contract(&b, caps)) {
-        r->points = pt2_product(b.E, r->rank, r->outer);
-        pt2_delinearize(b.E, r->rank, r->outer, pt2_var(b.E, 0, r->points), b.outer);
-        build_members(&b);
+    b.rank = r->rank;
+    for (int i = 0; i < r->rank; i++) {
+        b.extent[i] = r->outer[i];
+        b.outer[i] = pt2_var(b.E, PT2_OUTER_AXIS + i, r->outer[i]);
     }
+    r->points = pt2_product(b.E, r->rank, r->outer);
+    build_members(&b);
     struct pt2_kernel *k = b.k;
+    if (!k->library && (!pt2_has_opt(without, PT2_OPT_TILES) || !build_contract(&b, caps)))
+        build_points(&b, pt2_has_opt(without, PT2_OPT_ROWS) ? caps : NULL);
     k->name = kernel_name(&b);
     b.memo_count = b.E->count;
     b.memo = calloc(b.memo_count + 1u, sizeof *b.memo);
@@ -500,11 +539,15 @@ pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const str
         return pt2_fail(PT2_ERR_NOMEM, "out of memory");
     for (uint32_t i = 0; i < b.stages.count; i++)
         parametrise_stage(&b, &b.stages.data[i]);
+    if (k->rows)
+        pt2_rows_exprs(k->rows, (int)b.stages.count, parametrise, &b);
     for (int side = 0; side < 2 && k->contract; side++)
         for (int i = 0; i < k->contract->num_places[side]; i++)
             k->contract->places[side][i] = parametrise(&b, k->contract->places[side][i]);
     free(b.memo);
     k->points = k->library ? pt2_idx(b.E, 1) : param(&b, r->points);
+    if (k->rows)
+        note_quads(&b);
     k->num_bufs = r->num_bufs = (int)b.bufs.count;
     k->bufs = b.buf_infos.data;
     r->bufs = b.bufs.data;

@@ -42,9 +42,11 @@ struct pt2_stage {
 struct pt2_kernel_buf {
     pt2_dtype dtype; /* of storage */
     bool read, write;
+    bool quads; /* the text also accesses four neighbours at once (pt_ld4, pt_st4) */
 };
 
 struct pt2_contract; /* kernel/contract.h */
+struct pt2_rows;     /* kernel/rows.h */
 
 struct pt2_kernel {
     const char *name;       /* identifier; names the operators inside, for traces: "conv2d_relu" */
@@ -56,6 +58,7 @@ struct pt2_kernel {
     int num_stages;
     struct pt2_stage *stages;
     struct pt2_contract *contract;  /* stage 0 is its sum, VARs are as contract.h has them; NULL: none */
+    struct pt2_rows *rows;          /* points shared by teams of lanes; NULL: one invocation per point */
     const struct pt2_node *library; /* LIBRARY and CUSTOM nodes: no stages; buffers are args…, outs… */
 
     const char *text;       /* body of the kernel function; arena */

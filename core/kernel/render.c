@@ -4,6 +4,7 @@
 #include "expr/internal.h"
 #include "kernel/contract.h"
 #include "kernel/render.h"
+#include "kernel/rows.h"
 #include "plan/plan.h"
 
 #include <stdarg.h>
@@ -25,7 +26,7 @@ const char *pt2_c_type(int dtype)
     }
 }
 
-static const char *suffix(int dtype)
+const char *pt2_suffix(int dtype)
 {
     switch (dtype) {
     case PT2_BOOL: return "bool";
@@ -103,7 +104,7 @@ static void float_const(struct render *r, int dtype, double f)
 {
     char s[64];
     if (f != f || f - f != 0) {
-        pt2_str_addf(&r->out, "%spt_%s_%s()", f < 0 ? "-" : "", f != f ? "nan" : "inf", suffix(dtype));
+        pt2_str_addf(&r->out, "%spt_%s_%s()", f < 0 ? "-" : "", f != f ? "nan" : "inf", pt2_suffix(dtype));
         return;
     }
     snprintf(s, sizeof s, "%.*g", dtype == PT2_F32 ? 9 : 17, f);
@@ -122,7 +123,7 @@ static void constant(struct render *r, pt2_ex e)
     else if (e->dtype == PT2_BOOL)
         text(r, e->i ? "true" : "false");
     else if (wide(e->dtype))
-        pt2_str_addf(&r->out, "pt_lit_%s(%d, 0x%xu)", suffix(e->dtype), (int)(e->i >> 32),
+        pt2_str_addf(&r->out, "pt_lit_%s(%d, 0x%xu)", pt2_suffix(e->dtype), (int)(e->i >> 32),
                      (unsigned)(e->i & 0xffffffff));
     else if (e->dtype == PT2_U32)
         pt2_str_addf(&r->out, "%uu", (unsigned)e->i);
@@ -152,7 +153,7 @@ static void wrapped_close(struct render *r, int dtype)
 
 static void cast(struct render *r, pt2_ex e)
 {
-    const char *from = suffix(e->args[0]->dtype), *to = suffix(e->dtype);
+    const char *from = pt2_suffix(e->args[0]->dtype), *to = pt2_suffix(e->dtype);
     wrapped_open(r, e->dtype);
     if (!strcmp(from, to))
         expr(r, e->args[0]);
@@ -206,7 +207,7 @@ static void compare(struct render *r, pt2_ex e)
     };
     int t = e->args[0]->dtype;
     if (wide(t)) {
-        call(r, pt2_expr_op_name((enum pt2_expr_op)e->op), suffix(t), 2, e->args);
+        call(r, pt2_expr_op_name((enum pt2_expr_op)e->op), pt2_suffix(t), 2, e->args);
     } else if (t == PT2_BOOL && (e->op == PT2_E_LT || e->op == PT2_E_LE)) {
         text(r, "(!(");
         expr(r, e->args[0]);
@@ -253,7 +254,7 @@ static void arithmetic(struct render *r, pt2_ex e)
     else if (op)
         infix(r, op, e->num_args, e->args);
     else
-        call(r, pt2_expr_op_name((enum pt2_expr_op)e->op), suffix(e->dtype), e->num_args, e->args);
+        call(r, pt2_expr_op_name((enum pt2_expr_op)e->op), pt2_suffix(e->dtype), e->num_args, e->args);
     wrapped_close(r, e->dtype);
 }
 
@@ -278,8 +279,22 @@ static void select(struct render *r, pt2_ex e)
     text(r, ")");
 }
 
+/* The LOAD as a part of four neighbours; NULL: it stands alone. */
+static const struct pt2_quad *quad_of(const struct render *r, pt2_ex e)
+{
+    for (uint32_t k = 0; e->op == PT2_E_LOAD && r->k->rows && k < r->k->rows->quads.count; k++)
+        if (r->k->rows->quads.data[k].element == e)
+            return &r->k->rows->quads.data[k];
+    return NULL;
+}
+
 static void load(struct render *r, pt2_ex e)
 {
+    const struct pt2_quad *quad = quad_of(r, e);
+    if (quad) {
+        pt2_str_addf(&r->out, "q%u.%c", quad->first->id, "xyzw"[quad->part]);
+        return;
+    }
     pt2_str_addf(&r->out, "pt_ld_%s(b%lld, ", pt2_storage_name(r->k->bufs[e->i].dtype), (long long)e->i);
     expr(r, e->args[0]);
     text(r, ")");
@@ -287,7 +302,7 @@ static void load(struct render *r, pt2_ex e)
 
 static void bitcast(struct render *r, pt2_ex e)
 {
-    pt2_str_addf(&r->out, "pt_bits_%s_%s(", suffix(e->args[0]->dtype), suffix(e->dtype));
+    pt2_str_addf(&r->out, "pt_bits_%s_%s(", pt2_suffix(e->args[0]->dtype), pt2_suffix(e->dtype));
     expr(r, e->args[0]);
     text(r, ")");
 }
@@ -310,7 +325,7 @@ static void write_node(struct render *r, pt2_ex e)
     case PT2_E_ROUNDTO: call(r, "round", pt2_storage_name((pt2_dtype)e->i), 1, e->args); return;
     case PT2_E_SELECT: select(r, e); return;
     case PT2_E_LT: case PT2_E_LE: case PT2_E_EQ: case PT2_E_NE: compare(r, e); return;
-    case PT2_E_ISNAN: call(r, "isnan", suffix(e->args[0]->dtype), 1, e->args); return;
+    case PT2_E_ISNAN: call(r, "isnan", pt2_suffix(e->args[0]->dtype), 1, e->args); return;
     case PT2_E_CHECK:
         text(r, "pt_check(");
         expr(r, e->args[0]);
@@ -332,14 +347,14 @@ static void write_node(struct render *r, pt2_ex e)
     else if (e->dtype == PT2_BOOL && e->num_args == 2)
         bool_op(r, e);
     else if (wide(e->dtype) || e->num_args == 1)
-        call(r, pt2_expr_op_name((enum pt2_expr_op)e->op), suffix(e->dtype), e->num_args, e->args);
+        call(r, pt2_expr_op_name((enum pt2_expr_op)e->op), pt2_suffix(e->dtype), e->num_args, e->args);
     else
         arithmetic(r, e);
 }
 
 static void expr(struct render *r, pt2_ex e)
 {
-    if (r->uses[e->id].named)
+    if (r->uses[e->id].named && !quad_of(r, e))
         pt2_str_addf(&r->out, "t%u", e->id);
     else
         write_node(r, e);
@@ -347,9 +362,9 @@ static void expr(struct render *r, pt2_ex e)
 
 /* ---- naming what is used more than once ---- */
 
-static bool leaf(pt2_ex e)
+static bool leaf(const struct render *r, pt2_ex e)
 {
-    return e->op == PT2_E_CONST || e->op == PT2_E_VAR || e->op == PT2_E_PARAM || e->op == PT2_E_REG ||
+    return quad_of(r, e) || e->op == PT2_E_CONST || e->op == PT2_E_VAR || e->op == PT2_E_PARAM || e->op == PT2_E_REG ||
            e->op == PT2_E_SYM;
 }
 
@@ -360,13 +375,26 @@ static void count(struct render *r, pt2_ex e, pt2_ex *order, uint32_t *n)
     if (u->count++ > 0 || u->named)
         return;
     u->level = e->op == PT2_E_VAR ? r->axis_level[e->i] : 0;
-    if (e->op != PT2_E_VAR)
+    const struct pt2_quad *quad = quad_of(r, e);
+    if (quad && quad->part) {
+        count(r, quad->first, order, n);
+        u->level = r->uses[quad->first->id].level;
+    } else if (e->op != PT2_E_VAR)
         for (int k = 0; k < e->num_args; k++) {
             count(r, e->args[k], order, n);
             if (r->uses[e->args[k]->id].level > u->level)
                 u->level = r->uses[e->args[k]->id].level;
         }
     order[(*n)++] = e;
+}
+
+/* Four neighbours, where the index of the first is known: "pt_f32x4 q7 = pt_ld4_f32(b0, index);" */
+static void name_quad(struct render *r, pt2_ex e)
+{
+    const char *type = pt2_storage_name(r->k->bufs[e->i].dtype);
+    pt2_str_addf(&r->out, "pt_%sx4 q%u = pt_ld4_%s(b%lld, ", type, e->id, type, (long long)e->i);
+    expr(r, e->args[0]);
+    text(r, ");\n");
 }
 
 static void indent(struct render *r)
@@ -391,7 +419,7 @@ static void line(struct render *r, const char *fmt, ...)
 /* Something expensive enough to be kept when a loop inside would repeat it. */
 static bool worth_hoisting(const struct render *r, pt2_ex e, int inner)
 {
-    return r->uses[e->id].level < inner && !leaf(e);
+    return r->uses[e->id].level < inner && !leaf(r, e);
 }
 
 static void name_level(struct render *r, const struct body *b, int level, int innermost)
@@ -399,7 +427,13 @@ static void name_level(struct render *r, const struct body *b, int level, int in
     for (uint32_t k = 0; k < b->n; k++) {
         pt2_ex e = b->order[k];
         struct use *u = &r->uses[e->id];
-        if (u->level != level || u->named || leaf(e))
+        const struct pt2_quad *quad = quad_of(r, e);
+        if (u->level == level && !u->named && quad && quad->part == 0) {
+            indent(r);
+            name_quad(r, e);
+            u->named = true;
+        }
+        if (u->level != level || u->named || leaf(r, e))
             continue;
         bool feeds_deeper = false;
         for (uint32_t j = k + 1; j < b->n && !feeds_deeper; j++)
@@ -462,7 +496,7 @@ static void close_loops(struct render *r, const struct pt2_stage *s)
 
 /* ---- stages ---- */
 
-static void neutral(struct render *r, enum pt2_reduce_op op, int dtype)
+void pt2_render_neutral(struct render *r, enum pt2_reduce_op op, int dtype)
 {
     struct pt2_exprs *E = &r->m->exprs;
     bool flt = pt2_is_float_type(dtype);
@@ -486,9 +520,9 @@ static void neutral(struct render *r, enum pt2_reduce_op op, int dtype)
 }
 
 /* "a ⊕ b" of two names. */
-static void combine(struct render *r, enum pt2_reduce_op op, int dtype, const char *a, const char *b)
+void pt2_render_combine(struct render *r, enum pt2_reduce_op op, int dtype, const char *a, const char *b)
 {
-    const char *s = suffix(dtype);
+    const char *s = pt2_suffix(dtype);
     bool sum = op == PT2_RED_SUM, plain = sum || op == PT2_RED_PROD;
     wrapped_open(r, dtype);
     if (dtype == PT2_BOOL)
@@ -511,23 +545,20 @@ static void combine(struct render *r, enum pt2_reduce_op op, int dtype, const ch
     wrapped_close(r, dtype);
 }
 
-/* "v beats best": NaN beats all; of equals the first wins in a REDUCE, the last in a SCAN. */
-static void beats(struct render *r, const struct pt2_stage *s, const char *seen)
+/* "v comes before best": NaN before all; `last`: also when they are equal. */
+void pt2_render_before(struct render *r, enum pt2_reduce_op op, int dtype, const char *v, const char *best, bool last)
 {
-    int t = s->body->dtype;
-    const char *a = s->op == PT2_RED_ARGMAX ? "best" : "v", *b = s->op == PT2_RED_ARGMAX ? "v" : "best";
-    bool last = s->kind == PT2_STAGE_SCAN;
-    pt2_str_addf(&r->out, "if (%s", seen);
-    if (t == PT2_BOOL)
-        pt2_str_addf(&r->out, " || (!%s && %s)%s", a, b, last ? " || v == best" : "");
-    else if (wide(t))
-        pt2_str_addf(&r->out, " || pt_%s_%s(%s, %s)", last ? "le" : "lt", suffix(t), a, b);
-    else if (pt2_is_float_type(t))
-        pt2_str_addf(&r->out, " || %s %s %s || (pt_isnan_%s(v)%s%s%s)", a, last ? "<=" : "<", b, suffix(t),
-                     last ? "" : " && !pt_isnan_", last ? "" : suffix(t), last ? "" : "(best)");
+    const char *a = op == PT2_RED_ARGMAX ? best : v, *b = op == PT2_RED_ARGMAX ? v : best, *s = pt2_suffix(dtype);
+    if (dtype == PT2_BOOL)
+        pt2_str_addf(&r->out, "(!%s && %s)", a, b);
+    else if (wide(dtype))
+        pt2_str_addf(&r->out, "pt_%s_%s(%s, %s)", last ? "le" : "lt", s, a, b);
     else
-        pt2_str_addf(&r->out, " || %s %s %s", a, last ? "<=" : "<", b);
-    text(r, ") {\n");
+        pt2_str_addf(&r->out, "%s %s %s", a, last ? "<=" : "<", b);
+    if (dtype == PT2_BOOL && last)
+        pt2_str_addf(&r->out, " || %s == %s", v, best);
+    if (pt2_is_float_type(dtype))
+        pt2_str_addf(&r->out, " || (pt_isnan_%s(%s) && (%s || !pt_isnan_%s(%s)))", s, v, last ? "true" : "false", s, best);
 }
 
 static void value_line(struct render *r, const struct pt2_stage *s)
@@ -542,7 +573,9 @@ static void position_update(struct render *r, const struct pt2_stage *s, const c
 {
     value_line(r, s);
     indent(r);
-    beats(r, s, "first");
+    text(r, "if (first || ");
+    pt2_render_before(r, s->op, s->body->dtype, "v", "best", s->kind == PT2_STAGE_SCAN);
+    text(r, ") {\n");
     r->indent++;
     line(r, "best = v;");
     line(r, "at = %s;", position);
@@ -557,7 +590,7 @@ static void position_start(struct render *r, const struct pt2_stage *s)
     line(r, "int at = 0;");
     indent(r);
     pt2_str_addf(&r->out, "%s best = ", pt2_c_type(s->body->dtype));
-    neutral(r, PT2_RED_SUM, s->body->dtype);
+    pt2_render_neutral(r, PT2_RED_SUM, s->body->dtype);
     text(r, ";\n");
 }
 
@@ -585,13 +618,13 @@ static void reduce(struct render *r, const struct pt2_stage *s, int number, cons
         snprintf(acc, sizeof acc, "a%d", number);
         indent(r);
         pt2_str_addf(&r->out, "%s %s = ", pt2_c_type(s->dtype), acc);
-        neutral(r, s->op, s->dtype);
+        pt2_render_neutral(r, s->op, s->dtype);
         text(r, ";\n");
         open_loops(r, s, b);
         value_line(r, s);
         indent(r);
         pt2_str_addf(&r->out, "%s = ", acc);
-        combine(r, s->op, s->dtype, acc, "v");
+        pt2_render_combine(r, s->op, s->dtype, acc, "v");
         text(r, ";\n");
         close_loops(r, s);
         line(r, "r%d = %s;", number, acc);
@@ -621,13 +654,13 @@ static void scan(struct render *r, const struct pt2_stage *s, const struct body 
     } else {
         indent(r);
         pt2_str_addf(&r->out, "%s acc = ", pt2_c_type(s->dtype));
-        neutral(r, s->op, s->dtype);
+        pt2_render_neutral(r, s->op, s->dtype);
         text(r, ";\n");
         open_loops(r, s, b);
         value_line(r, s);
         indent(r);
         text(r, "acc = ");
-        combine(r, s->op, s->dtype, "acc", "v");
+        pt2_render_combine(r, s->op, s->dtype, "acc", "v");
         text(r, ";\n");
         store_line(r, s, "acc");
     }
@@ -658,7 +691,7 @@ static void store(struct render *r, const struct pt2_stage *s, const struct body
         text(r, ");\n");
         indent(r);
         text(r, "v = ");
-        combine(r, s->op, s->dtype, "old", "v");
+        pt2_render_combine(r, s->op, s->dtype, "old", "v");
         text(r, ";\n");
     }
     store_line(r, s, "v");
@@ -709,6 +742,13 @@ void pt2_render_names(struct render *r, const struct body *b, int level, int inn
     name_level(r, b, level, innermost);
 }
 void pt2_render_forget(struct render *r, const struct body *b) { forget(r, b, false); }
+void pt2_render_forget_loops(struct render *r, const struct body *b) { forget(r, b, true); }
+void pt2_render_unname(struct render *r, const struct body *b, int level)
+{
+    for (uint32_t k = 0; k < b->n; k++)
+        if (r->uses[b->order[k]->id].level >= level)
+            r->uses[b->order[k]->id].named = false;
+}
 void pt2_render_stage(struct render *r, int number) { stage(r, number, r->order); }
 struct body pt2_render_count(struct render *r, struct body b, pt2_ex e)
 {
@@ -720,7 +760,7 @@ static uint64_t hash_kernel(const struct pt2_kernel *k)
 {
     uint64_t h = pt2_hash(k->text, strlen(k->text), (uint64_t)k->num_params);
     for (int i = 0; i < k->num_bufs; i++) {
-        uint32_t key[3] = { (uint32_t)k->bufs[i].dtype, k->bufs[i].read, k->bufs[i].write };
+        uint32_t key[4] = { (uint32_t)k->bufs[i].dtype, k->bufs[i].read, k->bufs[i].write, k->bufs[i].quads };
         h = pt2_hash(key, sizeof key, h);
     }
     uint32_t geometry[2] = { (uint32_t)k->local_size, (uint32_t)k->points_per_group };
@@ -739,6 +779,8 @@ void pt2_kernel_render(struct pt2_module *m, struct pt2_kernel *k)
         pt2_contract_render(&r);
     else if (k->library && k->library->custom)
         pt2_custom_render(k, &r.out);
+    else if (r.uses && r.order && k->rows)
+        pt2_rows_render(&r);
     else if (r.uses && r.order && !k->library) {
         text(&r, "int point = GLOBAL_ID();\nif (point < ");
         expr(&r, k->points);

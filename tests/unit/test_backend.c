@@ -9,8 +9,9 @@
 
 enum { LOCAL = 64 };
 
-static struct pt2_kernel_buf f32_rw[] = { { PT2_F32, true, true }, { PT2_F32, true, true }, { PT2_F32, true, true } };
-static struct pt2_kernel_buf i32_rw[] = { { PT2_I32, true, true }, { PT2_I32, true, true }, { PT2_I32, true, true } };
+#define RW(type) { .dtype = type, .read = true, .write = true }
+static struct pt2_kernel_buf f32_rw[] = { RW(PT2_F32), RW(PT2_F32), RW(PT2_F32) };
+static struct pt2_kernel_buf i32_rw[] = { RW(PT2_I32), RW(PT2_I32), RW(PT2_I32) };
 
 static struct pt2_kernel kernel(const char *name, int bufs, struct pt2_kernel_buf *list, int params, const char *text)
 {

@@ -40,7 +40,7 @@ static void run_text(const char *name, const char *text, const pt2_dtype types[3
     void *data[3] = { (void *)(uintptr_t)in0, (void *)(uintptr_t)(in1 ? in1 : in0), out };
     for (int k = 0; k < 3; k++) {
         size_t size = N * pt2_dtype_size(types[k]);
-        bufs[k] = (struct pt2_kernel_buf){ types[k], true, k == 2 };
+        bufs[k] = (struct pt2_kernel_buf){ .dtype = types[k], .read = true, .write = k == 2 };
         bind[k] = (struct pt2_binding){ new_buf(size, data[k]), 0, size };
     }
     struct pt2_kernel k = { .name = name, .num_bufs = 3, .bufs = bufs, .num_params = 1, .text = text,

@@ -111,7 +111,8 @@ static void test_independent(struct scene *s)
 
 int main(int argc, char **argv)
 {
-    static struct pt2_kernel_buf bufs[] = { { PT2_U32, true, false }, { PT2_U32, false, true } };
+    static struct pt2_kernel_buf bufs[] = { { .dtype = PT2_U32, .read = true },
+                                            { .dtype = PT2_U32, .write = true } };
     struct pt2_kernel k = { .name = "busy", .num_bufs = 2, .bufs = bufs, .num_params = 1, .text = busy_text,
                             .local_size = 1, .points_per_group = 1 };
     uint32_t one = 1;

@@ -46,7 +46,7 @@ static void begin(uint64_t points)
 static int buf(pt2_dtype t, void *data, size_t count, bool write)
 {
     int n = k.kernel.num_bufs++;
-    k.bufs[n] = (struct pt2_kernel_buf){ t, !write, write };
+    k.bufs[n] = (struct pt2_kernel_buf){ .dtype = t, .read = !write, .write = write };
     k.data[n] = data;
     k.count[n] = count;
     return n;

@@ -57,7 +57,7 @@ static void *value(pt2_dtype t, bool out, int rank, ...)
     va_end(ap);
     f.values[n] = (struct pt2_value){ .dtype = t, .rank = rank };
     f.pointers[n] = &f.values[n];
-    f.bufs[n] = (struct pt2_kernel_buf){ t, !out, out };
+    f.bufs[n] = (struct pt2_kernel_buf){ .dtype = t, .read = !out, .write = out };
     f.node.num_args += !out;
     f.node.num_outs += out;
     assert_int_equal(pt2_reference.buf_create(device, size ? size : 8, &f.memory[n]), PT2_OK);

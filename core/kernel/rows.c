@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT
+ * Decides which kernels are computed by teams, how many lanes a team has, and where four neighbours are read at once. */
+#include "expr/internal.h"
+#include "kernel/rows.h"
+
+enum {
+    VECTOR_LANES = 16,    /* floats of the widest vector registers */
+    MIN_VECTOR_ROW = 24,
+    MIN_SHADER_ROW = 64,  /* shaders on processors: a group costs as much as some tens of elements */
+    MIN_GPU_ROW = 32,
+    MAX_LANES = 256,
+    GROUP_WORK = 4096,    /* elements: where starting groups costs more, a group takes several points */
+    MAX_POINTS = 64,      /* per group */
+    COLUMN_POINTS = 256,  /* neighbouring points fill the device and read neighbours */
+    MAX_VARS = PT2_OUTER_AXIS + 2 * PT2_MAX_RANK,
+};
+
+struct find {
+    struct pt2_module *m;
+    struct pt2_exprs *E;
+    struct pt2_stage *stages;
+    int num_stages;
+    const struct pt2_kernel_buf *bufs;
+    int *rank;
+    pt2_ex *extents;
+    const struct pt2_caps *caps;
+    struct pt2_rows *rows;
+};
+
+/* ---- loops that are one walk ---- */
+
+static void count_divisions(void *ctx, pt2_ex e)
+{
+    int *n = ctx;
+    *n += e->dtype == PT2_IDX && (e->op == PT2_E_FLOORDIV || e->op == PT2_E_FLOORMOD);
+}
+
+static int divisions(const struct pt2_stage *s)
+{
+    int n = 0;
+    pt2_visit(s->body, count_divisions, &n);
+    if (s->cond)
+        pt2_visit(s->cond, count_divisions, &n);
+    if (s->index)
+        pt2_visit(s->index, count_divisions, &n);
+    return n;
+}
+
+static void subst_stage(struct pt2_exprs *E, struct pt2_stage *s, const pt2_ex *to)
+{
+    s->body = pt2_subst_vars(E, s->body, MAX_VARS, to);
+    s->cond = s->cond ? pt2_subst_vars(E, s->cond, MAX_VARS, to) : NULL;
+    s->index = s->index ? pt2_subst_vars(E, s->index, MAX_VARS, to) : NULL;
+}
+
+/* Makes axes `var` and `var` + 1 one, if that needs no division that was not there: then `s` is changed. */
+static bool merge_axes(struct pt2_exprs *E, struct pt2_stage *s, int var, const pt2_ex *extents)
+{
+    struct pt2_stage merged = *s;
+    pt2_ex to[MAX_VARS] = { 0 };
+    pt2_ex both = pt2_var(E, var, pt2_mul(E, extents[0], extents[1]));
+    to[var] = pt2_floordiv(E, both, extents[1]);
+    to[var + 1] = pt2_floormod(E, both, extents[1]);
+    subst_stage(E, &merged, to);
+    if (divisions(&merged) > divisions(s))
+        return false;
+    *s = merged;
+    return true;
+}
+
+/* From the last pair to the first: axes behind a pair that is merged are one already, and keep their number. */
+static void merge_loops(struct pt2_exprs *E, struct pt2_stage *s)
+{
+    while (s->num_loops > 1 && merge_axes(E, s, s->num_loops - 1, s->loops + s->num_loops - 2)) {
+        s->num_loops--;
+        s->loops[s->num_loops - 1] = pt2_mul(E, s->loops[s->num_loops - 1], s->loops[s->num_loops]);
+    }
+}
+
+static void merge_outer(struct find *f, struct pt2_stage *s)
+{
+    int *n = f->rank;
+    while (*n > 1 && merge_axes(f->E, s, PT2_OUTER_AXIS + *n - 2, f->extents + *n - 2)) {
+        --*n;
+        f->extents[*n - 1] = pt2_mul(f->E, f->extents[*n - 1], f->extents[*n]);
+    }
+}
+
+/* ---- what is next to what ---- */
+
+struct neighbours {
+    struct pt2_exprs *E;
+    int var;
+    bool found;
+};
+
+static void find_neighbours(void *ctx, pt2_ex e)
+{
+    struct neighbours *q = ctx;
+    if (e->op != PT2_E_LOAD || !(e->args[0]->has & PT2_HAS_VAR))
+        return;
+    pt2_ex to[MAX_VARS] = { 0 }, here = pt2_var(q->E, q->var, pt2_idx(q->E, PT2_INF));
+    to[q->var] = here;
+    pt2_ex at = pt2_subst_vars(q->E, e->args[0], MAX_VARS, to);
+    to[q->var] = pt2_addi(q->E, here, 1);
+    q->found |= pt2_is_int(pt2_sub(q->E, pt2_subst_vars(q->E, e->args[0], MAX_VARS, to), at), 1);
+}
+
+/* Some LOAD reads neighbours for neighbouring values of the axis. */
+static bool neighbours_along(struct pt2_exprs *E, pt2_ex body, int var)
+{
+    struct neighbours q = { E, var, false };
+    pt2_visit(body, find_neighbours, &q);
+    return q.found;
+}
+
+/* ---- fours ---- */
+
+struct fours {
+    struct find *f;
+    pt2_ex to[PT2_PLACES][MAX_VARS];
+    bool any;
+};
+
+static bool four_bytes(const struct find *f, int64_t buf)
+{
+    pt2_dtype t = f->bufs[buf].dtype;
+    return t == PT2_F32 || t == PT2_I32 || t == PT2_U32;
+}
+
+/* The index at four places: true when they are neighbours and the first is a multiple of 4. */
+static bool fours_at(struct fours *q, pt2_ex index, pt2_ex *at)
+{
+    struct pt2_exprs *E = q->f->E;
+    for (int k = 0; k < PT2_PLACES; k++) {
+        at[k] = pt2_subst_vars(E, index, MAX_VARS, q->to[k]);
+        if (k && !pt2_is_int(pt2_sub(E, at[k], at[0]), k))
+            return false;
+    }
+    return pt2_prove_divides(E, pt2_idx(E, PT2_PLACES), at[0]);
+}
+
+static void find_fours(void *ctx, pt2_ex e)
+{
+    struct fours *q = ctx;
+    pt2_ex at[PT2_PLACES], first = NULL;
+    if (e->op != PT2_E_LOAD || !four_bytes(q->f, e->i) || !fours_at(q, e->args[0], at))
+        return;
+    for (int k = 0; k < PT2_PLACES; k++) {
+        struct pt2_quad quad = { pt2_load_raw(q->f->E, e->dtype, e->i, 1, &at[k]), first, k };
+        if (k == 0)
+            first = quad.first = quad.element;
+        pt2_push(&q->f->m->arena, &q->f->rows->quads, quad);
+    }
+    q->any = true;
+}
+
+/* Four places along the axis `var`, of `extent` elements; false when nothing is gained. */
+static bool make_fours(struct find *f, struct pt2_stage *s, struct pt2_rows_stage *rs, int var, pt2_ex *extent)
+{
+    struct pt2_exprs *E = f->E;
+    struct fours q = { .f = f };
+    pt2_ex at[PT2_PLACES], four = pt2_idx(E, PT2_PLACES);
+    uint32_t before = f->rows->quads.count;
+    if (!pt2_prove_divides(E, four, *extent))
+        return false;
+    pt2_ex count = pt2_floordiv(E, *extent, four), base = pt2_muli(E, pt2_var(E, var, count), PT2_PLACES);
+    for (int k = 0; k < PT2_PLACES; k++)
+        q.to[k][var] = pt2_addi(E, base, k);
+    if (s->kind == PT2_STAGE_STORE && (s->cond || !four_bytes(f, s->buf) || !fours_at(&q, s->index, at)))
+        return false;
+    pt2_visit(s->body, find_fours, &q);
+    if (!q.any && s->kind != PT2_STAGE_STORE) {
+        f->rows->quads.count = before;
+        return false;
+    }
+    rs->places = PT2_PLACES;
+    for (int k = 0; k < PT2_PLACES; k++) {
+        rs->body[k] = pt2_subst_vars(E, s->body, MAX_VARS, q.to[k]);
+        rs->index[k] = s->index ? pt2_subst_vars(E, s->index, MAX_VARS, q.to[k]) : NULL;
+        rs->position[k] = rs->position[0] ? pt2_subst_vars(E, rs->position[0], MAX_VARS, q.to[k]) : NULL;
+    }
+    *extent = count;
+    return true;
+}
+
+/* ---- which kernels ---- */
+
+static bool on_gpu(const struct pt2_caps *caps) { return caps->kind != PT2_KIND_CPU; }
+
+static pt2_ex last_loop(const struct pt2_stage *s) { return s->loops[s->num_loops - 1]; }
+
+static int64_t min_row(const struct pt2_caps *caps)
+{
+    return caps->wide_vectors ? MIN_VECTOR_ROW : on_gpu(caps) ? MIN_GPU_ROW : MIN_SHADER_ROW;
+}
+
+static bool has_form(const struct find *f)
+{
+    for (int k = 0; k < f->num_stages; k++) {
+        const struct pt2_stage *s = &f->stages[k];
+        bool ok = s->kind == PT2_STAGE_LET || s->kind == PT2_STAGE_REDUCE ||
+                  (s->kind == PT2_STAGE_STORE && s->op == PT2_RED_SET && !s->cond);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+/* A long reduction that reads neighbours along its loop. Where neighbouring points read neighbours, and there are
+ * enough of them, a point per invocation is the better form. */
+static bool has_rows(const struct find *f)
+{
+    bool rows = false, columns = false;
+    int last = *f->rank - 1;
+    while (last > 0 && pt2_is_int(f->extents[last], 1))
+        last--;
+    for (int k = 0; k < f->num_stages; k++) {
+        const struct pt2_stage *s = &f->stages[k];
+        if (s->kind != PT2_STAGE_REDUCE || !s->num_loops || last_loop(s)->hi < min_row(f->caps))
+            continue;
+        rows |= neighbours_along(f->E, s->body, s->num_loops);
+        columns |= last >= 0 && neighbours_along(f->E, s->body, PT2_OUTER_AXIS + last);
+    }
+    return rows && !(columns && pt2_product(f->E, *f->rank, f->extents)->hi >= COLUMN_POINTS);
+}
+
+/* ---- sizes of teams ---- */
+
+static int64_t longest_row(const struct find *f)
+{
+    int64_t longest = 1;
+    for (int k = 0; k < f->num_stages; k++)
+        if (f->stages[k].num_loops && f->rows->stages[k].shared && last_loop(&f->stages[k])->hi > longest)
+            longest = last_loop(&f->stages[k])->hi;
+    return longest;
+}
+
+/* On a GPU each lane takes four elements or more, so that combining costs less than reading. */
+static int lanes_of(const struct find *f, int64_t longest)
+{
+    const struct pt2_caps *caps = f->caps;
+    if (caps->wide_vectors)
+        return VECTOR_LANES;
+    if (!on_gpu(caps))
+        return caps->simd_width > 1 ? caps->simd_width : 4;
+    int lanes = 32;
+    while (lanes < MAX_LANES && lanes * 2 <= caps->max_local_size && lanes * 8 <= longest)
+        lanes *= 2;
+    return lanes;
+}
+
+/* On processors a group takes several short rows, as long as all units have some. */
+static int points_of(const struct find *f, int64_t longest)
+{
+    int64_t points = pt2_product(f->E, *f->rank, f->extents)->hi, units = f->caps->compute_units;
+    int n = 1;
+    while (!on_gpu(f->caps) && n < MAX_POINTS && n * longest < GROUP_WORK && points / (2 * n) >= 8 * units)
+        n *= 2;
+    return n;
+}
+
+/* ---- */
+
+static void share_stage(struct find *f, int k)
+{
+    struct pt2_stage *s = &f->stages[k];
+    struct pt2_rows_stage *rs = &f->rows->stages[k];
+    *rs = (struct pt2_rows_stage){ .places = 1, .body = { s->body }, .index = { s->index } };
+    if (s->kind == PT2_STAGE_LET || !s->num_loops)
+        return;
+    merge_loops(f->E, s);
+    rs->body[0] = s->body;
+    rs->index[0] = s->index;
+    if (pt2_gives_position(s->op) && s->kind == PT2_STAGE_REDUCE) {
+        pt2_ex vars[PT2_MAX_RANK];
+        for (int j = 0; j < s->num_loops; j++)
+            vars[j] = pt2_var(f->E, 1 + j, s->loops[j]);
+        rs->position[0] = pt2_linearize(f->E, s->num_loops, s->loops, vars);
+    }
+    bool store = s->kind == PT2_STAGE_STORE, group = f->rows->form == PT2_ROWS_GROUP;
+    rs->shared = last_loop(s)->hi >= (group ? store ? 2 : 8 : VECTOR_LANES);
+    if (group && rs->shared)
+        make_fours(f, s, rs, s->num_loops, &s->loops[s->num_loops - 1]);
+}
+
+static struct pt2_rows *share_rows(struct find *f)
+{
+    f->rows->form = f->caps->wide_vectors ? PT2_ROWS_VECTOR : PT2_ROWS_GROUP;
+    for (int k = 0; k < f->num_stages; k++)
+        share_stage(f, k);
+    int64_t longest = longest_row(f);
+    f->rows->lanes = lanes_of(f, longest);
+    f->rows->points = points_of(f, longest);
+    return f->rows;
+}
+
+/* A single store without loops. */
+static struct pt2_rows *share_points(struct find *f)
+{
+    struct pt2_stage *s = &f->stages[0];
+    struct pt2_rows_stage *rs = &f->rows->stages[0];
+    if (f->num_stages != 1 || s->kind != PT2_STAGE_STORE || s->op != PT2_RED_SET || s->num_loops ||
+        f->caps->wide_vectors || *f->rank < 1)
+        return NULL;
+    merge_outer(f, s);
+    f->rows->form = PT2_ROWS_QUADS;
+    f->rows->lanes = 1;
+    return make_fours(f, s, rs, PT2_OUTER_AXIS + *f->rank - 1, &f->extents[*f->rank - 1]) ? f->rows : NULL;
+}
+
+struct pt2_rows *pt2_rows_find(struct pt2_module *m, struct pt2_stage *stages, int num_stages,
+                               const struct pt2_kernel_buf *bufs, int *rank, pt2_ex *extents,
+                               const struct pt2_caps *caps)
+{
+    struct find f = { m, &m->exprs, stages, num_stages, bufs, rank, extents, caps, NULL };
+    if (caps->interprets || !num_stages)
+        return NULL;
+    f.rows = PT2_NEW(&m->arena, struct pt2_rows);
+    f.rows->stages = PT2_NEW_N(&m->arena, struct pt2_rows_stage, num_stages);
+    return has_form(&f) && has_rows(&f) ? share_rows(&f) : share_points(&f);
+}
+
+void pt2_rows_exprs(struct pt2_rows *rows, int num_stages, pt2_ex (*fn)(void *ctx, pt2_ex e), void *ctx)
+{
+    for (int i = 0; i < num_stages; i++)
+        for (int k = 0; k < PT2_PLACES; k++) {
+            pt2_ex *all[] = { &rows->stages[i].body[k], &rows->stages[i].index[k], &rows->stages[i].position[k] };
+            for (int j = 0; j < 3; j++)
+                if (*all[j])
+                    *all[j] = fn(ctx, *all[j]);
+        }
+    for (uint32_t i = 0; i < rows->quads.count; i++) {
+        rows->quads.data[i].element = fn(ctx, rows->quads.data[i].element);
+        rows->quads.data[i].first = fn(ctx, rows->quads.data[i].first);
+    }
+}

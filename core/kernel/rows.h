@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Points shared by a team of lanes.
+ *
+ * Where a point has long loops (a row of a softmax, the elements of a mean), one invocation that walks them alone
+ * leaves a device idle: neighbouring invocations read far apart, and vector registers hold one element each. Here the
+ * lanes of a team share out the last loop of a stage, each takes every lanes-th element, and what they have reduced is
+ * combined at the end. Stages without such a loop are computed by every lane alike.
+ *
+ * The same struct says how kernels without loops take four neighbouring points at once.
+ */
+#ifndef PT2_KERNEL_ROWS_H
+#define PT2_KERNEL_ROWS_H
+
+#include "backend.h"
+#include "kernel/render.h"
+
+enum pt2_rows_form {
+    PT2_ROWS_VECTOR, /* a point per invocation; lanes are elements of small arrays, which become vector registers */
+    PT2_ROWS_GROUP,  /* a point per group; lanes are its invocations and combine what they have in shared memory */
+    PT2_ROWS_QUADS,  /* no loops: four neighbouring points per invocation */
+};
+
+enum { PT2_PLACES = 4 };
+
+/* How the lanes do a stage. Place k of a lane that takes four elements at a time is the element 4 * VAR + k. */
+struct pt2_rows_stage {
+    bool shared; /* the lanes share out the last loop */
+    int places;  /* 1, or PT2_PLACES: the last loop (QUADS: the last outer axis) counts fours */
+    pt2_ex body[PT2_PLACES], index[PT2_PLACES];
+    pt2_ex position[PT2_PLACES]; /* ARGMAX, ARGMIN: in the space of the loops */
+};
+
+/* A LOAD that is part `part` of the four elements that start at the LOAD `first`. */
+struct pt2_quad {
+    pt2_ex element, first;
+    int part;
+};
+
+struct pt2_rows {
+    enum pt2_rows_form form;
+    int lanes;  /* of a team */
+    int points; /* of a group, one after the other */
+    struct pt2_rows_stage *stages; /* as many as the kernel has */
+    PT2_VEC(struct pt2_quad) quads;
+};
+
+/* How a kernel over `stages` is best shared out; NULL: one invocation per point. Outer axis k is VAR PT2_OUTER_AXIS + k.
+ * Merges loops, and outer axes, that are one contiguous walk; makes them count fours: `rank`, `extents` and the stages'
+ * loops change. */
+struct pt2_rows *pt2_rows_find(struct pt2_module *m, struct pt2_stage *stages, int num_stages,
+                               const struct pt2_kernel_buf *bufs, int *rank, pt2_ex *extents,
+                               const struct pt2_caps *caps);
+/* Calls `fn` for each expression that `rows` has beside the stages. */
+void pt2_rows_exprs(struct pt2_rows *rows, int num_stages, pt2_ex (*fn)(void *ctx, pt2_ex e), void *ctx);
+void pt2_rows_render(struct render *r);
+
+#endif
