@@ -476,18 +476,19 @@ static pt2_ex at_point(void *ctx, pt2_ex e)
 /* Outer indices from a linear point number; loops shared out where that pays (caps NULL: nowhere). */
 static void build_points(struct build *b, const struct pt2_caps *caps)
 {
+    int n = (int)b->stages.count;
     if (caps)
-        b->k->rows = pt2_rows_find(b->m, b->stages.data, (int)b->stages.count, b->buf_infos.data, &b->rank, b->extent, caps);
+        b->k->rows = pt2_rows_find(b->m, b->stages.data, n, b->buf_infos.data, &b->rank, b->extent, caps);
     b->r->points = pt2_product(b->E, b->rank, b->extent);
     pt2_delinearize(b->E, b->rank, b->extent, pt2_var(b->E, 0, b->r->points), b->outer);
-    for (uint32_t i = 0; i < b->stages.count; i++) {
+    for (int i = 0; i < n; i++) {
         struct pt2_stage *s = &b->stages.data[i];
         s->body = at_point(b, s->body);
         s->cond = s->cond ? at_point(b, s->cond) : NULL;
         s->index = s->index ? at_point(b, s->index) : NULL;
     }
     if (b->k->rows)
-        pt2_rows_exprs(b->k->rows, (int)b->stages.count, at_point, b);
+        pt2_rows_exprs(b->k->rows, n, at_point, b);
 }
 
 static void note_quads(struct build *b)

@@ -558,7 +558,8 @@ void pt2_render_before(struct render *r, enum pt2_reduce_op op, int dtype, const
     if (dtype == PT2_BOOL && last)
         pt2_str_addf(&r->out, " || %s == %s", v, best);
     if (pt2_is_float_type(dtype))
-        pt2_str_addf(&r->out, " || (pt_isnan_%s(%s) && (%s || !pt_isnan_%s(%s)))", s, v, last ? "true" : "false", s, best);
+        pt2_str_addf(&r->out, " || (pt_isnan_%s(%s)%s%s%s%s%s", s, v, last ? "" : " && !pt_isnan_", last ? "" : s,
+                     last ? "" : "(", last ? "" : best, last ? ")" : "))");
 }
 
 static void value_line(struct render *r, const struct pt2_stage *s)

@@ -40,7 +40,8 @@ struct body {
 struct body pt2_render_count(struct render *r, struct body b, pt2_ex e);
 void pt2_render_names(struct render *r, const struct body *b, int level, int innermost);
 void pt2_render_forget(struct render *r, const struct body *b);
-void pt2_render_forget_loops(struct render *r, const struct body *b); /* names of level 0 hold for the whole kernel */
+/* Keeps those of level 0, which hold for all that follows in the kernel. */
+void pt2_render_forget_loops(struct render *r, const struct body *b);
 /* Names of this level and of those inside can be declared once more, in another loop. */
 void pt2_render_unname(struct render *r, const struct body *b, int level);
 void pt2_render_expr(struct render *r, pt2_ex e);
@@ -51,8 +52,8 @@ const char *pt2_c_type(int dtype);
 const char *pt2_suffix(int dtype);
 const char *pt2_storage_name(pt2_dtype t);
 
-/* Of a reduction: what it starts from; "a ⊕ b" of two names; for ARGMAX and ARGMIN the condition "v comes before best",
- * NaN first, of equals the first one (or the last). */
+/* Of a reduction: what it starts from; "a ⊕ b" of two names; for ARGMAX and ARGMIN the condition "v comes before
+ * best", NaN first, of equals the first one (or the last). */
 void pt2_render_neutral(struct render *r, enum pt2_reduce_op op, int dtype);
 void pt2_render_combine(struct render *r, enum pt2_reduce_op op, int dtype, const char *a, const char *b);
 void pt2_render_before(struct render *r, enum pt2_reduce_op op, int dtype, const char *v, const char *best, bool last);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Decides which kernels are computed by teams, how many lanes a team has, and where four neighbours are read at once. */
+ * Decides which kernels are computed by teams, how many lanes a team has, where four neighbours are read at once. */
 #include "expr/internal.h"
 #include "kernel/rows.h"
 

@@ -45,9 +45,9 @@ struct pt2_rows {
     PT2_VEC(struct pt2_quad) quads;
 };
 
-/* How a kernel over `stages` is best shared out; NULL: one invocation per point. Outer axis k is VAR PT2_OUTER_AXIS + k.
- * Merges loops, and outer axes, that are one contiguous walk; makes them count fours: `rank`, `extents` and the stages'
- * loops change. */
+/* How a kernel over `stages` is best shared out; NULL: one invocation per point. Outer axis k is VAR PT2_OUTER_AXIS
+ * + k. Merges loops, and outer axes, that are one contiguous walk; makes them count fours: `rank`, `extents` and the
+ * stages' loops change. */
 struct pt2_rows *pt2_rows_find(struct pt2_module *m, struct pt2_stage *stages, int num_stages,
                                const struct pt2_kernel_buf *bufs, int *rank, pt2_ex *extents,
                                const struct pt2_caps *caps);
