@@ -20,6 +20,8 @@
 #include "base/arena.h"
 #include "base/dtype.h"
 
+#include <stdatomic.h>
+
 #define PT2_BACKEND_ABI 1
 
 enum pt2_device_kind { PT2_KIND_CPU, PT2_KIND_INTEGRATED, PT2_KIND_DISCRETE, PT2_KIND_OTHER };
@@ -60,6 +62,7 @@ struct pt2_device_desc {
 struct pt2_device {
     const struct pt2_backend *backend;
     struct pt2_device_desc desc;
+    atomic_uint compiled, found; /* kernels since it was opened: compiled from text, taken from the cache on disk */
 };
 struct pt2_buf;  /* device memory */
 struct pt2_exec; /* recorded launches */

@@ -32,6 +32,8 @@ void one_line(char *dst, size_t cap, const char *text);
 void progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 double now_ms(void); /* monotonic */
+double cpu_ms(void); /* that this process has used, all threads */
+double median(double *values, int count); /* sorts them; count > 0 */
 
 /* The options that say where and how a model runs. */
 struct target {

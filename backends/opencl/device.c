@@ -268,7 +268,8 @@ static pt2_status ocl_open(int number, struct pt2_device **out_device)
     if (!dev)
         return pt2_fail(PT2_ERR_NOMEM, "OpenCL: no memory for a device");
     const struct found *f = &found[number];
-    dev->base = (struct pt2_device){ &pt2_opencl, f->desc };
+    dev->base.backend = &pt2_opencl;
+    dev->base.desc = f->desc;
     dev->id = f->id;
     dev->options = f->options;
     dev->max_arg_bytes = f->max_arg_bytes;

@@ -191,6 +191,7 @@ static pt2_status build_program(const struct build *b, struct unit u, cl_program
     pt2_status status = PT2_OK;
     const char *dir = b->dev->lazy_binaries ? NULL : b->cache_dir;
     *out_program = dir ? build_cached(b->dev, dir, key) : NULL;
+    atomic_fetch_add(*out_program ? &b->dev->base.found : &b->dev->base.compiled, (unsigned)u.count);
     if (!*out_program) {
         status = build_source(b->dev, b->kernels[u.first]->name, &source, out_program);
         if (status == PT2_OK && dir)

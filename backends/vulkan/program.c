@@ -74,7 +74,9 @@ static pt2_status get_spirv(struct vk_device *d, const struct pt2_kernel *k, con
                         pt2_hash(text.data, text.len, d->cache_key[1]) };
     if (cache_dir && vk_cache_get(cache_dir, key, "spv", &data, &out->size)) {
         out->words = data;
+        atomic_fetch_add(&d->base.found, 1);
     } else {
+        atomic_fetch_add(&d->base.compiled, 1);
         status = run_shaderc(d, &text, k->name, out);
         if (status == PT2_OK && cache_dir)
             vk_cache_put(cache_dir, key, "spv", out->words, out->size);

@@ -70,6 +70,7 @@ struct pt2_epoch {
     uint32_t first, count;      /* steps of the plan */
     bool bound;
     struct pt2_block blocks[PT2_MAX_DEVICES];
+    uint64_t live, lasting;     /* bytes on all devices: the most at one step, and of what later steps read */
     uint32_t num_segments;
     struct pt2_segment *segments; /* owned */
     uint64_t symbols_hash, places_hash; /* when it was recorded */

@@ -208,6 +208,38 @@ static pt2_status assign(struct place *p)
     return PT2_OK;
 }
 
+/* ---- the largest live set: what any placement needs, when steps run in the order of the list ---- */
+
+static uint32_t last_touch(const struct place *p, const struct item *it)
+{
+    uint32_t k = p->e->count - 1;
+    while (k > it->maker && !it->lasting && !(it->touched[k / 64] >> (k % 64) & 1))
+        k--;
+    return k;
+}
+
+static uint64_t bytes_everywhere(const struct place *p, const struct item *it)
+{
+    uint64_t bytes = 0;
+    for (int d = 0; d < p->s->model->num_devices; d++)
+        bytes += p->s->model->needed[it->value->id] >> d & 1 ? it->bytes : 0;
+    return bytes;
+}
+
+static void find_live(struct place *p, struct pt2_arena *arena)
+{
+    uint64_t *live = PT2_NEW_N(arena, uint64_t, p->e->count);
+    p->e->live = p->e->lasting = 0;
+    for (uint32_t k = 0; k < p->num_items; k++) {
+        uint64_t bytes = bytes_everywhere(p, &p->items[k]);
+        p->e->lasting += p->items[k].lasting ? bytes : 0;
+        for (uint32_t t = p->items[k].maker, last = last_touch(p, &p->items[k]); t <= last; t++)
+            live[t] += bytes;
+    }
+    for (uint32_t t = 0; t < p->e->count; t++)
+        p->e->live = live[t] > p->e->live ? live[t] : p->e->live;
+}
+
 static void publish(struct place *p)
 {
     struct pt2_model *m = p->s->model;
@@ -244,8 +276,10 @@ pt2_status pt2_place_epoch(struct pt2_session *s, const struct pt2_plan *plan, s
     find_items(&p, &arena);
     find_lasting(&p);
     pt2_status status = assign(&p);
-    if (status == PT2_OK)
+    if (status == PT2_OK) {
+        find_live(&p, &arena);
         publish(&p);
+    }
     pt2_arena_free(&arena);
     return status;
 }

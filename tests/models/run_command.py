@@ -41,9 +41,9 @@ class Command(unittest.TestCase):
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def call(self, *args, backend=True):
+    def call(self, *args, backend=True, stdin=None):
         words = [self.pt2gpu, *args] + (["--backend=" + self.device.backend] if backend else [])
-        return subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=300,
+        return subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=300, input=stdin,
                               env=self.device.environment())
 
     def ok(self, *args, **more):
@@ -134,8 +134,49 @@ class Command(unittest.TestCase):
         self.assertTrue(json.loads(self.ok("devices", "--json", backend=False)))
         bench = json.loads(self.ok("bench", SIMPLE_NET, "--runs=3", "--json").splitlines()[-1])
         self.assertEqual(len(bench["ms"]), 3)
-        for key in ("load_ms", "first_ms", "peak_rss_mb", "launches"):
+        self.assertEqual(len(bench["cpu_ms"]), 3)
+        for key in ("load_ms", "first_ms", "peak_rss_mb", "launches", "kernels_compiled", "kernels_found"):
             self.assertGreaterEqual(bench[key], 0)
+
+    def test_bench_kernels(self):
+        bench = json.loads(self.ok("bench", SIMPLE_NET, "--runs=2", "--json", "--input", GOLDEN, "--against", GOLDEN))
+        kernels = bench["kernels"]
+        self.assertTrue(bench["agrees"])
+        self.assertEqual(sum(k["launches"] for k in kernels), bench["launches"])
+        self.assertEqual(sorted((k["ms"] for k in kernels), reverse=True), [k["ms"] for k in kernels])
+        self.assertAlmostEqual(sum(k["ms"] for k in kernels), bench["kernel_ms"], places=6)
+        self.assertGreater(bench["device_ms"], 0)
+        self.assertTrue(all(k["node"] and k["bytes"] > 0 for k in kernels))
+        conv = next(k for k in kernels if k["node"] == "conv2d")
+        self.assertEqual((conv["operations"], conv["module"]), (2 * (6 * 28 * 28) * (3 * 5 * 5), "conv"))
+        self.assertGreaterEqual(bench["memory"]["activations"], bench["memory"]["live"])
+        self.assertGreater(bench["memory"]["live"], 0)
+        for limit in bench["limits"]:
+            self.assertGreater(min(limit["operations_per_s"], limit["bytes_per_s"]), 0)
+        text = self.ok("bench", SIMPLE_NET, "--runs=2", "--input", GOLDEN, "--against", GOLDEN)
+        for word in ("of the largest live set", "overhead", "module, node", "total", "agrees with"):
+            self.assertIn(word, text)
+        self.assertEqual(len(text.split("module, node")[1].strip().splitlines()), len(kernels) + 1)
+        self.assertNotIn("kernels", json.loads(self.ok("bench", SIMPLE_NET, "--runs=2", "--brief", "--json")))
+
+    def test_bench_startup(self):
+        starts = json.loads(self.ok("bench", SIMPLE_NET, "--runs=1", "--startup", "--brief", "--json"))["starts"]
+        self.assertEqual(len(starts), 2)
+        for start in starts:
+            self.assertGreater(start["process_ms"], start["load_ms"])
+        counts = [s["kernels_compiled"] + s["kernels_found"] for s in starts]
+        self.assertEqual(counts[0], counts[1])
+        self.assertEqual(starts[0]["kernels_found"], 0)
+
+    def test_bench_serves(self):
+        process = self.call("bench", SIMPLE_NET, "--serve", "--runs=5", "--input", GOLDEN, "--against", GOLDEN,
+                            stdin="2\n3\n")
+        self.assertEqual(process.returncode, DONE, process.stderr)
+        ready, *answers = [json.loads(line) for line in process.stdout.splitlines()]
+        self.assertTrue(ready["agrees"] and ready["load_ms"] > 0)
+        self.assertEqual([len(a["ms"]) for a in answers], [2, 3])
+        self.assertTrue(all(a["agrees"] for a in answers))
+        self.assertEqual(self.call("bench", SIMPLE_NET, "--serve", "--runs=5", stdin="6\n").returncode, USAGE)
 
     def test_check(self):
         self.assertIn("0 differ", self.ok("check", SIMPLE_NET, "--input", GOLDEN, "--against", GOLDEN))
