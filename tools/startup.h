@@ -13,8 +13,8 @@ struct startup {
     int compiled, found;     /* kernels: compiled, taken from our cache (drivers have their own, too) */
 };
 
-/* Runs `pt2gpu bench` with these arguments twice, each in a process of its own, with one new folder for all caches, ours
- * and the drivers': [0] finds it empty, [1] finds what [0] left. Errors: IO, DEVICE (the process says why). */
+/* Runs `pt2gpu bench` with these arguments twice, each in a process of its own, with one new folder for all caches,
+ * ours and the drivers': [0] finds it empty, [1] finds what [0] left. Errors: IO, DEVICE (the process says why). */
 PT2_MUST_USE pt2_status startup_measure(int argc, char **argv, struct startup out[2]);
 
 #endif

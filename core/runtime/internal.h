@@ -66,11 +66,18 @@ struct pt2_segment {
     struct pt2_exec *exec;      /* owned */
 };
 
+/* Steps of an epoch that run one after the other because values share memory; relative to its first. */
+struct pt2_order {
+    uint32_t before, after;
+};
+
 struct pt2_epoch {
     uint32_t first, count;      /* steps of the plan */
     bool bound;
     struct pt2_block blocks[PT2_MAX_DEVICES];
     uint64_t live, lasting;     /* bytes on all devices: the most at one step, and of what later steps read */
+    struct pt2_order *orders;   /* owned */
+    uint32_t num_orders, cap_orders;
     uint32_t num_segments;
     struct pt2_segment *segments; /* owned */
     uint64_t symbols_hash, places_hash; /* when it was recorded */

@@ -40,6 +40,7 @@ void pt2_plan_state_free(struct pt2_session *s, struct pt2_plan_state *p)
 {
     for (uint32_t k = 0; k < p->num_epochs; k++) {
         free_segments(s, &p->epochs[k]);
+        free(p->epochs[k].orders);
         for (int d = 0; d < s->model->num_devices; d++)
             pt2_block_free(s->model->devices[d], &p->epochs[k].blocks[d]);
     }
@@ -134,13 +135,21 @@ static pt2_status make_launch(struct pt2_session *s, struct pt2_arena *arena, ui
     return launch_params(s, arena, r, l);
 }
 
-/* Dependencies inside the segment; those on earlier segments are met by the order of submission. */
-static void launch_deps(struct pt2_arena *arena, const struct pt2_step *step, uint32_t first, struct pt2_launch *l)
+/* Dependencies and orders inside the segment; those on earlier segments are met by the order of submission. */
+static void launch_deps(struct pt2_arena *arena, const struct pt2_plan *plan, const struct pt2_epoch *e,
+                        uint32_t number, uint32_t first, struct pt2_launch *l)
 {
-    uint32_t *deps = PT2_NEW_N(arena, uint32_t, step->num_deps);
+    const struct pt2_step *step = &plan->steps[number];
+    uint32_t n = step->num_deps;
+    for (uint32_t k = 0; k < e->num_orders; k++)
+        n += e->first + e->orders[k].after == number;
+    uint32_t *deps = PT2_NEW_N(arena, uint32_t, n);
     for (uint32_t k = 0; k < step->num_deps; k++)
         if (step->deps[k] >= first)
             deps[l->num_deps++] = step->deps[k] - first;
+    for (uint32_t k = 0; k < e->num_orders; k++)
+        if (e->first + e->orders[k].after == number && e->first + e->orders[k].before >= first)
+            deps[l->num_deps++] = e->first + e->orders[k].before - first;
     l->deps = deps;
 }
 
@@ -154,7 +163,7 @@ static pt2_status record(struct pt2_session *s, uint32_t graph, struct pt2_epoch
     uint32_t first = e->first + seg->first;
     for (uint32_t k = 0; status == PT2_OK && k < seg->count; k++) {
         status = make_launch(s, &arena, graph, plan->steps[first + k].region, &list[k]);
-        launch_deps(&arena, &plan->steps[first + k], first, &list[k]);
+        launch_deps(&arena, plan, e, first + k, first, &list[k]);
     }
     if (status == PT2_OK)
         status = d->backend->exec_create(d, list, seg->count, s->timed, &seg->exec);

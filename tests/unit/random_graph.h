@@ -585,6 +585,7 @@ static void runner_close(struct runner *r)
         if (r->bufs[k])
             b->buf_destroy(r->m.devices[0], r->bufs[k]);
     pt2_block_free(r->m.devices[0], &r->epoch.blocks[0]);
+    free(r->epoch.orders);
     pt2_module_free(&r->m.module);
 }
 
@@ -641,15 +642,18 @@ static void place(struct runner *r, bool reuse, const char *text)
             r->s.places[k] = r->s.places[memory_of(m->values.data[k])->id];
 }
 
-/* A random order that keeps the steps' dependencies. */
-static void random_order(const struct pt2_plan *p, uint32_t *order)
+/* A random order that keeps the steps' dependencies, and the orders that the placement asks for. */
+static void random_order(const struct runner *r, uint32_t *order)
 {
+    const struct pt2_plan *p = &r->plan;
     bool *done = calloc(p->num_steps + 1, 1);
     for (uint32_t n = 0; n < p->num_steps;) {
         uint32_t k = (uint32_t)below((int)p->num_steps);
         bool ready = !done[k];
         for (uint32_t j = 0; j < p->steps[k].num_deps; j++)
             ready = ready && done[p->steps[k].deps[j]];
+        for (uint32_t j = 0; j < r->epoch.num_orders; j++)
+            ready = ready && (r->epoch.orders[j].after != k || done[r->epoch.orders[j].before]);
         if (!ready)
             continue;
         done[k] = true;
@@ -721,7 +725,7 @@ static void run_and_compare(struct runner *r, bool reuse, const char *text)
 {
     uint32_t *order = calloc(r->plan.num_steps + 1, sizeof *order);
     place(r, reuse, text);
-    random_order(&r->plan, order);
+    random_order(r, order);
     for (uint32_t k = 0; k < r->plan.num_steps; k++)
         launch(r, r->plan.steps[order[k]].region, text);
     for (uint32_t k = 0; k < r->plan.graph->outputs.count; k++)

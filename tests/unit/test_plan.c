@@ -290,14 +290,28 @@ static bool touches(const struct pt2_region *r, const struct pt2_value *v)
     return false;
 }
 
-/* Every step that touches a comes before the one that makes b, and nothing reads a afterwards. */
-static bool dead_before(const struct pt2_plan *p, const struct pt2_value *a, const struct pt2_value *b)
+/* By the plan's dependencies, or an order that the placement asks for. */
+static bool runs_before(const struct runner *r, uint32_t a, uint32_t b)
 {
+    for (uint32_t k = 0; k < r->plan.steps[b].num_deps; k++)
+        if (r->plan.steps[b].deps[k] == a || runs_before(r, a, r->plan.steps[b].deps[k]))
+            return true;
+    for (uint32_t k = 0; k < r->epoch.num_orders; k++)
+        if (r->epoch.orders[k].after == b &&
+            (r->epoch.orders[k].before == a || runs_before(r, a, r->epoch.orders[k].before)))
+            return true;
+    return false;
+}
+
+/* Every step that touches a comes before the one that makes b, and nothing reads a afterwards. */
+static bool dead_before(const struct runner *r, const struct pt2_value *a, const struct pt2_value *b)
+{
+    const struct pt2_plan *p = &r->plan;
     for (uint32_t k = 0; k < p->graph->outputs.count; k++)
         if (memory_of(p->graph->outputs.data[k]) == a)
             return false;
     for (uint32_t k = 0; k < p->num_steps; k++)
-        if (touches(p->steps[k].region, a) && !comes_before(p, k, step_of(p, b)))
+        if (touches(p->steps[k].region, a) && !runs_before(r, k, step_of(p, b)))
             return false;
     return true;
 }
@@ -313,7 +327,7 @@ static void check_overlaps(const struct runner *r, const char *text)
                         q->offset[0] < p->offset[0] + p->bytes;
             if (!meet || memory_of(a) != a || memory_of(b) != b)
                 continue;
-            if (!dead_before(&r->plan, a, b) && !dead_before(&r->plan, b, a)) {
+            if (!dead_before(r, a, b) && !dead_before(r, b, a)) {
                 fprintf(stderr, "%s\n", text);
                 fail_msg("v%u and v%u may be live at one time and share memory", a->id, b->id);
             }
@@ -331,14 +345,18 @@ static void test_overlaps(void **state)
         interpret(B.g, B.s0);
         pt2_graph_print(B.g, &text);
         runner_open(&r, text.data, B.s0, one_in(2) ? ONE_NODE_EACH : 0, false);
+        r.m.plan_devices[0].caps.concurrent = one_in(2);
         must(pt2_place_epoch(&r.s, &r.plan, &r.epoch), text.data);
         check_overlaps(&r, text.data);
+        for (uint32_t j = 0; j < r.epoch.num_orders; j++)
+            assert_true(r.epoch.orders[j].before < r.epoch.orders[j].after);
+        assert_true(r.epoch.blocks[0].size >= r.epoch.live);
         runner_close(&r);
         pt2_str_free(&text);
     }
 }
 
-/* Of a chain two values are alive at a time; of two chains that may run at one time each has its own. */
+/* Of a chain two values are alive at a time; of two chains that may run at one time each has its own two. */
 static void test_sharing(void **state)
 {
     static const char chain[] =
@@ -359,9 +377,18 @@ static void test_sharing(void **state)
     assert_in_range(r.epoch.blocks[0].size, 2 * 1024, 2 * 1024 + 256);
     runner_close(&r);
     runner_open(&r, two, 0, 0, false);
+    r.m.plan_devices[0].caps.concurrent = true;
     must(pt2_place_epoch(&r.s, &r.plan, &r.epoch), two);
     assert_int_equal(r.plan.num_steps, 5);
     assert_in_range(r.epoch.blocks[0].size, 4 * 1024, 4 * 1024 + 256);
+    assert_int_equal(r.epoch.num_orders, 0);
+    runner_close(&r);
+    runner_open(&r, two, 0, 0, false); /* on a device that runs one launch at a time they share, and are ordered */
+    r.m.plan_devices[0].caps.concurrent = false;
+    must(pt2_place_epoch(&r.s, &r.plan, &r.epoch), two);
+    assert_in_range(r.epoch.blocks[0].size, 3 * 1024, 3 * 1024 + 256);
+    assert_int_equal(r.epoch.live, 3 * 1024);
+    assert_true(r.epoch.num_orders > 0);
     runner_close(&r);
 }
 
