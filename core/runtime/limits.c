@@ -143,7 +143,8 @@ static pt2_status run_probe(struct bench *b, const struct probe *p, struct pt2_p
 /* All in one call, since compilers spend most of the time on what kernels share. */
 static pt2_status run_probes(struct bench *b, struct pt2_limits *out)
 {
-    struct pt2_kernel_buf bufs[2] = { { PT2_F32, true, true }, { PT2_F32, true, true } };
+    struct pt2_kernel_buf bufs[2] = { { .dtype = PT2_F32, .read = true, .write = true },
+                                      { .dtype = PT2_F32, .read = true, .write = true } };
     int local = b->d->desc.caps.kind == PT2_KIND_CPU ? 64 : 128, n = 0;
     struct pt2_kernel kernels[NUM_PROBES];
     const struct pt2_kernel *list[NUM_PROBES];
