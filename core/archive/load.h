@@ -85,7 +85,7 @@ const char *pt2_load_target(struct pt2_load *ld, const char *text);
 const char *pt2_trace_python_line(struct pt2_arena *arena, const char *stack_trace);
 const char *pt2_trace_module_path(struct pt2_arena *arena, const char *nn_module_stack);
 
-/* ---- signature.c, schema1.c ---- */
+/* ---- signature.c, schema1.c, subclass.c ---- */
 
 PT2_MUST_USE pt2_status pt2_load_signature(struct pt2_load *ld, const struct pt2_at *graph_module);
 PT2_MUST_USE pt2_status pt2_load_signature1(struct pt2_load *ld, const struct pt2_at *graph,
@@ -94,6 +94,8 @@ PT2_MUST_USE pt2_status pt2_load_signature1(struct pt2_load *ld, const struct pt
 int pt2_load_find_written(const struct pt2_program *p, enum pt2_output_kind kind, const char *name);
 /* Finds the stored tensor of every parameter, buffer and constant. */
 PT2_MUST_USE pt2_status pt2_load_bind(struct pt2_load *ld);
+/* Calls that take subclasses of Tensor apart become inputs; before binding. */
+PT2_MUST_USE pt2_status pt2_load_subclasses(struct pt2_load *ld);
 /* graph.constants of schema 1: torch.save files in base64; they become inputs of the graph. */
 PT2_MUST_USE pt2_status pt2_load_constants1(struct pt2_load *ld, const struct pt2_at *graph);
 

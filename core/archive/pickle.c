@@ -383,6 +383,20 @@ static pt2_status run_reduce(machine_t *m, opcode_t *op)
     return push(m, result);
 }
 
+/* An instance of a class: opaque. */
+static pt2_status run_new_object(machine_t *m, opcode_t *op)
+{
+    uint32_t class = 0, args = 0;
+    (void)op;
+    PT2_TRY(pop(m, &args));
+    PT2_TRY(pop(m, &class));
+    if (object_at(m, class)->kind != PT2_PICKLE_GLOBAL || object_at(m, args)->kind != PT2_PICKLE_TUPLE)
+        return damaged(m, "an instance of something that is no class");
+    if (m->p->objects.count >= MAX_OBJECTS)
+        return damaged(m, "too many objects");
+    return push(m, pt2_pickle_opaque(m->p, object_at(m, class)->text));
+}
+
 static pt2_status run_persistent(machine_t *m, opcode_t *op)
 {
     uint32_t id = 0, result = 0;
@@ -445,6 +459,7 @@ static const struct opcode opcodes[256] = {
     [0x95] = {"FRAME", run_frame, 8, 0},
     ['c'] = {"GLOBAL", run_global, 0, 0},
     [0x93] = {"STACK_GLOBAL", run_stack_global, 0, 0},
+    [0x81] = {"NEWOBJ", run_new_object, 0, 0},
     ['R'] = {"REDUCE", run_reduce, 0, 0},
     ['b'] = {"BUILD", run_build, 0, 0},
     ['Q'] = {"BINPERSID", run_persistent, 0, 0},

@@ -107,7 +107,7 @@ static pt2_status step_samples(struct pt2_load *ld)
 static pt2_status run_steps(struct pt2_load *ld)
 {
     static pt2_status (*const steps[])(struct pt2_load *ld) = {
-        step_zip, step_layout, step_program, pt2_load_weights, pt2_load_bind, step_samples,
+        step_zip, step_layout, step_program, pt2_load_weights, pt2_load_subclasses, pt2_load_bind, step_samples,
     };
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         PT2_TRY(steps[i](ld));

@@ -111,7 +111,7 @@ static pt2_status call_parameter(struct pt2_pickle *p, const struct function *f,
     return kind == PT2_PICKLE_TENSOR || kind == PT2_PICKLE_OPAQUE ? PT2_OK : bad_args(f);
 }
 
-/* (function, type, args, state): subclasses of Tensor are opaque. */
+/* (function, type, args, state): subclasses of Tensor are opaque, but their attributes are kept. */
 static pt2_status call_from_type(struct pt2_pickle *p, const struct function *f, const object_t *args,
                                  uint32_t *out_object)
 {
@@ -122,6 +122,8 @@ static pt2_status call_from_type(struct pt2_pickle *p, const struct function *f,
     bool plain = !strcmp(type->text, "torch Tensor") || !strcmp(type->text, "torch.nn.parameter Parameter");
     if (!plain || !inner || (inner->call != call_tensor && inner->call != call_parameter)) {
         *out_object = pt2_pickle_opaque(p, type->text);
+        if (arg(p, args, 3)->kind == PT2_PICKLE_DICT)
+            p->objects.data[*out_object].items = arg(p, args, 3)->items;
         return PT2_OK;
     }
     return pt2_pickle_reduce(p, args->items.data[0], args->items.data[2], out_object);

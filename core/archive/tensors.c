@@ -141,11 +141,12 @@ static pt2_status shared_storage(struct config *c, const struct pt2_zip_record *
     return PT2_OK;
 }
 
-static pt2_status read_raw_tensor(struct config *c, const struct pt2_at *entry, const struct pt2_at *meta,
-                                  struct pt2_stored_tensor *t)
+static pt2_status read_tensor(struct config *c, const struct pt2_at *entry, const struct pt2_at *meta,
+                              const char *fqn)
 {
     const struct pt2_zip_record *record;
     struct pt2_storage *storage;
+    struct pt2_stored_tensor *t = PT2_NEW(c->ld->arena, struct pt2_stored_tensor);
     struct pt2_at field;
     bool pickled = false;
     PT2_TRY(find_record(c, entry, &record));
@@ -153,26 +154,24 @@ static pt2_status read_raw_tensor(struct config *c, const struct pt2_at *entry, 
     if (field.v)
         PT2_TRY(pt2_at_bool(&field, &pickled));
     if (pickled)
-        return pt2_torchsave_tensor(c->ld, record, t);
+        return pt2_torchsave_named(c->ld, record, fqn, c->into);
     PT2_TRY(read_view(c->ld, meta, t));
     if (record->size % pt2_dtype_size(t->dtype))
         return pt2_fail(PT2_ERR_FORMAT, "the size of record %.200s is no multiple of %zu", record->name,
                         pt2_dtype_size(t->dtype));
     PT2_TRY(shared_storage(c, record, &storage));
-    return pt2_load_view(c->ld, storage, t);
+    PT2_TRY(pt2_load_view(c->ld, storage, t));
+    return pt2_map_put(&c->ld->scratch, c->into, fqn, t) ? PT2_OK : pt2_at_fail(entry, PT2_ERR_FORMAT, "occurs twice");
 }
 
 static pt2_status read_entry(struct config *c, const struct pt2_at *entry)
 {
     struct pt2_at meta;
     const char *fqn = pt2_load_intern(c->ld, entry->key);
-    struct pt2_stored_tensor *t = PT2_NEW(c->ld->arena, struct pt2_stored_tensor);
     PT2_TRY(pt2_at_maybe(entry, "tensor_meta", &meta));
     if (!meta.v) /* a custom object: never unpickled */
         return PT2_OK;
-    PT2_NOTE(read_raw_tensor(c, entry, &meta, t), "%.100s", fqn);
-    if (!pt2_map_put(&c->ld->scratch, c->into, fqn, t))
-        return pt2_at_fail(entry, PT2_ERR_FORMAT, "occurs twice");
+    PT2_NOTE(read_tensor(c, entry, &meta, fqn), "%.100s", fqn);
     return PT2_OK;
 }
 

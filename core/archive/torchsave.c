@@ -85,18 +85,40 @@ pt2_status pt2_torchsave_bind(struct pt2_torchsave *file, uint32_t object, struc
 
 /* ---- whole files ---- */
 
-static pt2_status add_entry(struct pt2_torchsave *file, uint32_t key_object, uint32_t object, struct pt2_map *into)
+enum { MAX_SUBCLASS_DEPTH = 4 };
+
+static const struct pt2_pickle_object *object_at(const struct pt2_torchsave *file, uint32_t object)
+{
+    return &file->pickle.objects.data[object];
+}
+
+/* A tensor, or the tensors that a subclass of Tensor is made of, with its attributes after the name. Other objects are
+ * missing, if the program uses them. */
+static pt2_status add_tensors(struct pt2_torchsave *file, const char *fqn, uint32_t object, int depth,
+                              struct pt2_map *into)
 {
     struct pt2_load *ld = file->ld;
-    const struct pt2_pickle_object *key = &file->pickle.objects.data[key_object];
-    struct pt2_stored_tensor *t = PT2_NEW(ld->arena, struct pt2_stored_tensor);
-    if (key->kind != PT2_PICKLE_STRING || strlen(key->text) != key->len)
-        return pt2_fail(PT2_ERR_FORMAT, "a key that is no text");
-    const char *fqn = pt2_load_intern(ld, key->text);
-    if (file->pickle.objects.data[object].kind != PT2_PICKLE_TENSOR) /* missing, if the program uses it */
+    const struct pt2_pickle_object o = *object_at(file, object);
+    for (uint32_t i = 0; o.kind == PT2_PICKLE_OPAQUE && depth < MAX_SUBCLASS_DEPTH && i + 1 < o.items.count; i += 2) {
+        const struct pt2_pickle_object *key = object_at(file, o.items.data[i]);
+        if (key->kind == PT2_PICKLE_STRING && strlen(key->text) == key->len)
+            PT2_TRY(add_tensors(file, pt2_arena_printf(&ld->scratch, "%s.%s", fqn, key->text), o.items.data[i + 1],
+                                depth + 1, into));
+    }
+    if (o.kind != PT2_PICKLE_TENSOR)
         return PT2_OK;
+    struct pt2_stored_tensor *t = PT2_NEW(ld->arena, struct pt2_stored_tensor);
+    fqn = pt2_load_intern(ld, fqn);
     PT2_NOTE(pt2_torchsave_bind(file, object, t), "%.100s", fqn);
     return pt2_map_put(&ld->scratch, into, fqn, t) ? PT2_OK : pt2_fail(PT2_ERR_FORMAT, "%.100s occurs twice", fqn);
+}
+
+static pt2_status add_entry(struct pt2_torchsave *file, uint32_t key_object, uint32_t object, struct pt2_map *into)
+{
+    const struct pt2_pickle_object *key = object_at(file, key_object);
+    if (key->kind != PT2_PICKLE_STRING || strlen(key->text) != key->len)
+        return pt2_fail(PT2_ERR_FORMAT, "a key that is no text");
+    return add_tensors(file, key->text, object, 0, into);
 }
 
 static pt2_status read_dict(struct pt2_torchsave *file, struct pt2_map *into)
@@ -123,6 +145,25 @@ pt2_status pt2_torchsave_dict(struct pt2_load *ld, const struct pt2_zip_record *
     return status;
 }
 
+pt2_status pt2_torchsave_named(struct pt2_load *ld, const struct pt2_zip_record *record, const char *fqn,
+                               struct pt2_map *into)
+{
+    struct pt2_torchsave file;
+    const uint8_t *data;
+    PT2_TRY(pt2_zip_read(&ld->zip, record, false, &data));
+    pt2_status status = pt2_torchsave_open(ld, data, record->size, &file);
+    if (status == PT2_OK) {
+        const struct pt2_pickle_object *root = object_at(&file, file.pickle.root);
+        if (root->kind == PT2_PICKLE_TENSOR || root->items.count)
+            status = add_tensors(&file, fqn, file.pickle.root, 0, into);
+        else
+            status = pt2_fail(PT2_ERR_UNSUPPORTED, "not a plain tensor%s%s", root->text ? ": " : "",
+                              root->text ? root->text : "");
+    }
+    pt2_torchsave_close(&file);
+    return status;
+}
+
 pt2_status pt2_torchsave_tensor_bytes(struct pt2_load *ld, const uint8_t *data, uint64_t size,
                                       struct pt2_stored_tensor *out_tensor)
 {
@@ -138,12 +179,4 @@ pt2_status pt2_torchsave_tensor_bytes(struct pt2_load *ld, const uint8_t *data, 
     }
     pt2_torchsave_close(&file);
     return status;
-}
-
-pt2_status pt2_torchsave_tensor(struct pt2_load *ld, const struct pt2_zip_record *record,
-                                struct pt2_stored_tensor *out_tensor)
-{
-    const uint8_t *data;
-    PT2_TRY(pt2_zip_read(&ld->zip, record, false, &data));
-    return pt2_torchsave_tensor_bytes(ld, data, record->size, out_tensor);
 }

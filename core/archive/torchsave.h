@@ -24,12 +24,14 @@ void pt2_torchsave_close(struct pt2_torchsave *file);
 PT2_MUST_USE pt2_status pt2_torchsave_bind(struct pt2_torchsave *file, uint32_t object,
                                            struct pt2_stored_tensor *out_tensor);
 
-/* A whole record that holds a dict of tensors; other objects are left out. */
+/* A whole record that holds a dict of tensors; other objects are left out. Tensors that a subclass of Tensor is made of
+ * are entered by name and attribute: "fc.weight.qdata". */
 PT2_MUST_USE pt2_status pt2_torchsave_dict(struct pt2_load *ld, const struct pt2_zip_record *record,
                                            struct pt2_map *into);
-/* A whole record, or bytes, that hold one tensor. */
-PT2_MUST_USE pt2_status pt2_torchsave_tensor(struct pt2_load *ld, const struct pt2_zip_record *record,
-                                             struct pt2_stored_tensor *out_tensor);
+/* The same of a whole record that holds one tensor or subclass. */
+PT2_MUST_USE pt2_status pt2_torchsave_named(struct pt2_load *ld, const struct pt2_zip_record *record, const char *fqn,
+                                            struct pt2_map *into);
+/* Bytes that hold one tensor. */
 PT2_MUST_USE pt2_status pt2_torchsave_tensor_bytes(struct pt2_load *ld, const uint8_t *data, uint64_t size,
                                                    struct pt2_stored_tensor *out_tensor);
 
