@@ -3,13 +3,14 @@
  *
  * A MAP that only moves data (one LOAD, or none) is inlined always. One that computes is inlined when each of its
  * elements is computed at most a few times in all: by one consumer that reads every element about once, or by several
- * when it is cheap. A contraction reads its operands many times, so only casts and the like go there. Half types keep
- * PyTorch's rounding: the inlined body is rounded to the storage type. */
+ * when it is cheap. A contraction reads its operands many times, so only casts and the like go there, and what makes
+ * large elements of small ones (weights that are quantised): reading these again costs less than reading the result.
+ * Half types keep PyTorch's rounding: the inlined body is rounded to the storage type. */
 #include "pass/pass.h"
 
 #include <stdlib.h>
 
-enum { CHEAP = 2, SHARED_WORK = 24, MAX_LOADS = 8, MAX_SIZE = 600 };
+enum { CHEAP = 2, SHARED_WORK = 24, UNPACK_WORK = 16, MAX_LOADS = 8, MAX_SIZE = 600 };
 
 struct info {
     int uses;        /* nodes that load it */
@@ -95,7 +96,34 @@ static void count(void *ctx, pt2_ex e)
     s->nodes++;
 }
 
-static bool decide(const struct ctx *c, const struct pt2_node *n)
+static double bytes_of(const struct pt2_value *v)
+{
+    double n = (double)pt2_dtype_size(v->dtype);
+    for (int k = 0; k < v->rank; k++)
+        n *= pt2_is_const(v->shape[k]) ? (double)v->shape[k]->i : 64;
+    return n;
+}
+
+struct packed {
+    struct ctx *c;
+    double bytes; /* of all that is read */
+};
+
+static void add_bytes(void *ctx, struct pt2_value *v)
+{
+    struct packed *p = ctx;
+    p->bytes += bytes_of(v);
+}
+
+/* Everything that the MAP reads is at most half as large as what it makes. */
+static bool unpacks(struct ctx *c, struct pt2_node *n)
+{
+    struct packed p = { c, 0 };
+    pt2_node_uses(c->g, n, add_bytes, &p);
+    return p.bytes > 0 && 2 * p.bytes <= bytes_of(n->outs[0]);
+}
+
+static bool decide(struct ctx *c, struct pt2_node *n)
 {
     const struct info *i = &c->info[n->outs[0]->id];
     struct size s = { 0, 0 };
@@ -107,8 +135,10 @@ static bool decide(const struct ctx *c, const struct pt2_node *n)
         return false;
     if (s.loads <= 1 && cost <= (c->views_only ? 0 : CHEAP))
         return true;
-    if (c->views_only || i->pinned || i->repeated)
+    if (c->views_only || i->pinned)
         return false;
+    if (i->repeated)
+        return i->uses <= 2 && cost <= UNPACK_WORK && s.loads <= MAX_LOADS && unpacks(c, n);
     return i->uses <= 1 || (cost * i->uses <= SHARED_WORK && s.loads <= MAX_LOADS);
 }
 
