@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Runs exported models on devices and prints a table: the largest error as a share of the largest output.
 
-    run_zoo.py PT2GPU [--folder FOLDER] [--device reference,lavapipe,...] [--only REGEX] [--check]
+    run_zoo.py PT2GPU [--archive NAME | --folder FOLDER] [--device reference,lavapipe,...] [--only REGEX] [--check]
 
-The models are those of tests/data/zoo.tar.xz, or of FOLDER: NAME.pt2 with NAME.npz, which holds the inputs in_0, ...
+The models are those of tests/data/NAME.tar.xz (zoo, quantised), or of FOLDER: NAME.pt2 with NAME.npz, which holds the inputs in_0, ...
 and the results that PyTorch gave, out_0, ... Fails when a model does not run, or differs by more than 1e-4 (integers:
 at all). --check also compares every kernel with the reference backend. The device "spread" is lavapipe, PoCL and the
 reference backend together, with every kernel on the next one.
@@ -80,6 +80,7 @@ def run(pt2gpu, model, device, timeout, check):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pt2gpu")
+    parser.add_argument("--archive", default="zoo")
     parser.add_argument("--folder")
     parser.add_argument("--device", default="reference,lavapipe,swiftshader,pocl,intel,spread")
     parser.add_argument("--only", default="", help="regular expression")
@@ -99,7 +100,7 @@ def main():
     else:
         found = [devices.find(name, pt2gpu) for name in names]
         found = [d for d in found if not d.missing or print(f"without {d.name}: {d.missing}")]
-    folder = a.folder or unpack(os.path.join(TESTS, "data", "zoo.tar.xz"), os.path.join(work, "zoo"))
+    folder = a.folder or unpack(os.path.join(TESTS, "data", a.archive + ".tar.xz"), os.path.join(work, a.archive))
     models = [m for m in sorted(glob.glob(os.path.join(folder, "*.pt2"))) if re.search(a.only, os.path.basename(m))]
     print(f"{'model':<24}" + "".join(f"{d.name:>13}" for d in found), flush=True)
     failed = []

@@ -346,6 +346,11 @@ static void test_pickle_tensor(void **state)
     assert_true(o->kind == PT2_PICKLE_TENSOR && o->tensor->rank == 0);
     o = unpickle(&a, &p, PICKLE("ctorch._utils\n_rebuild_sparse_tensor\n)R."));
     assert_true(o->kind == PT2_PICKLE_OPAQUE && strstr(o->text, "sparse"));
+    o = unpickle(&a, &p, PICKLE("cos\nsystem\n)\x81."));
+    assert_true(o->kind == PT2_PICKLE_OPAQUE && o->items.count == 0);
+    o = unpickle(&a, &p, PICKLE("ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_wrapper_subclass\n"
+                                "cmy\nTensor\n)}X\x01\0\0\0qK\x05stR."));
+    assert_true(o->kind == PT2_PICKLE_OPAQUE && !strcmp(o->text, "my Tensor") && o->items.count == 2);
     o = unpickle(&a, &p, PICKLE("ctorch\nfloat8_e4m3fn\n."));
     assert_true(o->kind == PT2_PICKLE_DTYPE && o->dtype == PT2_F8E4M3FN);
     pt2_arena_free(&a);
@@ -369,7 +374,7 @@ static void test_pickle_refused(void **state)
         {PICKLE("X\x02\0\0\0\xff\xff.")},                   /* not UTF-8 */
         {PICKLE("\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x80\x00.")}, /* 2^63 */
         {PICKLE("(ios\nsystem\n.")},                        /* INST */
-        {PICKLE("cos\nsystem\n)\x81.")},                    /* NEWOBJ */
+        {PICKLE("N)\x81.")},                                /* an instance of no class */
         {PICKLE("P1\n.")},                                  /* PERSID */
         {PICKLE("cnonewline")},
         {PICKLE("K\x01Q.")},                                /* persistent id that is no tuple */
