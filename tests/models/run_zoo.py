@@ -4,10 +4,10 @@
 
     run_zoo.py PT2GPU [--archive NAME | --folder FOLDER] [--device reference,lavapipe,...] [--only REGEX] [--check]
 
-The models are those of tests/data/NAME.tar.xz (zoo, quantised), or of FOLDER: NAME.pt2 with NAME.npz, which holds the inputs in_0, ...
-and the results that PyTorch gave, out_0, ... Fails when a model does not run, or differs by more than 1e-4 (integers:
-at all). --check also compares every kernel with the reference backend. The device "spread" is lavapipe, PoCL and the
-reference backend together, with every kernel on the next one.
+The models are those of tests/data/NAME.tar.xz (zoo, quantised), or of FOLDER: MODEL.pt2 with MODEL.npz, which holds
+the inputs in_0, ... and the results that PyTorch gave, out_0, ... Fails when a model does not run, or differs by more
+than 1e-4 (integers: at all). --check also compares every kernel with the reference backend. The device "spread" is
+lavapipe, PoCL and the reference backend together, with every kernel on the next one.
 """
 import argparse
 import concurrent.futures
