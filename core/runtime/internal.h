@@ -103,6 +103,7 @@ struct pt2_session {
     struct pt2_state *states;   /* owned */
     int num_states;
     uint64_t points[PT2_MAX_DEVICES]; /* last submission */
+    uint64_t moves;             /* blocks that got other memory: a new buffer may have an old one's address */
     bool failed;                /* a device was lost */
     void *scratch;              /* owned; host memory for transfers */
     size_t scratch_size;
@@ -134,7 +135,7 @@ const struct pt2_value *pt2_memory_of(const struct pt2_value *v);
 
 /* place.c: memory for what an epoch makes. */
 PT2_MUST_USE pt2_status pt2_place_epoch(struct pt2_session *s, const struct pt2_plan *plan, struct pt2_epoch *e);
-PT2_MUST_USE pt2_status pt2_block_reserve(struct pt2_device *d, struct pt2_block *b, uint64_t size);
+PT2_MUST_USE pt2_status pt2_block_reserve(struct pt2_session *s, int device, struct pt2_block *b, uint64_t size);
 void pt2_block_free(struct pt2_device *d, struct pt2_block *b);
 /* Gives each value, whose place has its bytes, a range of its own in the blocks (one per device) of the devices that
  * need it. */

@@ -9,14 +9,16 @@
 
 #include <stdlib.h>
 
-pt2_status pt2_block_reserve(struct pt2_device *d, struct pt2_block *b, uint64_t size)
+pt2_status pt2_block_reserve(struct pt2_session *s, int device, struct pt2_block *b, uint64_t size)
 {
+    struct pt2_device *d = s->model->devices[device];
     if (b->buf && b->size >= size)
         return PT2_OK;
     pt2_block_free(d, b);
     if (size == 0)
         return PT2_OK;
     PT2_TRY(d->backend->buf_create(d, size, &b->buf));
+    s->moves++;
     b->size = size;
     return PT2_OK;
 }
@@ -46,7 +48,7 @@ pt2_status pt2_place_values(struct pt2_session *s, struct pt2_block *blocks, int
             s->places[values[k]->id].offset[d] = at;
             at = align_up(at + s->places[values[k]->id].bytes, alignment(m, d));
         }
-        PT2_NOTE(pt2_block_reserve(m->devices[d], &blocks[d], at), "memory for %llu bytes", (unsigned long long)at);
+        PT2_NOTE(pt2_block_reserve(s, d, &blocks[d], at), "memory for %llu bytes", (unsigned long long)at);
         for (int k = 0; k < n; k++)
             if (m->needed[values[k]->id] & 1u << d)
                 s->places[values[k]->id].buf[d] = blocks[d].buf;
@@ -352,7 +354,7 @@ static pt2_status assign(struct place *p, struct pt2_arena *arena)
     p->near = PT2_NEW_N(arena, struct slot, p->num_items);
     for (int d = 0; d < m->num_devices; d++) {
         uint64_t total = place_device(p, d);
-        PT2_NOTE(pt2_block_reserve(m->devices[d], &p->e->blocks[d], total), "memory for %llu bytes",
+        PT2_NOTE(pt2_block_reserve(p->s, d, &p->e->blocks[d], total), "memory for %llu bytes",
                  (unsigned long long)total);
     }
     return PT2_OK;

@@ -206,7 +206,7 @@ static pt2_status bind_epoch(struct pt2_session *s, uint32_t graph, struct pt2_e
         PT2_TRY(unbind(s, e));
         PT2_TRY(pt2_place_epoch(s, plan, e));
     }
-    uint64_t places = places_hash(s, plan, e, sizes);
+    uint64_t places = places_hash(s, plan, e, sizes + s->moves);
     if (e->bound && e->places_hash == places)
         return PT2_OK;
     PT2_TRY(unbind(s, e));

@@ -33,7 +33,7 @@ static pt2_status create_state(struct pt2_session *s, struct pt2_state *st, int 
     for (int d = 0; d < m->num_devices; d++) {
         if (!(m->needed[v->id] & 1u << d))
             continue;
-        PT2_TRY(pt2_block_reserve(m->devices[d], &st->blocks[d], p->bytes ? p->bytes : 16));
+        PT2_TRY(pt2_block_reserve(s, d, &st->blocks[d], p->bytes ? p->bytes : 16));
         p->buf[d] = st->blocks[d].buf;
     }
     return pt2_write_value(s, v, spec->stored->storage->data, p->bytes);
