@@ -94,6 +94,7 @@ struct pt2_node {
     bool distinct;          /* SCATTER: no two updates touch one element */
 
     int symbol;             /* ITEM: bound to the value; LOOP: the iteration number */
+    const char *message;    /* ITEM: of an assertion, which fails when the value is outside the symbol's range; NULL */
 
     int num_args;           /* LIBRARY, CUSTOM, CALL, LOOP: operands */
     struct pt2_value **args;

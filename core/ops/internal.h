@@ -35,6 +35,7 @@ struct pt2_lower_priv {
     const struct pt2_operators *operators; /* the user's; may be NULL */
     const struct pt2_applied *applied;     /* NULL: the node is of the file */
     int applied_depth;
+    PT2_VEC(struct pt2_assertion { pt2_t *holds; const char *message; }) assertions; /* of the main graph, on data */
 };
 
 /* How a row serves a target. */

@@ -476,6 +476,15 @@ static void mark_weights(struct pt2_lower *L)
             L->program->inputs[out->inputs[k].spec].kind != PT2_INPUT_USER && out->inputs[k].written_output < 0;
 }
 
+static void assertion_outputs(struct pt2_lower *L)
+{
+    for (uint32_t k = 0; k < L->priv->assertions.count; k++) {
+        const struct pt2_assertion *a = &L->priv->assertions.data[k];
+        struct pt2_runtime_check check = { NULL, add_output(L, op_value(L, a->holds)), a->message };
+        pt2_push(L->arena, &L->priv->out->checks, check);
+    }
+}
+
 static void lower_outputs(struct pt2_lower *L)
 {
     const struct pt2_program *p = L->program;
@@ -487,6 +496,7 @@ static void lower_outputs(struct pt2_lower *L)
         if (p->outputs[k].kind != PT2_OUTPUT_USER && p->outputs[k].kind != PT2_OUTPUT_TOKEN)
             mutation(L, &p->outputs[k]);
     written_inputs(L);
+    assertion_outputs(L);
     mark_weights(L);
 }
 

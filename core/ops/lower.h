@@ -160,6 +160,9 @@ pt2_t *op_clone(struct pt2_lower *L, pt2_t *t);
 pt2_t *op_convert(struct pt2_lower *L, pt2_t *t, pt2_dtype dtype); /* t itself when the dtype is the same */
 /* Reads an integer at run time: binds a new symbol (or the one the file names for result k, k >= 0) and returns it. */
 pt2_ex op_item(struct pt2_lower *L, pt2_ex body, int k);
+/* A bool that must be true, else the run fails with this message (and node and line): on sizes as soon as they are
+ * known, on data at the run's end (in sub-graphs: at once). */
+void op_check(struct pt2_lower *L, pt2_ex cond, const char *message);
 
 /* ---- views ---- */
 
@@ -241,10 +244,11 @@ struct pt2_lowered {
         bool is_scalar;                /* a Python number */
     } *user_outputs;
     PT2_VEC(struct pt2_runtime_check {
-        pt2_ex cond;
+        pt2_ex cond;       /* over symbols: evaluated as soon as all of them have values; or NULL: */
+        int output;        /* graph output, a bool that is read after the run */
         const char *message;
     })
-    checks; /* bool conditions on sizes, checked before a run */
+    checks; /* what must hold */
 };
 /* `operators`: the user's own, or NULL. */
 PT2_MUST_USE pt2_status pt2_lower_program(const struct pt2_program *program, const struct pt2_operators *operators,

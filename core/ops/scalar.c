@@ -245,12 +245,34 @@ static void lower_storage_offset(struct pt2_lower *L)
 
 /* ---- checks ---- */
 
-/* Conditions on data and ranges of sizes: a run is as right without them. A token, where there is one, passes
- * through. */
-static void lower_check(struct pt2_lower *L)
+/* A token, where there is one, passes through. */
+static void return_token(struct pt2_lower *L)
 {
     if (L->node->num_outs && op_has(L, "dep_token"))
         op_return(L, op_tensor(L, "dep_token"));
+}
+
+/* _assert_scalar(self, assert_msg), _assert_async(self[, assert_msg]): self must be true, or not 0. */
+static void lower_assert(struct pt2_lower *L)
+{
+    op_check(L, as_bool(L, operand(L, 0, "self")),
+             pt2_arena_printf(L->arena, "assertion failed: %s", op_string(L, "assert_msg", "the value is false")));
+    return_token(L);
+}
+
+/* sym_constrain_range(size, min, max); data: 1 for sizes, which are not negative. */
+static void lower_constrain(struct pt2_lower *L)
+{
+    pt2_ex size = as_int(L, operand(L, 0, "size"));
+    int64_t low = op_int(L, "min", L->row->data ? 0 : -PT2_INF), high = op_int(L, "max", PT2_INF);
+    low = L->row->data && low < 0 ? 0 : low;
+    if (low > -PT2_INF)
+        op_check(L, pt2_le(L->E, pt2_idx(L->E, low), size),
+                 pt2_arena_printf(L->arena, "a size is less than %lld", (long long)low));
+    if (high < PT2_INF)
+        op_check(L, pt2_le(L->E, size, pt2_idx(L->E, high)),
+                 pt2_arena_printf(L->arena, "a size is greater than %lld", (long long)high));
+    return_token(L);
 }
 
 static void lower_metadata(struct pt2_lower *L)
@@ -321,14 +343,14 @@ const struct pt2_op_row pt2_ops_scalar[] = {
     { "aten.sym_stride", lower_stride, 0 },
     { "aten.sym_numel", lower_numel, 0 },
     { "aten.sym_storage_offset", lower_storage_offset, 0 },
-    { "aten._assert_scalar", lower_check, 0 },
-    { "aten._functional_assert_scalar", lower_check, 0 },
-    { "aten._assert_async", lower_check, 0 },
-    { "aten._functional_assert_async", lower_check, 0 },
-    { "aten.sym_constrain_range", lower_check, 0 },
-    { "aten.sym_constrain_range_for_size", lower_check, 0 },
-    { "aten._functional_sym_constrain_range", lower_check, 0 },
-    { "aten._functional_sym_constrain_range_for_size", lower_check, 0 },
+    { "aten._assert_scalar", lower_assert, 0 },
+    { "aten._functional_assert_scalar", lower_assert, 0 },
+    { "aten._assert_async", lower_assert, 0 },
+    { "aten._functional_assert_async", lower_assert, 0 },
+    { "aten.sym_constrain_range", lower_constrain, 0 },
+    { "aten.sym_constrain_range_for_size", lower_constrain, 1 },
+    { "aten._functional_sym_constrain_range", lower_constrain, 0 },
+    { "aten._functional_sym_constrain_range_for_size", lower_constrain, 1 },
     { "aten._assert_tensor_metadata", lower_metadata, 0 },
     { "aten._make_dep_token", lower_dep_token, 0 },
     { 0 },

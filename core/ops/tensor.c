@@ -344,6 +344,29 @@ static void mark_bound(struct pt2_lower *L, int symbol)
     p->bound[symbol] = 1;
 }
 
+void op_check(struct pt2_lower *L, pt2_ex cond, const char *message)
+{
+    cond = pt2_cast(L->E, PT2_BOOL, cond);
+    if (pt2_is_int(cond, 1))
+        return;
+    const struct pt2_pnode *n = L->node;
+    const char *text = pt2_arena_printf(L->arena, "node %s (%s)%s%s: %s", n->name, n->target,
+                                        n->python_line[0] ? " at " : "", n->python_line, message);
+    if (!(cond->has & PT2_HAS_LOAD)) {
+        struct pt2_runtime_check check = { cond, -1, text };
+        pt2_push(L->arena, &L->priv->out->checks, check);
+    } else if (L->g == L->m->graphs.data[0]) {
+        struct pt2_assertion a = { op_map(L, PT2_BOOL, 0, NULL, cond), text };
+        pt2_push(L->arena, &L->priv->assertions, a);
+    } else {
+        int symbol = pt2_symbol(L->E, pt2_arena_printf(L->arena, "assertion%u", L->E->symbols.count));
+        L->E->symbols.data[symbol].lo = L->E->symbols.data[symbol].hi = 1;
+        mark_bound(L, symbol);
+        pt2_node_item(L->g, pt2_cast(L->E, PT2_IDX, cond), symbol);
+        L->g->nodes.data[L->g->nodes.count - 1]->message = text;
+    }
+}
+
 pt2_ex op_item(struct pt2_lower *L, pt2_ex body, int k)
 {
     int symbol = result_symbol(L, k);

@@ -225,10 +225,25 @@ static pt2_status bind_sizes(struct pt2_session *s, const struct user_input *u, 
     return PT2_OK;
 }
 
+/* No value of its symbol gives the size that was passed. */
+static pt2_status refuse_size(struct pt2_session *s, const struct user_input *u, int dim)
+{
+    struct pt2_str text = { 0 };
+    pt2_expr_print(&s->model->module.exprs, u->input->shape[dim], &text);
+    pt2_status status = pt2_fail(PT2_ERR_INPUT, "input %s: dimension %d is %lld, the model wants %s", u->name, dim,
+                                 (long long)u->tensor.shape[dim], pt2_str_text(&text));
+    pt2_str_free(&text);
+    return status;
+}
+
 static pt2_status check_sizes(struct pt2_session *s, const struct user_input *u)
 {
     for (int k = 0; u->value && k < u->tensor.rank; k++) {
+        struct unknown open = { s, -1, 0 };
         int64_t want;
+        pt2_visit(u->input->shape[k], find_unknown, &open);
+        if (open.count)
+            return refuse_size(s, u, k);
         PT2_NOTE(pt2_eval(&s->model->module.exprs, u->input->shape[k], s->values, s->known, &want), "input %s",
                  u->name);
         if (want != u->tensor.shape[k])

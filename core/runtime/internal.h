@@ -133,6 +133,9 @@ PT2_MUST_USE pt2_status pt2_value_bytes(struct pt2_session *s, const struct pt2_
 /* The value whose memory an in-place SCATTER's result is; the value itself otherwise. */
 const struct pt2_value *pt2_memory_of(const struct pt2_value *v);
 
+/* session.c: conditions on sizes whose symbols all have values; those with this symbol, or -1: all. Errors: INPUT. */
+PT2_MUST_USE pt2_status pt2_check_sizes(struct pt2_session *s, int symbol);
+
 /* place.c: memory for what an epoch makes. */
 PT2_MUST_USE pt2_status pt2_place_epoch(struct pt2_session *s, const struct pt2_plan *plan, struct pt2_epoch *e);
 PT2_MUST_USE pt2_status pt2_block_reserve(struct pt2_session *s, int device, struct pt2_block *b, uint64_t size);

@@ -313,12 +313,17 @@ static pt2_status run_item(struct pt2_session *s, const struct pt2_node *n)
     const struct pt2_symbol *sym = &s->model->module.exprs.symbols.data[n->symbol];
     int64_t v;
     PT2_TRY(pt2_read_value(s, n->base, &v, sizeof v));
+    if (n->message && !v)
+        return pt2_fail(PT2_ERR_INPUT, "%s", n->message);
     if (v < sym->lo || v > sym->hi)
-        return pt2_fail(PT2_ERR_INPUT, "%s is %lld at run time, outside its range %lld to %lld", sym->name,
-                        (long long)v, (long long)sym->lo, (long long)sym->hi);
+        return pt2_note(pt2_fail(PT2_ERR_INPUT, "%s is %lld at run time, outside its range %lld to %lld", sym->name,
+                                 (long long)v, (long long)sym->lo, (long long)sym->hi),
+                        "node %s (%s)%s%s", n->origin ? n->origin->name : "", n->origin ? n->origin->target : "",
+                        n->origin && n->origin->python_line[0] ? " at " : "",
+                        n->origin ? n->origin->python_line : "");
     s->values[n->symbol] = v;
     s->known[n->symbol] = 1;
-    return PT2_OK;
+    return pt2_check_sizes(s, n->symbol);
 }
 
 static pt2_status read_bool(struct pt2_session *s, const struct pt2_value *v, bool *out)

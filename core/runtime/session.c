@@ -161,14 +161,51 @@ static pt2_status read_outputs(struct pt2_session *s)
 
 /* ---- running ---- */
 
-static pt2_status check_conditions(struct pt2_session *s)
+struct symbols {
+    const struct pt2_session *s;
+    int symbol;
+    bool has, unknown;
+};
+
+static void see_symbol(void *ctx, pt2_ex e)
+{
+    struct symbols *x = ctx;
+    if (e->op != PT2_E_SYM)
+        return;
+    x->has |= e->i == x->symbol;
+    x->unknown |= !x->s->known[e->i];
+}
+
+pt2_status pt2_check_sizes(struct pt2_session *s, int symbol)
 {
     const struct pt2_lowered *l = &s->model->lowered;
     for (uint32_t k = 0; k < l->checks.count; k++) {
-        int64_t ok;
-        PT2_TRY(pt2_eval(&s->model->module.exprs, l->checks.data[k].cond, s->values, s->known, &ok));
-        if (!ok)
-            return pt2_fail(PT2_ERR_INPUT, "%s", l->checks.data[k].message);
+        const struct pt2_runtime_check *c = &l->checks.data[k];
+        struct symbols x = { s, symbol, symbol < 0, false };
+        int64_t holds = 1;
+        if (!c->cond)
+            continue;
+        pt2_visit(c->cond, see_symbol, &x);
+        if (x.has && !x.unknown)
+            PT2_TRY(pt2_eval(&s->model->module.exprs, c->cond, s->values, s->known, &holds));
+        if (!holds)
+            return pt2_fail(PT2_ERR_INPUT, "%s", c->message);
+    }
+    return PT2_OK;
+}
+
+/* Assertions on data, after the run. */
+static pt2_status check_data(struct pt2_session *s)
+{
+    const struct pt2_lowered *l = &s->model->lowered;
+    struct pt2_value *const *outputs = s->model->module.graphs.data[0]->outputs.data;
+    for (uint32_t k = 0; k < l->checks.count; k++) {
+        const struct pt2_runtime_check *c = &l->checks.data[k];
+        uint8_t holds = 1;
+        if (!c->cond)
+            PT2_TRY(pt2_read_value(s, outputs[c->output], &holds, sizeof holds));
+        if (!holds)
+            return pt2_fail(PT2_ERR_INPUT, "%s", c->message);
     }
     return PT2_OK;
 }
@@ -179,13 +216,14 @@ pt2_status pt2_session_submit(pt2_session *s)
         return pt2_fail(PT2_ERR_DEVICE_LOST, "the session failed when its device was lost");
     s->num_slices = 0;
     PT2_TRY(pt2_bind_inputs(s));
-    PT2_TRY(check_conditions(s));
+    PT2_TRY(pt2_check_sizes(s, -1));
     return pt2_run_graph(s, 0);
 }
 
 pt2_status pt2_session_wait(pt2_session *s)
 {
     PT2_TRY(pt2_wait_all(s));
+    PT2_TRY(check_data(s));
     PT2_TRY(read_outputs(s));
     return pt2_states_commit(s);
 }
