@@ -63,7 +63,7 @@ static void test(const char *backend)
     refuse(s, (struct input){ 3, 1, 9, 4 }, "assertion failed: too large for the branch", "_assert_async");
     succeed(s, (struct input){ 3, -1, 9, 4 }); /* the other branch */
     succeed(s, (struct input){ 2, 1, 0, 6 });
-    refuse(s, (struct input){ 3, 1, 0, 5 }, "input x: dimension 1 is 5, the model wants 2*", "");
+    refuse(s, (struct input){ 3, 1, 0, 5 }, "input x: dimension 1 is 5, the model wants s44*2", "");
     pt2_session_destroy(&s);
     pt2_model_destroy(&model);
 }
