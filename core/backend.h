@@ -47,6 +47,7 @@ struct pt2_caps {
     int max_params;         /* int32 arguments that are cheap; more still work */
     uint32_t shared_bytes;
     uint64_t max_buffer_range; /* bytes that a kernel can reach in one buffer */
+    uint64_t max_fetch_range; /* likewise, in one that it fetches from, four floats at a time; 0: that is no faster */
     uint64_t memory;        /* bytes of device-local memory */
     uint32_t buffer_align;  /* offsets of bindings */
 };

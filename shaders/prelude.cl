@@ -103,6 +103,18 @@ PT_FLOAT_TO_INT(float, f32)
 
 /* ---- loads and stores ---- */
 
+#define pt_f32x4 float4
+#define pt_i32x4 int4
+#define pt_u32x4 uint4
+#define pt_splat_f32x4(x) ((float4)(x))
+#define pt_fetch4_f32(b, i) vload4(i, b)
+#define pt_fetch4_f16(b, i) vload_half4(i, (const __global half *)(b))
+#define pt_fetch4_bf16(b, i) as_float4(convert_uint4(vload4(i, b)) << 16)
+#define pt_component(v, k) (((k) & 2) ? ((k) & 1 ? (v).w : (v).z) : ((k) & 1 ? (v).y : (v).x))
+#define pt_fetch_f32(b, i) pt_ld_f32(b, i)
+#define pt_fetch_f16(b, i) pt_ld_f16(b, i)
+#define pt_fetch_bf16(b, i) pt_ld_bf16(b, i)
+
 #define pt_ld_bool(b, i) ((b)[i] != 0)
 #define pt_ld_u8(b, i) ((int)(b)[i])
 #define pt_ld_i8(b, i) ((int)(b)[i])
@@ -142,9 +154,6 @@ PT_FLOAT_TO_INT(float, f32)
 #define pt_st_f8e8m0fnu(b, i, v) ((b)[i] = (uchar)pt_enc_f8e8m0fnu(v))
 
 /* Four neighbours; i is a multiple of 4. */
-#define pt_f32x4 float4
-#define pt_i32x4 int4
-#define pt_u32x4 uint4
 #define pt_ld4_f32(b, i) vload4(0, (b) + (i))
 #define pt_ld4_i32(b, i) vload4(0, (b) + (i))
 #define pt_ld4_u32(b, i) vload4(0, (b) + (i))
@@ -165,9 +174,11 @@ static void pt_put_f16(__global ushort *p, float v)
 
 #ifdef PT_FAST_FMA
 #define pt_fma_f32(a, b, c) fma((float)(a), (float)(b), (float)(c))
+#define pt_fma_f32x4(a, b, c) fma((float4)(a), b, c)
 #define pt_fma_f64(a, b, c) fma((double)(a), (double)(b), (double)(c))
 #else
 #define pt_fma_f32(a, b, c) ((a) * (b) + (c))
+#define pt_fma_f32x4(a, b, c) ((a) * (b) + (c))
 #define pt_fma_f64(a, b, c) ((a) * (b) + (c))
 #endif
 

@@ -407,6 +407,39 @@ double pt_floordiv_f64(double a, double b)
 
 /* ---- memory ---- */
 
+/* Four floats at once, and one of them, from a buffer that is declared for that. */
+#define pt_splat_f32x4(x) vec4(x)
+#if PT_FMA
+#define pt_fma_f32x4(a, b, c) fma(vec4(a), b, c)
+#else
+#define pt_fma_f32x4(a, b, c) ((a) * (b) + (c))
+#endif
+#if PT_TEXELS
+#define pt_fetch4_f32(b, i) texelFetch(b, i)
+#define pt_fetch4_f16(b, i) texelFetch(b, i)
+#define pt_fetch4_bf16(b, i) uintBitsToFloat(texelFetch(b, i) << 16)
+#else
+#define pt_fetch4_f32(b, i) (b[i])
+#define pt_fetch4_f16(b, i) pt_f4_of_f16(b[i])
+#define pt_fetch4_bf16(b, i) pt_f4_of_bf16(b[i])
+#endif
+float pt_dec_f16(uint h); /* of math.h */
+vec4 pt_f4_of_f16(uvec2 h)
+{
+    return vec4(pt_dec_f16(h.x & 0xffffu), pt_dec_f16(h.x >> 16), pt_dec_f16(h.y & 0xffffu), pt_dec_f16(h.y >> 16));
+}
+vec4 pt_f4_of_bf16(uvec2 h)
+{
+    return uintBitsToFloat(uvec4(h.x << 16, h.x & 0xffff0000u, h.y << 16, h.y & 0xffff0000u));
+}
+float pt_component(vec4 v, int k)
+{
+    return (k & 2) != 0 ? ((k & 1) != 0 ? v.w : v.z) : ((k & 1) != 0 ? v.y : v.x);
+}
+#define pt_fetch_f32(b, i) pt_component(pt_fetch4_f32(b, (i) >> 2), i)
+#define pt_fetch_f16(b, i) pt_component(pt_fetch4_f16(b, (i) >> 2), i)
+#define pt_fetch_bf16(b, i) pt_component(pt_fetch4_bf16(b, (i) >> 2), i)
+
 #define pt_ld_f32(b, i) (b[i])
 #define pt_st_f32(b, i, v) b[i] = v
 #define pt_ld_i32(b, i) (b[i])

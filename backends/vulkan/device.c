@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { SMALLEST_TEXEL = 8 }; /* bytes: four halves */
+
 /* A device that was found, not necessarily open. */
 struct facts {
     VkPhysicalDevice physical;
@@ -115,6 +117,12 @@ static void take_limits(struct facts *f, const VkPhysicalDeviceLimits *l)
     /* Ranges are rounded up to 16 bytes when they are bound. */
     caps->max_buffer_range = l->maxStorageBufferRange & ~(uint32_t)15;
     caps->buffer_align = l->minStorageBufferOffsetAlignment > 16 ? (uint32_t)l->minStorageBufferOffsetAlignment : 16;
+    caps->max_fetch_range = caps->max_buffer_range;
+    if (f->has.texels) {
+        caps->max_fetch_range = (uint64_t)l->maxTexelBufferElements * SMALLEST_TEXEL;
+        if (l->minTexelBufferOffsetAlignment > caps->buffer_align)
+            caps->buffer_align = (uint32_t)l->minTexelBufferOffsetAlignment;
+    }
     f->has.max_params_bytes = l->maxPushConstantsSize;
     f->has.max_groups[0] = l->maxComputeWorkGroupCount[0];
     f->has.max_groups[1] = l->maxComputeWorkGroupCount[1];
@@ -197,6 +205,24 @@ static void read_properties(const struct vk_loader *L, struct facts *f, const st
     f->has.float_controls_khr = floats_khr;
 }
 
+/* Drivers that run shaders on processors may read a texel as a whole, but a storage buffer word by word and lane by
+ * lane. */
+static bool reads_texels(const struct vk_loader *L, VkPhysicalDevice physical)
+{
+    static const VkFormat formats[] = { VK_FORMAT_R32G32B32A32_SFLOAT, VK_FORMAT_R16G16B16A16_SFLOAT,
+                                        VK_FORMAT_R16G16B16A16_UINT };
+    VkPhysicalDeviceProperties base;
+    L->GetPhysicalDeviceProperties(physical, &base);
+    bool all = base.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU &&
+               base.limits.maxTexelBufferElements >= base.limits.maxStorageBufferRange / SMALLEST_TEXEL;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        VkFormatProperties p;
+        L->GetPhysicalDeviceFormatProperties(physical, formats[i], &p);
+        all &= (p.bufferFeatures & VK_FORMAT_FEATURE_UNIFORM_TEXEL_BUFFER_BIT) != 0;
+    }
+    return all;
+}
+
 static void read_memory(const struct vk_loader *L, struct facts *f)
 {
     const VkMemoryPropertyFlags host = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
@@ -240,6 +266,7 @@ static bool examine(const struct vk_loader *L, VkPhysicalDevice physical, struct
         return false;
     struct extensions e = read_extensions(L, physical);
     read_features(L, f, &e);
+    f->has.texels = reads_texels(L, physical);
     read_properties(L, f, &e);
     read_memory(L, f);
     free(e.list);

@@ -16,10 +16,14 @@ static pt2_status open_pool(struct vk_device *d, struct pt2_exec *exec, const st
     uint32_t buffers = 1;
     for (uint32_t i = 0; i < exec->count; i++)
         buffers += (uint32_t)launches[i].program->num_bufs + 1;
-    VkDescriptorPoolSize size = { VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, buffers };
+    exec->views = calloc(buffers, sizeof *exec->views);
+    if (!exec->views)
+        return pt2_fail(PT2_ERR_NOMEM, "no memory for %u launches", exec->count);
+    const VkDescriptorPoolSize sizes[] = { { VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, buffers },
+                                           { VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, buffers } };
     VkDescriptorPoolCreateInfo info = { .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
-                                        .maxSets = exec->count ? exec->count : 1, .poolSizeCount = 1,
-                                        .pPoolSizes = &size };
+                                        .maxSets = exec->count ? exec->count : 1,
+                                        .poolSizeCount = d->has.texels ? 2 : 1, .pPoolSizes = sizes };
     VK_TRY(d, CreateDescriptorPool, d->handle, &info, NULL, &exec->sets);
     return PT2_OK;
 }
@@ -32,20 +36,37 @@ static VkDescriptorBufferInfo describe(const struct vk_device *d, const struct p
     return (VkDescriptorBufferInfo){ d->dummy->handle, 0, d->dummy->size };
 }
 
-static pt2_status write_set(struct vk_device *d, VkDescriptorSet set, uint32_t count,
-                            const VkDescriptorBufferInfo *infos)
+static pt2_status new_view(struct vk_device *d, struct pt2_exec *exec, const VkDescriptorBufferInfo *b, VkFormat format,
+                           VkBufferView **out_view)
+{
+    VkBufferViewCreateInfo info = { .sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO, .buffer = b->buffer,
+                                    .format = format, .offset = b->offset, .range = b->range };
+    *out_view = &exec->views[exec->num_views];
+    VK_TRY(d, CreateBufferView, d->handle, &info, NULL, *out_view);
+    exec->num_views++;
+    return PT2_OK;
+}
+
+static pt2_status write_set(struct vk_device *d, struct pt2_exec *exec, const struct pt2_program_obj *p,
+                            VkDescriptorSet set, uint32_t count, const VkDescriptorBufferInfo *infos)
 {
     VkWriteDescriptorSet *writes = calloc(count + 1, sizeof *writes);
     if (!writes)
         return pt2_fail(PT2_ERR_NOMEM, "no memory for a launch");
-    for (uint32_t i = 0; i < count; i++)
+    pt2_status status = PT2_OK;
+    for (uint32_t i = 0; i < count && status == PT2_OK; i++) {
+        VkBufferView *view = NULL;
+        VkDescriptorType type = vk_descriptor_type(p, i);
+        if (type == VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER)
+            status = new_view(d, exec, &infos[i], p->texels[i], &view);
         writes[i] = (VkWriteDescriptorSet){ .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = set,
-                                            .dstBinding = i, .descriptorCount = 1,
-                                            .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-                                            .pBufferInfo = &infos[i] };
-    d->UpdateDescriptorSets(d->handle, count, writes, 0, NULL);
+                                            .dstBinding = i, .descriptorCount = 1, .descriptorType = type,
+                                            .pBufferInfo = &infos[i], .pTexelBufferView = view };
+    }
+    if (status == PT2_OK)
+        d->UpdateDescriptorSets(d->handle, count, writes, 0, NULL);
     free(writes);
-    return PT2_OK;
+    return status;
 }
 
 static uint64_t params_bytes(const struct vk_device *d, const struct pt2_launch *l)
@@ -70,7 +91,7 @@ static pt2_status bind_set(struct vk_device *d, struct pt2_exec *exec, const str
         buffers[i] = describe(d, &l->bindings[i]);
     if (p->num_params && !p->pushes)
         buffers[n++] = (VkDescriptorBufferInfo){ exec->params->handle, params_at, (uint64_t)p->num_params * 4 };
-    pt2_status status = write_set(d, set, n, buffers);
+    pt2_status status = write_set(d, exec, p, set, n, buffers);
     free(buffers);
     d->CmdBindDescriptorSets(exec->cmd, VK_PIPELINE_BIND_POINT_COMPUTE, p->layout, 0, 1, &set, 0, NULL);
     return status;
@@ -97,11 +118,14 @@ static pt2_status check_launch(const struct vk_device *d, const struct pt2_launc
     const char *label = l->label ? l->label : "launch";
     if (groups > INT32_MAX || groups > (uint64_t)d->has.max_groups[0] * d->has.max_groups[1])
         return pt2_fail(PT2_ERR_DEVICE, "%s: %llu groups are too many", label, (unsigned long long)groups);
-    for (int i = 0; i < l->program->num_bufs; i++)
-        if (l->bindings[i].size > d->base.desc.caps.max_buffer_range)
+    for (int i = 0; i < l->program->num_bufs; i++) {
+        const struct pt2_caps *caps = &d->base.desc.caps;
+        bool texels = l->program->texels[i] != VK_FORMAT_UNDEFINED;
+        uint64_t most = texels ? caps->max_fetch_range : caps->max_buffer_range;
+        if (l->bindings[i].size > most)
             return pt2_fail(PT2_ERR_DEVICE, "%s: %llu bytes in one buffer; the device reaches %llu", label,
-                            (unsigned long long)l->bindings[i].size,
-                            (unsigned long long)d->base.desc.caps.max_buffer_range);
+                            (unsigned long long)l->bindings[i].size, (unsigned long long)most);
+    }
     return PT2_OK;
 }
 
@@ -272,9 +296,12 @@ void vk_exec_destroy(struct pt2_device *device, struct pt2_exec *exec)
         d->DestroyQueryPool(d->handle, exec->queries, NULL);
     if (exec->sets)
         d->DestroyDescriptorPool(d->handle, exec->sets, NULL);
+    for (uint32_t i = 0; i < exec->num_views; i++)
+        d->DestroyBufferView(d->handle, exec->views[i], NULL);
     if (exec->pool)
         d->DestroyCommandPool(d->handle, exec->pool, NULL);
     vk_buf_destroy(device, exec->params);
+    free(exec->views);
     free(exec->epochs);
     free(exec);
 }

@@ -18,6 +18,7 @@
     X(GetPhysicalDeviceProperties2)           \
     X(GetPhysicalDeviceFeatures2)             \
     X(GetPhysicalDeviceMemoryProperties)      \
+    X(GetPhysicalDeviceFormatProperties)      \
     X(GetPhysicalDeviceQueueFamilyProperties) \
     X(EnumerateDeviceExtensionProperties)     \
     X(CreateDevice)                           \
@@ -32,6 +33,8 @@
     X(FreeMemory)                  \
     X(MapMemory)                   \
     X(CreateBuffer)                \
+    X(CreateBufferView)            \
+    X(DestroyBufferView)           \
     X(DestroyBuffer)               \
     X(GetBufferMemoryRequirements) \
     X(BindBufferMemory)            \

@@ -87,6 +87,12 @@ static pt2_status get_spirv(struct vk_device *d, const struct pt2_kernel *k, con
 
 /* ---- SPIR-V to a pipeline ---- */
 
+VkDescriptorType vk_descriptor_type(const struct pt2_program_obj *p, uint32_t binding)
+{
+    bool texels = binding < (uint32_t)p->num_bufs && p->texels[binding] != VK_FORMAT_UNDEFINED;
+    return texels ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+}
+
 static pt2_status make_layouts(struct vk_device *d, struct pt2_program_obj *p)
 {
     uint32_t n = (uint32_t)p->num_bufs + (p->num_params && !p->pushes);
@@ -94,7 +100,7 @@ static pt2_status make_layouts(struct vk_device *d, struct pt2_program_obj *p)
     if (!bindings)
         return pt2_fail(PT2_ERR_NOMEM, "no memory for a kernel");
     for (uint32_t i = 0; i < n; i++)
-        bindings[i] = (VkDescriptorSetLayoutBinding){ .binding = i, .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+        bindings[i] = (VkDescriptorSetLayoutBinding){ .binding = i, .descriptorType = vk_descriptor_type(p, i),
                                                       .descriptorCount = 1, .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT };
     VkDescriptorSetLayoutCreateInfo set = { .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
                                             .bindingCount = n, .pBindings = bindings };
@@ -142,18 +148,33 @@ static pt2_status check_limits(const struct vk_device *d, const struct pt2_kerne
     return PT2_OK;
 }
 
+static struct pt2_program_obj *new_program(const struct vk_device *d, const struct pt2_kernel *k)
+{
+    struct pt2_program_obj *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->texels = calloc((size_t)k->num_bufs + 1, sizeof *p->texels);
+    if (!p->texels) {
+        free(p);
+        return NULL;
+    }
+    p->num_bufs = k->num_bufs;
+    p->num_params = k->num_params;
+    for (int i = 0; i < k->num_bufs; i++)
+        p->texels[i] = vk_texel_format(d, &k->bufs[i]);
+    p->pushes = vk_pushes_params(d, k->num_params);
+    p->points_per_group = (uint64_t)(k->points_per_group > 0 ? k->points_per_group : k->local_size);
+    return p;
+}
+
 static pt2_status compile_one(struct vk_device *d, const struct pt2_kernel *k, const char *cache_dir,
                               struct pt2_program_obj **out_program)
 {
     struct vk_spirv spirv = { 0 };
     PT2_TRY(check_limits(d, k));
-    struct pt2_program_obj *p = calloc(1, sizeof *p);
+    struct pt2_program_obj *p = new_program(d, k);
     if (!p)
         return pt2_fail(PT2_ERR_NOMEM, "no memory for a kernel");
-    p->num_bufs = k->num_bufs;
-    p->num_params = k->num_params;
-    p->pushes = vk_pushes_params(d, k->num_params);
-    p->points_per_group = (uint64_t)(k->points_per_group > 0 ? k->points_per_group : k->local_size);
     pt2_status status = get_spirv(d, k, cache_dir, &spirv);
     if (status == PT2_OK)
         status = make_layouts(d, p);
@@ -179,6 +200,7 @@ void vk_program_destroy(struct pt2_device *device, struct pt2_program_obj *progr
         d->DestroyPipelineLayout(d->handle, program->layout, NULL);
     if (program->set_layout)
         d->DestroyDescriptorSetLayout(d->handle, program->set_layout, NULL);
+    free(program->texels);
     free(program);
 }
 

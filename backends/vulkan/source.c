@@ -27,7 +27,7 @@ static void add_facts(const struct vk_device *d, struct pt2_str *out)
         { "PT_KEEP_NAN32", has->keep_nan32 }, { "PT_KEEP_NAN64", has->keep_nan64 },
         { "PT_RTE32", has->rte32 },           { "PT_RTE64", has->rte64 },
         { "PT_DENORM32", has->denorm32 },     { "PT_DENORM64", has->denorm64 },
-        { "PT_FMA", caps->kind != PT2_KIND_CPU },
+        { "PT_FMA", caps->kind != PT2_KIND_CPU }, { "PT_TEXELS", has->texels },
     };
     pt2_str_add(out, "#version 450\n");
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
@@ -51,14 +51,32 @@ static const char *element_type(const struct vk_device *d, pt2_dtype t)
 
 static const char *fours_type(pt2_dtype t) { return t == PT2_F32 ? "vec4" : t == PT2_I32 ? "ivec4" : "uvec4"; }
 
+VkFormat vk_texel_format(const struct vk_device *d, const struct pt2_kernel_buf *b)
+{
+    if (!d->has.texels || !b->fetched)
+        return VK_FORMAT_UNDEFINED;
+    return b->dtype == PT2_F32   ? VK_FORMAT_R32G32B32A32_SFLOAT
+           : b->dtype == PT2_F16 ? VK_FORMAT_R16G16B16A16_SFLOAT
+                                 : VK_FORMAT_R16G16B16A16_UINT;
+}
+
+static void add_storage(const char *suffix, const char *type, bool readonly, int number, struct pt2_str *out)
+{
+    pt2_str_addf(out, "layout(std430, set = 0, binding = %d) %sbuffer pt_buf%d%s { %s b%d%s[]; };\n", number,
+                 readonly ? "readonly " : "", number, suffix, type, number, suffix);
+}
+
 static void add_buffer(const struct vk_device *d, const struct pt2_kernel_buf *b, int number, struct pt2_str *out)
 {
-    const char *readonly = b->write ? "" : "readonly ";
-    pt2_str_addf(out, "layout(std430, set = 0, binding = %d) %sbuffer pt_buf%d { %s b%d[]; };\n", number, readonly,
-                 number, element_type(d, b->dtype), number);
+    if (vk_texel_format(d, b) != VK_FORMAT_UNDEFINED)
+        pt2_str_addf(out, "layout(set = 0, binding = %d) uniform %ssamplerBuffer b%d;\n", number,
+                     b->dtype == PT2_BF16 ? "u" : "", number);
+    else if (b->fetched)
+        add_storage("", b->dtype == PT2_F32 ? "vec4" : "uvec2", true, number, out);
+    else
+        add_storage("", element_type(d, b->dtype), !b->write, number, out);
     if (b->quads)
-        pt2_str_addf(out, "layout(std430, set = 0, binding = %d) %sbuffer pt_buf%d_4 { %s b%d_4[]; };\n", number,
-                     readonly, number, fours_type(b->dtype), number);
+        add_storage("_4", fours_type(b->dtype), !b->write, number, out);
 }
 
 static void add_signature(const struct vk_device *d, const struct pt2_kernel *k, struct pt2_str *out)

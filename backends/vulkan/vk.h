@@ -59,6 +59,7 @@ struct vk_features {
     bool timeline;                /* timeline semaphores */
     bool timeline_khr;            /* by the extension, on Vulkan 1.1 */
     bool storage8_khr, float_controls_khr; /* these extensions must be enabled by name */
+    bool texels;                  /* kernels fetch texels */
     uint32_t max_params_bytes;    /* push constants */
     uint32_t max_groups[2];
     uint32_t max_buffers;         /* of one kernel */
@@ -162,6 +163,8 @@ void vk_staging_free(struct vk_device *d);
 
 /* Appends the whole GLSL source of a kernel. */
 void vk_source(const struct vk_device *d, const struct pt2_kernel *k, struct pt2_str *out);
+/* What a buffer that is fetched from is a view of; VK_FORMAT_UNDEFINED: it is a storage buffer. */
+VkFormat vk_texel_format(const struct vk_device *d, const struct pt2_kernel_buf *b);
 /* Whether its params are push constants; else they are a buffer behind the others. */
 bool vk_pushes_params(const struct vk_device *d, int num_params);
 
@@ -192,10 +195,12 @@ struct pt2_program_obj {
     VkPipelineLayout layout;
     VkPipeline pipeline;
     int num_bufs, num_params;
+    VkFormat *texels;      /* owned; of each buffer: what it is read as, or VK_FORMAT_UNDEFINED */
     bool pushes;           /* params are push constants */
     uint64_t points_per_group;
 };
 
+VkDescriptorType vk_descriptor_type(const struct pt2_program_obj *p, uint32_t binding);
 pt2_status vk_compile(struct pt2_device *device, const struct pt2_kernel *const *kernels, int count,
                       const char *cache_dir, struct pt2_program_obj **out_programs);
 void vk_program_destroy(struct pt2_device *device, struct pt2_program_obj *program);
@@ -209,6 +214,8 @@ struct pt2_exec {
     VkCommandPool pool;
     VkCommandBuffer cmd;
     VkDescriptorPool sets;
+    VkBufferView *views;       /* owned, of buffers that are read as texels */
+    uint32_t num_views;
     struct pt2_buf *params;    /* for launches whose params are not push constants; or NULL */
     VkQueryPool queries;       /* two timestamps for each launch; or none */
     uint32_t count;            /* launches */

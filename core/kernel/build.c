@@ -450,8 +450,8 @@ static void shape_for_device(struct pt2_region *r, const struct pt2_caps *caps)
 /* The members as a tiled contraction, if they are one. */
 static bool build_contract(struct build *b, const struct pt2_caps *caps)
 {
-    struct pt2_contract *c =
-        pt2_contract_find(b->m, b->stages.data, (int)b->stages.count, b->r->rank, b->r->outer, caps);
+    struct pt2_contract *c = pt2_contract_find(b->m, b->stages.data, (int)b->stages.count, b->r->rank, b->r->outer,
+                                               b->buf_infos.data, caps);
     if (!c)
         return false;
     b->k->contract = c;
@@ -462,6 +462,14 @@ static bool build_contract(struct build *b, const struct pt2_caps *caps)
     for (int k = 0; k < PT2_AXIS_ROLES; k++)
         c->size[k] = param(b, c->size[k]);
     c->depth = param(b, c->depth);
+    for (int side = 0; side < 2; side++) {
+        if (c->quarter[side])
+            c->quarter[side] = param(b, c->quarter[side]);
+        if (c->along[side] != PT2_ALONG_NONE)
+            b->buf_infos.data[c->vector_buf[side]].fetched = true;
+    }
+    if (c->steps)
+        c->steps = param(b, c->steps);
     return true;
 }
 
@@ -501,6 +509,17 @@ static void note_quads(struct build *b)
             b->buf_infos.data[b->stages.data[i].buf].quads = true;
 }
 
+/* Some devices reach more of a buffer by fetches than otherwise. */
+static void reach_large(struct build *b, const struct pt2_caps *caps)
+{
+    for (uint32_t k = 0; k < b->bufs.count; k++) {
+        uint64_t bytes = pt2_least_bytes(b->bufs.data[k]);
+        struct pt2_kernel_buf *buf = &b->buf_infos.data[k];
+        if (bytes > caps->max_buffer_range && bytes <= caps->max_fetch_range && pt2_can_fetch(buf))
+            buf->fetched = true;
+    }
+}
+
 static void set_groups(struct pt2_kernel *k, const struct pt2_caps *caps)
 {
     k->local_size = k->points_per_group = caps->kind == PT2_KIND_CPU ? 64 : 128;
@@ -530,6 +549,7 @@ pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const str
     }
     r->points = pt2_product(b.E, r->rank, r->outer);
     build_members(&b);
+    reach_large(&b, caps);
     struct pt2_kernel *k = b.k;
     if (!k->library && (!pt2_has_opt(without, PT2_OPT_TILES) || !build_contract(&b, caps)))
         build_points(&b, pt2_has_opt(without, PT2_OPT_ROWS) ? caps : NULL);

@@ -152,51 +152,53 @@ static void choose_packed(struct pt2_contract *c, const struct pt2_caps *caps)
             c->tile_rows /= 2;
 }
 
-static void choose_tiles(struct pt2_contract *c, const struct pt2_caps *caps)
-{
-    int64_t rows = c->size[PT2_AXIS_ROW]->hi, cols = c->size[PT2_AXIS_COL]->hi;
-    if (caps->wide_vectors) {
-        c->form = PT2_CONTRACT_PACKED;
-        choose_packed(c, caps);
-    } else if (caps->kind == PT2_KIND_CPU) {
-        c->form = PT2_CONTRACT_REGISTERS;
-        c->tile_rows = round_up(rows, 4, 8);
-        c->tile_cols = round_up(cols, 4, 8);
-    } else {
-        c->form = PT2_CONTRACT_SHARED;
-        choose_shared(c, caps);
-    }
-}
-
 /* ---- the factors at several places ---- */
 
-static pt2_ex at_place(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex factor, enum pt2_axis_role role,
-                       int first_var)
+int pt2_contract_last_axis(const struct pt2_contract *c, enum pt2_axis_role role)
+{
+    int last = c->rank - 1;
+    while (last >= 0 && (c->role[last] != role || pt2_is_int(c->extent[last], 1)))
+        last--;
+    return last;
+}
+
+pt2_ex pt2_contract_at_place(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex factor, enum pt2_axis_role role,
+                             int first_var, int unit)
 {
     pt2_ex to[PT2_OUTER_AXIS + 2 * PT2_MAX_RANK] = { 0 };
-    for (int k = 0; k < c->rank; k++)
-        if (c->role[k] == role && !pt2_is_int(c->extent[k], 1))
-            to[PT2_OUTER_AXIS + k] = pt2_var(E, first_var++, c->extent[k]);
+    int last = pt2_contract_last_axis(c, role);
+    for (int k = 0; k < c->rank; k++) {
+        if (c->role[k] != role || pt2_is_int(c->extent[k], 1))
+            continue;
+        int each = k == last ? unit : 1;
+        pt2_ex extent = pt2_floordiv(E, c->extent[k], pt2_idx(E, each));
+        to[PT2_OUTER_AXIS + k] = pt2_muli(E, pt2_var(E, first_var++, extent), each);
+    }
     return pt2_subst_vars(E, factor, PT2_OUTER_AXIS + 2 * PT2_MAX_RANK, to);
 }
 
-static void make_places(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum)
+int pt2_contract_num_axes(const struct pt2_contract *c, enum pt2_axis_role role)
+{
+    int n = 0;
+    for (int k = 0; k < c->rank; k++)
+        n += c->role[k] == role && !pt2_is_int(c->extent[k], 1);
+    return n;
+}
+
+static void make_copies(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum)
 {
     int var = PT2_PLACE_AXIS;
     for (int side = 0; side < 2; side++) {
         enum pt2_axis_role role = side ? PT2_AXIS_COL : PT2_AXIS_ROW;
         pt2_ex factor = sum->body->args[side ? !c->swapped : c->swapped];
-        int tile = side ? c->tile_cols : c->tile_rows, axes = 0;
-        for (int k = 0; k < c->rank; k++)
-            axes += c->role[k] == role && !pt2_is_int(c->extent[k], 1);
-        c->num_places[side] = c->form == PT2_CONTRACT_REGISTERS ? tile : 1;
-        if (c->form == PT2_CONTRACT_SHARED && deep(&m->exprs, factor, sum))
-            c->num_places[side] = tile * c->tile_depth / (c->across * c->across);
+        int tile = side ? c->tile_cols : c->tile_rows, axes = pt2_contract_num_axes(c, role);
+        c->deep[side] = deep(&m->exprs, factor, sum);
+        c->num_places[side] = c->deep[side] ? tile * c->tile_depth / (c->across * c->across) : 1;
         c->deep[side] = c->num_places[side] > 1;
         c->first_var[side] = var;
         c->places[side] = PT2_NEW_N(&m->arena, pt2_ex, c->num_places[side]);
         for (int k = 0; k < c->num_places[side]; k++, var += axes)
-            c->places[side][k] = at_place(&m->exprs, c, factor, role, var);
+            c->places[side][k] = pt2_contract_at_place(&m->exprs, c, factor, role, var, 1);
     }
 }
 
@@ -207,13 +209,30 @@ pt2_ex pt2_contract_tiles(struct pt2_exprs *E, const struct pt2_contract *c)
     return pt2_mul(E, c->size[PT2_AXIS_BATCH], pt2_mul(E, rows, cols));
 }
 
+static void choose_form(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum,
+                        const struct pt2_kernel_buf *bufs, const struct pt2_caps *caps)
+{
+    if (caps->wide_vectors) {
+        c->form = PT2_CONTRACT_PACKED;
+        choose_packed(c, caps);
+    } else if (caps->kind == PT2_KIND_CPU) {
+        c->form = PT2_CONTRACT_REGISTERS;
+        pt2_contract_choose_registers(m, c, sum, bufs, caps);
+    } else {
+        c->form = PT2_CONTRACT_SHARED;
+        choose_shared(c, caps);
+        make_copies(m, c, sum);
+    }
+}
+
 int pt2_contract_local_size(const struct pt2_contract *c)
 {
-    return c->form == PT2_CONTRACT_PACKED ? 1 : c->form == PT2_CONTRACT_REGISTERS ? 32 : c->across * c->across;
+    return c->form == PT2_CONTRACT_PACKED ? 1 : c->form == PT2_CONTRACT_REGISTERS ? 8 : c->across * c->across;
 }
 
 struct pt2_contract *pt2_contract_find(struct pt2_module *m, const struct pt2_stage *stages, int num_stages, int rank,
-                                       const pt2_ex *extents, const struct pt2_caps *caps)
+                                       const pt2_ex *extents, const struct pt2_kernel_buf *bufs,
+                                       const struct pt2_caps *caps)
 {
     if (caps->interprets || !has_form(stages, num_stages) || rank > 2 * PT2_MAX_RANK ||
         stages->num_loops >= PT2_OUTER_AXIS)
@@ -231,8 +250,6 @@ struct pt2_contract *pt2_contract_find(struct pt2_module *m, const struct pt2_st
     c->depth = pt2_product(&m->exprs, stages->num_loops, stages->loops);
     if (!large(c, caps))
         return NULL;
-    choose_tiles(c, caps);
-    if (c->form != PT2_CONTRACT_PACKED)
-        make_places(m, c, stages);
+    choose_form(m, c, stages, bufs, caps);
     return c;
 }

@@ -26,6 +26,13 @@ enum pt2_contract_form {
     PT2_CONTRACT_SHARED,    /* a tile per group, operands through shared memory */
 };
 
+/* How a kernel reads a factor. */
+enum pt2_along {
+    PT2_ALONG_NONE,  /* element by element, whatever expression it is */
+    PT2_ALONG_DEPTH, /* a buffer, four neighbours along the last axis of the depth at a time */
+    PT2_ALONG_SIDE,  /* a buffer, four neighbouring rows (columns) at a time */
+};
+
 struct pt2_contract {
     enum pt2_contract_form form;
     int rank;
@@ -36,8 +43,17 @@ struct pt2_contract {
     pt2_ex depth;
     bool deep[2]; /* SHARED: the factor of rows, of columns has the depth's last axis contiguous */
     int tile_rows, tile_cols, tile_depth;       /* of a point */
+    /* REGISTERS: how the factors of rows and of columns are read, the buffers where that is by vectors, the last extent
+     * of rows, of columns in vectors; the steps along the last axis of the depth that are taken together, and how often
+     * (NULL: as that axis has it). */
+    enum pt2_along along[2];
+    int vector_buf[2];
+    pt2_ex quarter[2];
+    int unroll;
+    pt2_ex steps;
     /* The factors of rows and of columns at several rows and columns, each of which has VARs of its own from
-     * first_var up: REGISTERS: all of the tile, SHARED: those of an invocation's copies. */
+     * first_var up: REGISTERS: all of the tile, SHARED: those of an invocation's copies. REGISTERS: where a factor is
+     * read by vectors, the number of a vector; all places of one step, then of the next. */
     int num_places[2], first_var[2];
     pt2_ex *places[2];                          /* parameters are made in these too */
     int across;                                 /* SHARED: invocations along a row, and along a column */
@@ -45,7 +61,17 @@ struct pt2_contract {
 
 /* What a kernel over `stages` would be as a tiled contraction; NULL: it is none, or too small for tiles to pay. */
 struct pt2_contract *pt2_contract_find(struct pt2_module *m, const struct pt2_stage *stages, int num_stages, int rank,
-                                       const pt2_ex *extents, const struct pt2_caps *caps);
+                                       const pt2_ex *extents, const struct pt2_kernel_buf *bufs,
+                                       const struct pt2_caps *caps);
+/* Axes of a role that have more than one index; the last of them, or -1. */
+int pt2_contract_num_axes(const struct pt2_contract *c, enum pt2_axis_role role);
+int pt2_contract_last_axis(const struct pt2_contract *c, enum pt2_axis_role role);
+/* Chooses how a REGISTERS kernel reads the factors, and its tile; makes the places. */
+void pt2_contract_choose_registers(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum,
+                                   const struct pt2_kernel_buf *bufs, const struct pt2_caps *caps);
+/* A factor at a row (column) that has VARs of its own from first_var up; the last one counts `unit`s. */
+pt2_ex pt2_contract_at_place(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex factor, enum pt2_axis_role role,
+                             int first_var, int unit);
 /* Number of tiles: an expression over what `extents` were. */
 pt2_ex pt2_contract_tiles(struct pt2_exprs *E, const struct pt2_contract *c);
 /* Invocations per group. */

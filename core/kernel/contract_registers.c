@@ -1,57 +1,129 @@
 /* SPDX-License-Identifier: MIT
  * Contractions for processors that run shaders: an invocation keeps a small tile of sums in variables and reads the
- * factors where they are; everything that is the same along the depth, addresses above all, is computed once. */
+ * factors where they are, by vectors where they allow it; everything that is the same along the depth, addresses above
+ * all, is computed once. Sums of neighbouring columns that are read by vectors are vectors, too. */
 #include "expr/internal.h"
 #include "kernel/contract_text.h"
 
 #include <stdio.h>
 
-static void say_places(struct tile *p, const struct axes *side, int first_var, int n, const char *start,
-                       const char *count)
+/* ---- the factor of rows (0) or columns (1) ---- */
+
+struct factor {
+    struct tile *p;
+    int side, places, steps; /* places: of a step */
+    enum pt2_along along;
+    char letter;
+};
+
+static struct factor factor_of(struct tile *p, int side)
 {
-    struct render *r = p->r;
-    for (int k = 0; k < n; k++) {
+    const struct pt2_contract *c = p->c;
+    int steps = c->along[side] == PT2_ALONG_DEPTH ? 1 : c->unroll;
+    return (struct factor){ p, side, c->num_places[side] / steps, steps, c->along[side], side ? 'b' : 'a' };
+}
+
+static void say_places(const struct factor *f)
+{
+    struct render *r = f->p->r;
+    const struct pt2_contract *c = f->p->c;
+    const struct axes *side = f->side ? &f->p->cols : &f->p->rows;
+    const char *start = f->side ? "first_col" : "first_row", *count = f->side ? "cols" : "rows";
+    for (int k = 0; k < f->places; k++) {
         struct axes here = *side;
         for (int j = 0; j < side->n; j++) {
-            here.var[j] = first_var + k * side->n + j;
+            here.var[j] = c->first_var[f->side] + k * side->n + j;
             pt2_say(r, "int i%d;", here.var[j]);
         }
         pt2_say(r, "{");
-        pt2_say(r, "int q = min(%s + %d, %s - 1);", start, k, count);
+        if (f->along == PT2_ALONG_SIDE) {
+            here.extent[side->n - 1] = c->quarter[f->side];
+            pt2_say(r, "int q = min(%s / 4 + %d, %s / 4 - 1);", start, k, count);
+        } else {
+            pt2_say(r, "int q = min(%s + %d, %s - 1);", start, k, count);
+        }
         pt2_say_split(r, &here, "i", "");
         pt2_say(r, "}");
     }
 }
 
+/* Reads place k, of all steps. */
+static void say_load(const struct factor *f, int k)
+{
+    const struct pt2_contract *c = f->p->c;
+    struct render *r = f->p->r;
+    int buf = c->vector_buf[f->side];
+    char before[64];
+    for (int step = 0; step < f->steps; step++) {
+        pt2_ex e = c->places[f->side][step * f->places + k];
+        if (f->along == PT2_ALONG_NONE) {
+            snprintf(before, sizeof before, "float %c%d_%d = ", f->letter, k, step);
+            pt2_say_value(r, before, e);
+        } else {
+            const char *type = pt2_storage_name(r->k->bufs[buf].dtype);
+            pt2_say_begin(r, "pt_f32x4 %c%d_%d = pt_fetch4_%s(b%d, ", f->letter, k, step, type, buf);
+            pt2_render_expr(r, e);
+            pt2_say_end(r, ");");
+        }
+    }
+}
+
+struct operand { char text[24]; };
+
+/* A row's (column's) element at a step. */
+static struct operand element(const struct factor *f, int at, int step)
+{
+    struct operand o;
+    if (f->along == PT2_ALONG_NONE)
+        snprintf(o.text, sizeof o.text, "%c%d_%d", f->letter, at, step);
+    else if (f->along == PT2_ALONG_DEPTH)
+        snprintf(o.text, sizeof o.text, "%c%d_0.%c", f->letter, at, "xyzw"[step]);
+    else
+        snprintf(o.text, sizeof o.text, "%c%d_%d.%c", f->letter, at / 4, step, "xyzw"[at % 4]);
+    return o;
+}
+
+/* ---- sums ---- */
+
+/* Adds the products of all steps of one place of columns to the sums of all rows. */
+static void say_products(const struct factor *a, const struct factor *b, int place)
+{
+    struct render *r = a->p->r;
+    bool vector = b->along == PT2_ALONG_SIDE;
+    for (int y = 0; y < a->p->c->tile_rows; y++)
+        for (int step = 0; step < a->p->c->unroll; step++) {
+            if (vector)
+                pt2_say(r, "s%d_%d = pt_fma_f32x4(%s, b%d_%d, s%d_%d);", y, place, element(a, y, step).text, place,
+                        step, y, place);
+            else
+                pt2_say(r, "s%d_%d = pt_fma_f32(%s, %s, s%d_%d);", y, place, element(a, y, step).text,
+                        element(b, place, step).text, y, place);
+        }
+}
+
 /* Loops over the depth, with what does not change in a loop kept in front of it. */
-static void say_products(struct tile *p)
+static void say_depth(struct tile *p, const struct factor *a, const struct factor *b)
 {
     struct render *r = p->r;
     const struct pt2_contract *c = p->c;
-    const pt2_ex *a = c->places[0], *b = c->places[1];
     struct body all = { r->order, 0 };
-    char name[32];
-    for (int k = 0; k < c->tile_rows; k++)
-        all = pt2_render_count(r, all, a[k]);
-    for (int k = 0; k < c->tile_cols; k++)
-        all = pt2_render_count(r, all, b[k]);
+    for (int side = 0; side < 2; side++)
+        for (int k = 0; k < c->num_places[side]; k++)
+            all = pt2_render_count(r, all, c->places[side][k]);
     pt2_render_names(r, &all, 0, p->depth.n);
     for (int k = 0; k < p->depth.n; k++) {
         int v = p->depth.var[k];
-        pt2_say(r, "for (int i%d = 0; i%d < %s; i%d++) {", v, v, pt2_number(p->depth.extent[k]).text, v);
+        bool counts_steps = k == p->depth.n - 1 && c->steps;
+        pt2_ex turns = counts_steps ? c->steps : p->depth.extent[k];
+        pt2_say(r, "for (int i%d = 0; i%d < %s; i%d++) {", v, v, pt2_number(turns).text, v);
         pt2_render_names(r, &all, k + 1, p->depth.n);
     }
-    for (int k = 0; k < c->tile_rows; k++) {
-        snprintf(name, sizeof name, "float a%d = ", k);
-        pt2_say_value(r, name, a[k]);
+    for (int k = 0; k < a->places; k++)
+        say_load(a, k);
+    for (int k = 0; k < b->places; k++) {
+        say_load(b, k);
+        say_products(a, b, k);
     }
-    for (int k = 0; k < c->tile_cols; k++) {
-        snprintf(name, sizeof name, "float b%d_ = ", k);
-        pt2_say_value(r, name, b[k]);
-    }
-    for (int y = 0; y < c->tile_rows; y++)
-        for (int x = 0; x < c->tile_cols; x++)
-            pt2_say(r, "s%d_%d = pt_fma_f32(a%d, b%d_, s%d_%d);", y, x, y, x, y, x);
     for (int k = 0; k < p->depth.n; k++)
         pt2_say(r, "}");
     pt2_render_forget(r, &all);
@@ -60,18 +132,22 @@ static void say_products(struct tile *p)
 static void say_sums(struct tile *p)
 {
     struct render *r = p->r;
-    const struct pt2_contract *c = p->c;
-    say_places(p, &p->rows, c->first_var[0], c->tile_rows, "first_row", "rows");
-    say_places(p, &p->cols, c->first_var[1], c->tile_cols, "first_col", "cols");
-    for (int y = 0; y < c->tile_rows; y++)
-        for (int x = 0; x < c->tile_cols; x++)
-            pt2_say(r, "float s%d_%d = 0.0f;", y, x);
+    struct factor a = factor_of(p, 0), b = factor_of(p, 1);
+    bool vector = b.along == PT2_ALONG_SIDE;
+    say_places(&a);
+    say_places(&b);
+    for (int y = 0; y < p->c->tile_rows; y++)
+        for (int x = 0; x < b.places; x++)
+            pt2_say(r, vector ? "pt_f32x4 s%d_%d = pt_splat_f32x4(0.0f);" : "float s%d_%d = 0.0f;", y, x);
     for (int k = 0; k < p->depth.n; k++)
         r->axis_level[p->depth.var[k]] = 1 + k;
-    say_products(p);
-    for (int y = 0; y < c->tile_rows; y++)
-        for (int x = 0; x < c->tile_cols; x++)
-            pt2_say(r, "sum[%d] = s%d_%d;", y * c->tile_cols + x, y, x);
+    say_depth(p, &a, &b);
+    for (int y = 0; y < p->c->tile_rows; y++)
+        for (int x = 0; x < p->c->tile_cols; x++)
+            if (vector)
+                pt2_say(r, "sum[%d] = s%d_%d.%c;", y * p->c->tile_cols + x, y, x / 4, "xyzw"[x % 4]);
+            else
+                pt2_say(r, "sum[%d] = s%d_%d;", y * p->c->tile_cols + x, y, x);
 }
 
 void pt2_contract_registers(struct tile *p)

@@ -26,13 +26,29 @@ void pt2_say(struct render *r, const char *fmt, ...)
         r->indent++;
 }
 
-void pt2_say_value(struct render *r, const char *before, pt2_ex e)
+void pt2_say_begin(struct render *r, const char *fmt, ...)
 {
+    char s[256];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(s, sizeof s, fmt, ap);
+    va_end(ap);
     for (int k = 0; k < r->indent; k++)
         pt2_str_add(&r->out, "    ");
-    pt2_str_add(&r->out, before);
+    pt2_str_add(&r->out, s);
+}
+
+void pt2_say_end(struct render *r, const char *s)
+{
+    pt2_str_add(&r->out, s);
+    pt2_str_add(&r->out, "\n");
+}
+
+void pt2_say_value(struct render *r, const char *before, pt2_ex e)
+{
+    pt2_say_begin(r, "%s", before);
     pt2_render_expr(r, e);
-    pt2_str_add(&r->out, ";\n");
+    pt2_say_end(r, ";");
 }
 
 struct number pt2_number(pt2_ex e)

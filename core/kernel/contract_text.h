@@ -10,6 +10,9 @@
 
 /* A line. "{" at its end opens a block, "}" at its start closes one. */
 void pt2_say(struct render *r, const char *fmt, ...) PT2_PRINTF(2, 3);
+/* Begins a line; ends it. */
+void pt2_say_begin(struct render *r, const char *fmt, ...) PT2_PRINTF(2, 3);
+void pt2_say_end(struct render *r, const char *s);
 /* A line that ends with an expression: "float x = <e>;". */
 void pt2_say_value(struct render *r, const char *before, pt2_ex e);
 

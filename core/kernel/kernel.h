@@ -43,7 +43,14 @@ struct pt2_kernel_buf {
     pt2_dtype dtype; /* of storage */
     bool read, write;
     bool quads; /* the text also accesses four neighbours at once (pt_ld4, pt_st4) */
+    bool fetched; /* floats, read by the dialect's pt_fetch4 and pt_fetch only, and not written */
 };
+
+/* Whether a kernel can fetch from the buffer. */
+static inline bool pt2_can_fetch(const struct pt2_kernel_buf *b)
+{
+    return (b->dtype == PT2_F32 || b->dtype == PT2_F16 || b->dtype == PT2_BF16) && !b->write;
+}
 
 struct pt2_contract; /* kernel/contract.h */
 struct pt2_rows;     /* kernel/rows.h */

@@ -295,7 +295,8 @@ static void load(struct render *r, pt2_ex e)
         pt2_str_addf(&r->out, "q%u.%c", quad->first->id, "xyzw"[quad->part]);
         return;
     }
-    pt2_str_addf(&r->out, "pt_ld_%s(b%lld, ", pt2_storage_name(r->k->bufs[e->i].dtype), (long long)e->i);
+    const struct pt2_kernel_buf *b = &r->k->bufs[e->i];
+    pt2_str_addf(&r->out, "pt_%s_%s(b%lld, ", b->fetched ? "fetch" : "ld", pt2_storage_name(b->dtype), (long long)e->i);
     expr(r, e->args[0]);
     text(r, ")");
 }
@@ -761,7 +762,8 @@ static uint64_t hash_kernel(const struct pt2_kernel *k)
 {
     uint64_t h = pt2_hash(k->text, strlen(k->text), (uint64_t)k->num_params);
     for (int i = 0; i < k->num_bufs; i++) {
-        uint32_t key[4] = { (uint32_t)k->bufs[i].dtype, k->bufs[i].read, k->bufs[i].write, k->bufs[i].quads };
+        const struct pt2_kernel_buf *b = &k->bufs[i];
+        uint32_t key[5] = { (uint32_t)b->dtype, b->read, b->write, b->quads, b->fetched };
         h = pt2_hash(key, sizeof key, h);
     }
     uint32_t geometry[2] = { (uint32_t)k->local_size, (uint32_t)k->points_per_group };

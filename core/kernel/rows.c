@@ -125,7 +125,7 @@ struct fours {
 static bool four_bytes(const struct find *f, int64_t buf)
 {
     pt2_dtype t = f->bufs[buf].dtype;
-    return t == PT2_F32 || t == PT2_I32 || t == PT2_U32;
+    return !f->bufs[buf].fetched && (t == PT2_F32 || t == PT2_I32 || t == PT2_U32);
 }
 
 /* The index at four places: true when they are neighbours and the first is a multiple of 4. */

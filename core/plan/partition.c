@@ -5,6 +5,14 @@
 #include "graph/text.h"
 #include "plan/plan.h"
 
+uint64_t pt2_least_bytes(const struct pt2_value *v)
+{
+    uint64_t bytes = pt2_dtype_size(v->dtype);
+    for (int d = 0; d < v->rank; d++)
+        bytes *= pt2_is_const(v->shape[d]) ? (uint64_t)v->shape[d]->i : 1;
+    return bytes;
+}
+
 /* Why the device cannot run the kernel; NULL when it can. */
 static const char *obstacle(struct pt2_arena *arena, const struct pt2_region *r, const struct pt2_caps *caps)
 {
@@ -20,11 +28,8 @@ static const char *obstacle(struct pt2_arena *arena, const struct pt2_region *r,
     if ((r->kernel->needs & PT2_NEED_F64_MATH) && !caps->float64_math)
         return "needs float64 functions";
     for (int k = 0; k < r->num_bufs; k++) {
-        const struct pt2_value *v = r->bufs[k];
-        uint64_t bytes = pt2_dtype_size(v->dtype);
-        for (int d = 0; d < v->rank; d++)
-            bytes *= pt2_is_const(v->shape[d]) ? (uint64_t)v->shape[d]->i : 1;
-        if (bytes > caps->max_buffer_range)
+        bool fetched = r->kernel->bufs[k].fetched;
+        if (pt2_least_bytes(r->bufs[k]) > (fetched ? caps->max_fetch_range : caps->max_buffer_range))
             return "a tensor is larger than the device can bind";
     }
     return NULL;

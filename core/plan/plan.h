@@ -101,6 +101,8 @@ void pt2_plan_cost(struct pt2_plan *p);
 /* Makes region->kernel, bufs, params and points for the region's device. */
 PT2_MUST_USE pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const struct pt2_caps *caps,
                                          uint32_t without);
+/* Bytes of a value, as far as its sizes are numbers. */
+uint64_t pt2_least_bytes(const struct pt2_value *v);
 /* Fills kernel->text and kernel->hash from its stages. */
 void pt2_kernel_render(struct pt2_module *m, struct pt2_kernel *k);
 

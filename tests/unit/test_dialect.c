@@ -30,6 +30,8 @@ static const char *suffix(pt2_dtype t)
     return names[t];
 }
 
+static bool fetching; /* how the next kernel reads in0 */
+
 /* Runs a kernel with the buffers in0, in1 (or in0 again), out. `out` is uploaded first, so that what the kernel leaves
  * alone can be seen. */
 static void run_text(const char *name, const char *text, const pt2_dtype types[3], const void *in0, const void *in1,
@@ -40,7 +42,8 @@ static void run_text(const char *name, const char *text, const pt2_dtype types[3
     void *data[3] = { (void *)(uintptr_t)in0, (void *)(uintptr_t)(in1 ? in1 : in0), out };
     for (int k = 0; k < 3; k++) {
         size_t size = N * pt2_dtype_size(types[k]);
-        bufs[k] = (struct pt2_kernel_buf){ .dtype = types[k], .read = true, .write = k == 2 };
+        bufs[k] = (struct pt2_kernel_buf){ .dtype = types[k], .read = true, .write = k == 2,
+                                           .fetched = k == 0 && fetching };
         bind[k] = (struct pt2_binding){ new_buf(size, data[k]), 0, size };
     }
     struct pt2_kernel k = { .name = name, .num_bufs = 3, .bufs = bufs, .num_params = 1, .text = text,
@@ -770,6 +773,38 @@ static void complain_bytes(pt2_dtype t, const char *what, int i, double v, const
     printf("\n");
 }
 
+static void check_loaded(const char *name, pt2_dtype t, pt2_dtype c, const void *x, const void *got)
+{
+    for (int i = 0; i < N; i++) {
+        double v = pt2_load_double(t, x, i), g = pt2_load_double(c, got, i);
+        uint64_t want = 0;
+        if (pt2_dtype_is_float(t))
+            pt2_store_double(c, &want, 0, v);
+        else
+            pt2_store_int(c, &want, 0, pt2_load_int(t, x, i));
+        const uint8_t *have = (const uint8_t *)got + (size_t)i * pt2_dtype_size(c);
+        if (memcmp(&want, have, pt2_dtype_size(c)) && !(isnan(v) && isnan(g)))
+            complain_bytes(c, name, i, v, have, (uint8_t *)&want);
+    }
+}
+
+/* Elements of a buffer that is fetched from: alone, and as components. */
+static void test_fetch(pt2_dtype t, const void *x)
+{
+    static const char *const values[] = { "pt_fetch_%s(b0, i)", "pt_component(pt_fetch4_%s(b0, i >> 2), i)" };
+    static float got[N];
+    const pt2_dtype types[3] = { t, t, PT2_F32 };
+    char value[64], text[200];
+    fetching = true;
+    for (int k = 0; k < 2; k++) {
+        snprintf(value, sizeof value, values[k], suffix(t));
+        snprintf(text, sizeof text, "int i = GLOBAL_ID();\nif (i < P(0))\n    pt_st_f32(b2, i, %s);\n", value);
+        run_text("fetch", text, types, x, NULL, got);
+        check_loaded("fetch", t, PT2_F32, x, got);
+    }
+    fetching = false;
+}
+
 /* All patterns of bytes and halves; what is loaded must be what the host loads. */
 static void test_load(pt2_dtype t)
 {
@@ -782,16 +817,9 @@ static void test_load(pt2_dtype t)
     if (t == PT2_F32 || t == PT2_F64)
         fill_any(t, x);
     run_expr("load", "x", t, c, x, NULL, got);
-    for (int i = 0; i < N; i++) {
-        double v = pt2_load_double(t, x, i), g = pt2_load_double(c, got, i);
-        uint64_t want = 0;
-        if (pt2_dtype_is_float(t))
-            pt2_store_double(c, &want, 0, v);
-        else
-            pt2_store_int(c, &want, 0, pt2_load_int(t, x, i));
-        if (memcmp(&want, (uint8_t *)got + (size_t)i * pt2_dtype_size(c), pt2_dtype_size(c)) && !(isnan(v) && isnan(g)))
-            complain_bytes(c, "load", i, v, (uint8_t *)got + (size_t)i * pt2_dtype_size(c), (uint8_t *)&want);
-    }
+    check_loaded("load", t, c, x, got);
+    if (t == PT2_F32 || t == PT2_F16 || t == PT2_BF16)
+        test_fetch(t, x);
 }
 
 /* Stores two elements of three: the third must stay. */
