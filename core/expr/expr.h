@@ -103,6 +103,7 @@ struct pt2_exprs {
     PT2_VEC(struct pt2_symbol) symbols;
     struct pt2_map symbol_ids; /* name -> id + 1 */
     bool expanding; /* products of sums are multiplied out; set while proving */
+    int proof_steps; /* of the proof at hand */
 };
 
 void pt2_exprs_init(struct pt2_exprs *E);

@@ -51,4 +51,8 @@ pt2_ex pt2_simplify_index(struct pt2_exprs *E, int op, pt2_ex a,
                           pt2_ex b); /* ADD MUL FLOORDIV FLOORMOD MIN MAX of PT2_IDX */
 pt2_ex pt2_fold(struct pt2_exprs *E, int op, int dtype, pt2_ex a, pt2_ex b); /* of constants; NULL: leave it */
 
+/* Builds an index expression again from its leaves, as the constructors now simplify (E->expanding); loads, conditions
+ * and other data inside it are left as they are. */
+pt2_ex pt2_rebuild_index(struct pt2_exprs *E, pt2_ex e);
+
 #endif

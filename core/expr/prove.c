@@ -5,7 +5,9 @@
  * non-negative is not negative. */
 #include "expr/internal.h"
 
-enum { MAX_DEPTH = 24 };
+/* Proofs are searches: data-dependent choices, such as those of an unrolled binary search, have exponentially many
+ * branches. Those that succeed are short. */
+enum { MAX_DEPTH = 24, MAX_STEPS = 200 };
 #define FAR ((int64_t)1 << 40) /* larger bounds are not put into sums, which saturate at PT2_INF */
 
 static bool nonneg(struct pt2_exprs *E, pt2_ex e, int depth);
@@ -171,24 +173,17 @@ static bool nonneg(struct pt2_exprs *E, pt2_ex e, int depth)
     struct pt2_sum s;
     if (e->lo >= 0)
         return true;
-    if (depth > MAX_DEPTH || e->hi < 0 || !pt2_sum_of(E, e, &s))
+    if (depth > MAX_DEPTH || E->proof_steps++ > MAX_STEPS || e->hi < 0 || !pt2_sum_of(E, e, &s))
         return false;
     bool found, proved = open_first(E, &s, depth, &found);
     return found ? proved : polynomial_nonneg(E, &s);
-}
-
-static pt2_ex expand(void *ctx, struct pt2_exprs *E, pt2_ex e)
-{
-    (void)ctx;
-    (void)E;
-    return e;
 }
 
 /* b - a with products multiplied out. */
 static pt2_ex difference(struct pt2_exprs *E, pt2_ex a, pt2_ex b)
 {
     pt2_ex d = pt2_sub(E, b, a);
-    return d->op == PT2_E_CONST ? d : pt2_rewrite(E, d, expand, NULL);
+    return d->op == PT2_E_CONST ? d : pt2_rebuild_index(E, d);
 }
 
 static bool prove_diff(struct pt2_exprs *E, pt2_ex a, pt2_ex b, int64_t at_least)
@@ -196,6 +191,7 @@ static bool prove_diff(struct pt2_exprs *E, pt2_ex a, pt2_ex b, int64_t at_least
     if (E->expanding) /* called from a constructor while proving: only what intervals tell */
         return pt2_sat_add(b->lo, -a->hi) >= at_least;
     E->expanding = true;
+    E->proof_steps = 0;
     bool ok = nonneg(E, pt2_addi(E, difference(E, a, b), -at_least), 0);
     E->expanding = false;
     return ok;

@@ -9,6 +9,7 @@ struct memo {
     struct pt2_exprs *E;
     pt2_rewrite_fn *fn;
     void *ctx;
+    bool sizes_only; /* data inside index expressions are left as they are */
     /* open-addressed: id -> result; rewriting touches few of the context's nodes */
     struct { pt2_ex from, to; } *slots;
     uint32_t cap, count;
@@ -89,7 +90,7 @@ pt2_ex pt2_rebuild(struct pt2_exprs *E, pt2_ex e, const pt2_ex *args)
 
 static pt2_ex rewrite(struct memo *m, pt2_ex e)
 {
-    pt2_ex r = memo_get(m, e);
+    pt2_ex r = m->sizes_only && e->dtype != PT2_IDX ? e : memo_get(m, e);
     if (r)
         return r;
     pt2_ex small[8], *args = small;
@@ -100,7 +101,7 @@ static pt2_ex rewrite(struct memo *m, pt2_ex e)
     r = pt2_rebuild(m->E, e, args);
     if (args != small)
         free(args);
-    if (r->op == e->op) /* else it has collapsed to a part, which is rewritten already: i0 of (i0*2 + i1) // 2 */
+    if (m->fn && r->op == e->op) /* else it has collapsed to a part, which is rewritten already: i0 of (i0*2 + i1) // 2 */
         r = m->fn(m->ctx, m->E, r);
     memo_put(m, e, r);
     return r;
@@ -109,6 +110,14 @@ static pt2_ex rewrite(struct memo *m, pt2_ex e)
 pt2_ex pt2_rewrite(struct pt2_exprs *E, pt2_ex e, pt2_rewrite_fn *fn, void *ctx)
 {
     struct memo m = { .E = E, .fn = fn, .ctx = ctx };
+    pt2_ex r = rewrite(&m, e);
+    free(m.slots);
+    return r;
+}
+
+pt2_ex pt2_rebuild_index(struct pt2_exprs *E, pt2_ex e)
+{
+    struct memo m = { .E = E, .sizes_only = true };
     pt2_ex r = rewrite(&m, e);
     free(m.slots);
     return r;

@@ -152,6 +152,16 @@ struct pt2_value *pt2_node_sort(struct pt2_graph *g, struct pt2_value *keys, boo
     return pt2_node_out(g, n, 0, keys->dtype, keys->rank, keys->shape);
 }
 
+pt2_ex pt2_sorts_before(struct pt2_exprs *E, pt2_ex x, pt2_ex y, bool descending)
+{
+    pt2_ex less = descending ? pt2_lt(E, y, x) : pt2_lt(E, x, y);
+    if (!pt2_is_float_type(x->dtype))
+        return less;
+    pt2_ex first = descending ? x : y, second = descending ? y : x;
+    pt2_ex nan = pt2_and(E, pt2_un(E, PT2_E_ISNAN, first), pt2_not(E, pt2_un(E, PT2_E_ISNAN, second)));
+    return pt2_or(E, less, nan);
+}
+
 void pt2_node_item(struct pt2_graph *g, pt2_ex body, int symbol)
 {
     struct pt2_value *v = pt2_node_map(g, PT2_I64, 0, NULL, pt2_cast(&g->module->exprs, PT2_I64, body));

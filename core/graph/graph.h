@@ -146,6 +146,8 @@ struct pt2_value *pt2_node_scatter(struct pt2_graph *g, enum pt2_reduce_op op, s
                                    const pt2_ex *axes, const pt2_ex *index, pt2_ex body, pt2_ex cond);
 /* Stable; NaN is the largest. Output 1 (positions) is node->outs[1]. */
 struct pt2_value *pt2_node_sort(struct pt2_graph *g, struct pt2_value *keys, bool descending);
+/* "x comes before y" in the order of SORT: NaN is the largest. */
+pt2_ex pt2_sorts_before(struct pt2_exprs *E, pt2_ex x, pt2_ex y, bool descending);
 struct pt2_value *pt2_node_ready(struct pt2_graph *g, int number, const struct pt2_value *like);
 void pt2_node_item(struct pt2_graph *g, pt2_ex body, int symbol);
 /* A bare node of any kind with `num_outs` outputs to be filled in by pt2_node_out. */

@@ -215,17 +215,6 @@ static pt2_ex key_at(struct build *b, struct pt2_value *keys, const pt2_ex *oute
     return resolve(b, e, 0, NULL);
 }
 
-/* "x comes before y" for the order of SORT: NaN is the largest. */
-static pt2_ex before(struct pt2_exprs *E, pt2_ex x, pt2_ex y, bool descending)
-{
-    pt2_ex less = descending ? pt2_lt(E, y, x) : pt2_lt(E, x, y);
-    if (!pt2_is_float_type(x->dtype))
-        return less;
-    pt2_ex first = descending ? x : y, second = descending ? y : x;
-    pt2_ex nan = pt2_and(E, pt2_un(E, PT2_E_ISNAN, first), pt2_not(E, pt2_un(E, PT2_E_ISNAN, second)));
-    return pt2_or(E, less, nan);
-}
-
 /* Without a sort in the dialect, each element counts those that come before it: the position where it belongs. Equal
  * ones keep their order. */
 static void sort_by_counting(struct build *b, struct pt2_node *n, const pt2_ex *at)
@@ -234,10 +223,10 @@ static void sort_by_counting(struct build *b, struct pt2_node *n, const pt2_ex *
     struct pt2_value *keys = n->base;
     pt2_ex size = keys->shape[keys->rank - 1], j = pt2_var(E, 1, size), i = at[keys->rank - 1];
     pt2_ex mine = key_at(b, keys, at, i), other = key_at(b, keys, at, j);
-    pt2_ex same = pt2_and(E, pt2_not(E, before(E, mine, other, n->reverse)), pt2_lt(E, j, i));
+    pt2_ex same = pt2_and(E, pt2_not(E, pt2_sorts_before(E, mine, other, n->reverse)), pt2_lt(E, j, i));
     struct pt2_stage s = { .kind = PT2_STAGE_REDUCE, .op = PT2_RED_SUM, .num_loops = 1, .dtype = PT2_I32 };
     s.loops = pt2_arena_copy(b->arena, &size, sizeof size);
-    s.body = pt2_cast(E, PT2_I32, pt2_or(E, before(E, other, mine, n->reverse), same));
+    s.body = pt2_cast(E, PT2_I32, pt2_or(E, pt2_sorts_before(E, other, mine, n->reverse), same));
     pt2_ex to[PT2_MAX_RANK], rank = pt2_cast(E, PT2_IDX, pt2_reg(E, add_stage(b, s), PT2_I32));
     memcpy(to, at, (size_t)keys->rank * sizeof *to);
     to[keys->rank - 1] = rank;

@@ -76,6 +76,11 @@ pt2_t *op_flags(struct pt2_lower *L, pt2_t *t);
 /* Sorts along dim (stable, NaN last): keys and int64 positions. */
 void op_sort(struct pt2_lower *L, pt2_t *t, int dim, bool descending, pt2_t **out_keys, pt2_t **out_positions);
 
+/* True where a row of n elements is so long that blocks are sorted and merged (mergesort.c). */
+bool op_merges(pt2_ex n);
+/* Sorts along the last dimension of real x, which is such a row. */
+void op_merge_sort(struct pt2_lower *L, pt2_t *x, bool descending, pt2_t **out_keys, pt2_t **out_positions);
+
 /* ---- histogram.c: rows of index.c ---- */
 
 enum { OP_HIST_COUNTS = 1, OP_HIST_EDGES = 2, OP_HIST_TENSORS = 4 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Sorting and what rests on it: topk, kthvalue, median, mode, quantile, unique. One SORT node along the last axis gives
- * keys and positions; order statistics are loads at computed ranks, and unique elements are those that differ from
- * their neighbour. */
+ * Sorting and what rests on it: topk, kthvalue, median, mode, quantile, unique. One SORT node along the last axis (of
+ * long rows several, and their merges: mergesort.c) gives keys and positions; order statistics are loads at computed
+ * ranks, and unique elements are those that differ from their neighbour. */
 #include "ops/data.h"
 #include "ops/internal.h"
 
@@ -21,9 +21,16 @@ void op_sort(struct pt2_lower *L, pt2_t *t, int dim, bool descending, pt2_t **ou
         to_last[d] = d < dim ? d : d == t->rank - 1 ? dim : d + 1;
     for (int d = 0; d < t->rank; d++)
         back[to_last[d]] = d;
-    struct pt2_value *keys = pt2_node_sort(L->g, op_value(L, op_permute(L, t, to_last)), descending);
-    *out_keys = op_permute(L, op_of_value(L, t->dtype, keys), back);
-    *out_positions = op_permute(L, op_of_value(L, PT2_I64, keys->def->outs[1]), back);
+    pt2_t *rows = op_permute(L, t, to_last);
+    if (op_merges(rows->shape[t->rank - 1])) {
+        op_merge_sort(L, rows, descending, out_keys, out_positions);
+    } else {
+        struct pt2_value *keys = pt2_node_sort(L->g, op_value(L, rows), descending);
+        *out_keys = op_of_value(L, t->dtype, keys);
+        *out_positions = op_of_value(L, PT2_I64, keys->def->outs[1]);
+    }
+    *out_keys = op_permute(L, *out_keys, back);
+    *out_positions = op_permute(L, *out_positions, back);
 }
 
 enum { SORT, ARGSORT, MSORT };
