@@ -101,7 +101,8 @@ static pt2_ex rewrite(struct memo *m, pt2_ex e)
     r = pt2_rebuild(m->E, e, args);
     if (args != small)
         free(args);
-    if (m->fn && r->op == e->op) /* else it has collapsed to a part, which is rewritten already: i0 of (i0*2 + i1) // 2 */
+    /* Otherwise it has collapsed to a part, which is rewritten already: i0 of (i0*2 + i1) // 2 */
+    if (m->fn && r->op == e->op)
         r = m->fn(m->ctx, m->E, r);
     memo_put(m, e, r);
     return r;

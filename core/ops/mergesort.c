@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Long rows: SORT nodes of blocks, then merges of neighbouring runs until one is left. A merge is a MAP: each element of
- * the result searches where it comes from ("merge path": Odeh, Green, Mwassi, Shmueli, Birk, "Merge path - parallel
+ * Long rows: SORT nodes of blocks, then merges of neighbouring runs until one is left. A merge is a MAP: each element
+ * of the result searches where it comes from ("merge path": Odeh, Green, Mwassi, Shmueli, Birk, "Merge path - parallel
  * merging made simple", 2012), so that all elements of a row are independent.
  *
  * Without this, a device without a sort of its own counts for each element those that come before it, which takes the
@@ -64,8 +64,8 @@ static struct rows sort_blocks(struct pt2_lower *L, pt2_t *x, bool descending)
     return r;
 }
 
-/* One merge of runs of `run` elements, seen from element `at` of the result: the first run begins at `begin`, the second
- * one follows and has `second` elements, which is less than `run` at the end of the row. */
+/* One merge of runs of `run` elements, seen from element `at` of the result: the first run begins at `begin`, the
+ * second one follows and has `second` elements, which is less than `run` at the end of the row. */
 struct merge {
     struct pt2_lower *L;
     const struct rows *rows;
