@@ -16,7 +16,8 @@
     X(INLINE, "inline") /* arithmetic goes into its readers; views always do */ \
     X(FUSE, "fuse")     /* nodes share kernels */                              \
     X(TILES, "tiles")   /* contractions are computed in tiles */               \
-    X(ROWS, "rows")     /* long loops are shared by teams of lanes */
+    X(ROWS, "rows")     /* long loops are shared by teams of lanes */              \
+    X(ATTENTION, "attention") /* softmax between two contractions is one kernel */
 
 enum pt2_optimisation {
 #define X(name, text) PT2_OPT_##name,

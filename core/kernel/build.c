@@ -5,7 +5,7 @@
  * parameter, so that kernels serve any sizes. */
 #include "expr/internal.h"
 #include "graph/custom.h"
-#include "kernel/contract.h"
+#include "kernel/attention.h"
 #include "kernel/rows.h"
 #include "plan/plan.h"
 
@@ -413,7 +413,7 @@ static const char *kernel_name(struct build *b)
 
 static void build_members(struct build *b)
 {
-    for (uint32_t k = 0; k < b->r->members.count; k++) {
+    for (uint32_t k = b->r->num_inside; k < b->r->members.count; k++) {
         const struct pt2_member *m = &b->r->members.data[k];
         switch (m->node->kind) {
         case PT2_NODE_MAP: build_map(b, m); break;
@@ -509,6 +509,33 @@ static void reach_large(struct build *b, const struct pt2_caps *caps)
     }
 }
 
+/* An attention's stages, then those of the members behind it, which run for each element of the result. */
+static void build_attention(struct build *b, const struct pt2_caps *caps)
+{
+    struct pt2_attention *a = pt2_arena_copy(b->arena, b->r->attention, sizeof *a);
+    const struct pt2_member *last = &b->r->members.data[b->r->num_inside - 1];
+    struct pt2_value *v = last->node->outs[0];
+    for (int k = 0; k < PT2_ATT_STAGES; k++) {
+        struct pt2_stage s = a->stages[k];
+        s.body = resolve(b, s.body, 0, NULL);
+        s.loops = pt2_arena_copy(b->arena, s.loops, (size_t)s.num_loops * sizeof *s.loops);
+        add_stage(b, s);
+    }
+    keep_register(b, v, PT2_ATT_RESULT);
+    if (last->store)
+        store(b, v, pt2_reg(b->E, PT2_ATT_RESULT, PT2_F32), b->outer, 0, NULL);
+    build_members(b);
+    b->k->attention = a;
+    b->k->needs |= pt2_attention_choose(b->m, a, b->stages.data, caps) ? 0 : PT2_NEED_STEPS;
+    b->r->points = pt2_attention_tiles(b->E, a);
+    for (int k = 0; k < a->rank; k++)
+        if (!pt2_is_int(a->extent[k], 1))
+            a->extent[k] = param(b, a->extent[k]);
+    for (int k = 0; k < PT2_AXIS_ROLES; k++)
+        a->size[k] = param(b, a->size[k]);
+    a->keys = param(b, a->keys);
+}
+
 static void set_groups(struct pt2_kernel *k, const struct pt2_caps *caps)
 {
     k->local_size = k->points_per_group = caps->kind == PT2_KIND_CPU ? 64 : 128;
@@ -524,6 +551,10 @@ static void set_groups(struct pt2_kernel *k, const struct pt2_caps *caps)
         k->local_size = k->rows->form == PT2_ROWS_VECTOR ? 1 : k->rows->lanes;
         k->points_per_group = k->rows->points;
     }
+    if (k->attention) {
+        k->local_size = pt2_attention_local_size(k->attention);
+        k->points_per_group = k->attention->form == PT2_CONTRACT_SHARED ? 1 : k->local_size;
+    }
 }
 
 pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const struct pt2_caps *caps, uint32_t without)
@@ -536,11 +567,14 @@ pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const str
         b.extent[i] = r->outer[i];
         b.outer[i] = pt2_var(b.E, PT2_OUTER_AXIS + i, r->outer[i]);
     }
-    r->points = pt2_product(b.E, r->rank, r->outer);
-    build_members(&b);
-    reach_large(&b, caps);
     struct pt2_kernel *k = b.k;
-    if (!k->library && (!pt2_has_opt(without, PT2_OPT_TILES) || !build_contract(&b, caps)))
+    r->points = pt2_product(b.E, r->rank, r->outer);
+    if (r->attention)
+        build_attention(&b, caps);
+    else
+        build_members(&b);
+    reach_large(&b, caps);
+    if (!k->library && !k->attention && (!pt2_has_opt(without, PT2_OPT_TILES) || !build_contract(&b, caps)))
         build_points(&b, pt2_has_opt(without, PT2_OPT_ROWS) ? caps : NULL);
     k->name = kernel_name(&b);
     b.memo_count = b.E->count;
@@ -554,6 +588,9 @@ pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const str
     for (int side = 0; side < 2 && k->contract; side++)
         for (int i = 0; i < k->contract->num_places[side]; i++)
             k->contract->places[side][i] = parametrise(&b, k->contract->places[side][i]);
+    for (int which = 0; which < 3 && k->attention; which++)
+        for (int i = 0; i < k->attention->num_places[which]; i++)
+            k->attention->places[which][i] = parametrise(&b, k->attention->places[which][i]);
     free(b.memo);
     k->points = k->library ? pt2_idx(b.E, 1) : param(&b, r->points);
     if (k->rows)

@@ -52,7 +52,8 @@ static inline bool pt2_can_fetch(const struct pt2_kernel_buf *b)
     return (b->dtype == PT2_F32 || b->dtype == PT2_F16 || b->dtype == PT2_BF16) && !b->write;
 }
 
-struct pt2_contract; /* kernel/contract.h */
+struct pt2_contract;  /* kernel/contract.h */
+struct pt2_attention; /* kernel/attention.h */
 struct pt2_rows;     /* kernel/rows.h */
 
 struct pt2_kernel {
@@ -66,6 +67,7 @@ struct pt2_kernel {
     struct pt2_stage *stages;
     struct pt2_contract *contract;  /* stage 0 is its sum, VARs are as contract.h has them; NULL: none */
     struct pt2_rows *rows;          /* points shared by teams of lanes; NULL: one invocation per point */
+    struct pt2_attention *attention; /* the first stages are as attention.h has them; NULL: none */
     const struct pt2_node *library; /* LIBRARY and CUSTOM nodes: no stages; buffers are args…, outs… */
 
     const char *text;       /* body of the kernel function; arena */
@@ -79,6 +81,7 @@ enum {
     PT2_NEED_F64_MATH = 2, /* float64 functions beyond + - * / sqrt, compare */
     PT2_NEED_HOST = 4,     /* runs on the reference backend only */
     PT2_NEED_TEXT = 8,     /* cannot be interpreted: a user's kernel without a host function */
+    PT2_NEED_STEPS = 16,    /* the device runs it as several kernels only */
 };
 
 #endif

@@ -2,7 +2,7 @@
  * Stages to text in the dialect of shaders/README.md. A node that is used once is written where it is used; one that is
  * used more often gets a variable, declared at the outermost loop at which all it needs is known. */
 #include "expr/internal.h"
-#include "kernel/contract.h"
+#include "kernel/attention.h"
 #include "kernel/render.h"
 #include "kernel/rows.h"
 #include "plan/plan.h"
@@ -375,7 +375,7 @@ static void count(struct render *r, pt2_ex e, pt2_ex *order, uint32_t *n)
     struct use *u = &r->uses[e->id];
     if (u->count++ > 0 || u->named)
         return;
-    u->level = e->op == PT2_E_VAR ? r->axis_level[e->i] : 0;
+    u->level = e->op == PT2_E_VAR ? r->axis_level[e->i] : e->op == PT2_E_REG ? r->reg_level : 0;
     const struct pt2_quad *quad = quad_of(r, e);
     if (quad && quad->part) {
         count(r, quad->first, order, n);
@@ -780,6 +780,8 @@ void pt2_kernel_render(struct pt2_module *m, struct pt2_kernel *k)
         r.axis_level[i] = i;
     if (r.uses && r.order && k->contract)
         pt2_contract_render(&r);
+    else if (r.uses && r.order && k->attention)
+        pt2_attention_render(&r);
     else if (k->library && k->library->custom)
         pt2_custom_render(k, &r.out);
     else if (r.uses && r.order && k->rows)

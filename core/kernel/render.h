@@ -28,6 +28,7 @@ struct render {
     struct use *uses; /* by expression id; owned */
     pt2_ex *order;    /* room for all expressions; owned */
     int axis_level[PT2_MAX_AXES]; /* by number of the VAR */
+    int reg_level;                /* of all registers */
     int indent;
 };
 

@@ -5,6 +5,7 @@
  *
  * A node that joins has the region's outer space among its own axes; a MAP may have more, which it loops over. It must
  * not depend on the region by way of another one, or the two would wait for each other. */
+#include "plan/attention.h"
 #include "plan/plan.h"
 
 #include <stdlib.h>
@@ -21,6 +22,8 @@ struct fuse {
     int *uses;                     /* by value id: nodes and outputs that read it */
     bool *reaches;                 /* [a * cap + b]: region b depends on region a */
     uint32_t cap;
+    struct pt2_found *attentions;
+    int num_attentions;
 };
 
 /* ---- dependencies between regions ---- */
@@ -232,7 +235,7 @@ static bool try_join(struct fuse *f, struct pt2_node *n, struct pt2_region *r)
 {
     struct match m = { .f = f, .r = r, .n = n, .ok = true };
     if (!r->sequential || r->members.count >= MAX_MEMBERS || (n->kind != PT2_NODE_MAP && n->kind != PT2_NODE_REDUCE) ||
-        r->rank >= PT2_MAX_RANK)
+        r->rank >= PT2_MAX_RANK || (r->attention && n->kind != PT2_NODE_MAP))
         return false;
     for (int j = 0; j < PT2_MAX_RANK; j++)
         m.axis_of[j] = -1;
@@ -319,6 +322,26 @@ static struct pt2_region *region_for(struct fuse *f, struct pt2_node *n)
     return r;
 }
 
+/* The region of a whole attention, over the space of its last node. */
+static struct pt2_region *region_for_attention(struct fuse *f, const struct pt2_found *a)
+{
+    struct pt2_region *r = new_region(f);
+    int *inside = PT2_NEW_N(f->arena, int, PT2_MAX_RANK), *outer = PT2_NEW_N(f->arena, int, PT2_MAX_RANK);
+    const struct pt2_value *v = a->nodes[a->count - 1]->outs[0];
+    for (int k = 0; k < PT2_MAX_RANK; k++)
+        inside[k] = -1; /* no register of the region's points */
+    for (int k = 0; k < v->rank; k++)
+        add_outer(r, outer, k, v->shape[k]);
+    for (int k = 0; k < a->count; k++) {
+        struct pt2_member m = { a->nodes[k], k < a->count - 1 ? inside : outer, true };
+        pt2_push(f->arena, &r->members, m);
+    }
+    r->sequential = true;
+    r->attention = a->attention;
+    r->num_inside = (uint32_t)a->count;
+    return r;
+}
+
 /* ---- candidates: the regions of what the node reads; for a REDUCE also those that read the same values ---- */
 
 struct candidates {
@@ -393,8 +416,44 @@ static void wait_for_readers(struct fuse *f, struct pt2_node *scatter, struct pt
     }
 }
 
+static void place_attention(struct fuse *f, const struct pt2_found *a)
+{
+    struct pt2_region *r = region_for_attention(f, a);
+    struct depend d = { f, r };
+    for (int k = 0; k < a->count; k++)
+        f->region_of[a->nodes[k]->outs[0]->id] = r;
+    for (int k = 0; k < a->count; k++)
+        pt2_node_uses(f->g, a->nodes[k], add_dependency, &d);
+}
+
+static bool runs_in_steps(const struct fuse *f, const struct pt2_found *a)
+{
+    for (uint32_t k = 0; k < f->p->in_steps.count; k++)
+        if (f->p->in_steps.data[k] == a->nodes[a->count - 1])
+            return true;
+    return false;
+}
+
+/* The node's attention is placed where its last node stands. */
+static bool inside_attention(struct fuse *f, const struct pt2_node *n)
+{
+    for (int k = 0; k < f->num_attentions; k++) {
+        if (runs_in_steps(f, &f->attentions[k]))
+            continue;
+        for (int j = 0; j < f->attentions[k].count; j++)
+            if (f->attentions[k].nodes[j] == n) {
+                if (j == f->attentions[k].count - 1)
+                    place_attention(f, &f->attentions[k]);
+                return true;
+            }
+    }
+    return false;
+}
+
 static void place_node(struct fuse *f, struct pt2_node *n, bool fusion)
 {
+    if (inside_attention(f, n))
+        return;
     struct candidates c = { f, n, NULL };
     if (fusion && (n->kind == PT2_NODE_MAP || n->kind == PT2_NODE_REDUCE))
         pt2_node_uses(f->g, n, try_region_of, &c);
@@ -469,6 +528,9 @@ void pt2_plan_fuse(struct pt2_plan *p, const struct pt2_plan_params *params)
     f.uses = calloc(values, sizeof *f.uses);
     f.reaches = calloc((size_t)f.cap * f.cap, sizeof *f.reaches);
     if (f.region_of && f.uses && f.reaches) {
+        bool whole = pt2_has_opt(params->without, PT2_OPT_FUSE) && pt2_has_opt(params->without, PT2_OPT_ATTENTION);
+        if (whole && !params->devices[0].caps.interprets)
+            f.attentions = pt2_attention_find(g, &f.num_attentions);
         for (uint32_t k = 0; k < g->nodes.count; k++)
             if (makes_region(g->nodes.data[k]))
                 place_node(&f, g->nodes.data[k], pt2_has_opt(params->without, PT2_OPT_FUSE));

@@ -17,6 +17,8 @@ uint64_t pt2_least_bytes(const struct pt2_value *v)
 static const char *obstacle(struct pt2_arena *arena, const struct pt2_region *r, const struct pt2_caps *caps)
 {
     bool custom = r->members.data[0].node->kind == PT2_NODE_CUSTOM;
+    if (r->kernel->needs & PT2_NEED_STEPS)
+        return "has no kernel for a whole attention";
     if (caps->interprets)
         return r->kernel->needs & PT2_NEED_TEXT ? "the custom operator has no host function" : NULL;
     if (r->kernel->needs & PT2_NEED_HOST)
@@ -50,6 +52,10 @@ static pt2_status place(struct pt2_plan *p, struct pt2_region *r, const struct p
         }
         why = pt2_arena_printf(&m->arena, "%s%s%s cannot: %s", why ? why : "", why ? "; " : "", params->devices[d].name,
                                no);
+    }
+    if (r->attention) {
+        pt2_push(&m->arena, &p->in_steps, r->members.data[r->num_inside - 1].node);
+        return PT2_OK;
     }
     const struct pt2_custom *custom = r->members.data[0].node->custom;
     return pt2_fail(custom ? PT2_ERR_UNSUPPORTED : PT2_ERR_INTERNAL, "%s: no device can run it: %s",

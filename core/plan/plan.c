@@ -2,11 +2,32 @@
  * Planning, as a list of its parts. */
 #include "plan/plan.h"
 
+const char *pt2_region_kind(const struct pt2_region *r)
+{
+    bool rows = false;
+    if (r->attention)
+        return "attention";
+    if (r->kernel->contract)
+        return "contraction";
+    for (uint32_t k = 0; k < r->members.count; k++) {
+        enum pt2_kind kind = r->members.data[k].node->kind;
+        rows |= kind == PT2_NODE_REDUCE;
+        if (kind != PT2_NODE_MAP && kind != PT2_NODE_REDUCE)
+            return pt2_kind_name(kind);
+    }
+    return rows ? "rows" : "pointwise";
+}
+
 pt2_status pt2_plan_build(struct pt2_graph *g, const struct pt2_plan_params *params, struct pt2_plan *out)
 {
     *out = (struct pt2_plan){ .graph = g };
-    pt2_plan_fuse(out, params);
-    PT2_TRY(pt2_plan_partition(out, params));
+    uint32_t in_steps;
+    do { /* again, where no device can run what was fused */
+        in_steps = out->in_steps.count;
+        out->regions.count = 0;
+        pt2_plan_fuse(out, params);
+        PT2_TRY(pt2_plan_partition(out, params));
+    } while (out->in_steps.count > in_steps);
     PT2_TRY(pt2_plan_schedule(out));
     pt2_plan_cost(out);
     for (uint32_t k = 0; k < out->regions.count; k++)

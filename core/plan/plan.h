@@ -44,6 +44,8 @@ struct pt2_region {
     pt2_ex *outer;                 /* its extents */
     PT2_VEC(struct pt2_member) members;
     bool sequential;               /* reads no register of a later member: members may be added */
+    const struct pt2_attention *attention; /* the first num_inside members are this; NULL: none */
+    uint32_t num_inside;
     int device;                    /* index into the plan's devices */
     const char *why;               /* why it runs there; static or arena */
     struct pt2_kernel *kernel;
@@ -73,6 +75,7 @@ struct pt2_step {
 struct pt2_plan {
     struct pt2_graph *graph;
     PT2_VEC(struct pt2_region *) regions;
+    PT2_VEC(struct pt2_node *) in_steps; /* last nodes of attentions that no device runs as one kernel */
     uint32_t num_steps;
     struct pt2_step *steps;
 };
@@ -89,6 +92,10 @@ struct pt2_plan_params {
     uint32_t without;   /* base/without.h */
     bool alternate;     /* every second region on the next device that can run it */
 };
+
+/* What kind of computation a region is, for people: "attention", "contraction", "rows" (with reductions), "pointwise",
+ * or the kind of its node. */
+const char *pt2_region_kind(const struct pt2_region *r);
 
 /* Plans one graph. Errors: INTERNAL. */
 PT2_MUST_USE pt2_status pt2_plan_build(struct pt2_graph *g, const struct pt2_plan_params *params, struct pt2_plan *out);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Every kernel against the reference backend. Two sessions of the model run, one planned for the device, one for the
- * reference; both have the same regions. The device's kernels are watched one by one: before comparing, each kernel's
- * inputs are what the reference computed, so that an error is reported where it arises. The reference runs first and
- * its values are kept. */
+ * reference, which stores at least what the device does. The device's kernels are watched one by one: before comparing,
+ * each kernel's inputs are what the reference computed, so that an error is reported where it arises. The reference
+ * runs first and its values are kept. */
 #include "runtime/check.h"
 #include "runtime/internal.h"
 
@@ -15,11 +15,12 @@ struct recorded {
     uint32_t value;
     uint64_t bytes;
     uint8_t *data; /* owned */
+    bool compared;
 };
 
 struct check {
     struct recorded *list; /* owned */
-    size_t count, cap, next;
+    size_t count, cap;
     bool recording;
     const struct pt2_check_params *params;
     struct pt2_check_report *report;
@@ -39,7 +40,7 @@ static void record(struct check *c, struct pt2_session *s, const struct pt2_valu
         c->list = p;
         c->cap = cap;
     }
-    struct recorded r = { v->id, bytes, malloc(bytes ? bytes : 1) };
+    struct recorded r = { v->id, bytes, malloc(bytes ? bytes : 1), false };
     c->status = r.data ? pt2_read_value(s, v, r.data, bytes) : pt2_fail(PT2_ERR_NOMEM, "out of memory");
     c->list[c->count++] = r;
 }
@@ -131,16 +132,26 @@ static void report_difference(struct check *c, struct pt2_session *s, const stru
     rep->tolerance = tolerance;
 }
 
+/* What the reference stored next into the value. */
+static struct recorded *next_of(struct check *c, const struct pt2_value *v)
+{
+    for (size_t k = 0; k < c->count; k++)
+        if (c->list[k].value == v->id && !c->list[k].compared)
+            return &c->list[k];
+    return NULL;
+}
+
 /* Compares one stored value with the reference's, then puts the reference's in its place. */
 static bool compare_value(struct check *c, struct pt2_session *s, const struct pt2_region *r, const struct pt2_value *v)
 {
     uint64_t bytes = s->places[v->id].bytes;
     double tolerance = c->params->tolerance > 0 ? c->params->tolerance : default_tolerance(v->dtype);
-    if (c->next >= c->count || c->list[c->next].value != v->id || c->list[c->next].bytes != bytes) {
+    struct recorded *want = next_of(c, v);
+    if (!want || want->bytes != bytes) {
         c->status = pt2_fail(PT2_ERR_INTERNAL, "the reference took another path at kernel %s", r->kernel->name);
         return true;
     }
-    const struct recorded *want = &c->list[c->next++];
+    want->compared = true;
     uint8_t *got = malloc(bytes ? bytes : 1);
     c->status = got ? pt2_read_value(s, v, got, bytes) : pt2_fail(PT2_ERR_NOMEM, "out of memory");
     bool same = true;

@@ -84,6 +84,7 @@ static cJSON *launch_json(const struct pt2_model *m, const struct pt2_step *step
     struct pt2_str s = { 0 };
     add_text(o, "kind", "launch");
     add_text(o, "kernel", r->kernel->name);
+    add_text(o, "computes", pt2_region_kind(r));
     add_text(o, "device", m->entries[r->device]->id);
     add_text(o, "why", r->why);
     add_nodes(o, r);
@@ -265,8 +266,8 @@ static void print_values(const cJSON *list, const char *label, struct pt2_str *o
 static void print_launch(const cJSON *o, struct pt2_str *out)
 {
     const cJSON *n, *nodes = cJSON_GetObjectItemCaseSensitive(o, "nodes");
-    pt2_str_addf(out, "%s on %s (%s), %s points", text_of(o, "kernel"), text_of(o, "device"), text_of(o, "why"),
-                 text_of(o, "points"));
+    pt2_str_addf(out, "%s: %s on %s (%s), %s points", text_of(o, "kernel"), text_of(o, "computes"),
+                 text_of(o, "device"), text_of(o, "why"), text_of(o, "points"));
     if (number_of(o, "bytes_read") >= 0 && number_of(o, "bytes_written") >= 0)
         pt2_str_addf(out, ", reads %.0f and writes %.0f bytes", number_of(o, "bytes_read"),
                      number_of(o, "bytes_written"));

@@ -131,7 +131,7 @@ static void test_names(void **state)
     (void)state;
     assert_int_equal(pt2_model_open(MODEL, &params, &model), PT2_ERR_ARG);
     assert_non_null(strstr(pt2_error_message(), "no optimisation 'inlien'"));
-    params.without = "cse,fold,inline,fuse,tiles,rows";
+    params.without = "cse,fold,inline,fuse,tiles,rows,attention";
     must(pt2_model_open(MODEL, &params, &model));
     pt2_model_destroy(&model);
 }

@@ -85,6 +85,67 @@ static void test_layer_norm(void **state)
     pt2_module_free(&s.m);
 }
 
+/* ---- attention is found by its form ---- */
+
+#define SCORES "v3:float32[4, 50, 60] = reduce sum [16]: v0[i0, i1, i3]*v1[i0, i2, i3]\n"
+#define LARGEST "v4:float32[4, 50] = reduce max [60]: v3[i0, i1, i2]*0.25f32\n"
+#define TOTAL "v5:float32[4, 50] = reduce sum [60]: exp(v3[i0, i1, i2]*0.25f32 - v4[i0, i1])\n"
+#define WEIGHTS "v6:float32[4, 50, 60] = map: exp(v3[i0, i1, i2]*0.25f32 - v4[i0, i1])/v5[i0, i1]\n"
+#define MIXED "v7:float32[4, 50, 8] = reduce sum [60]: v6[i0, i1, i3]*v2[i0, i3, i2]\n"
+
+static bool finds_attention(const char *nodes, uint32_t without)
+{
+    struct pt2_plan_params plan = params;
+    struct pt2_str s = { 0 };
+    struct pt2_module m;
+    struct pt2_graph *g;
+    struct pt2_plan p;
+    plan.without = without;
+    pt2_str_addf(&s, "graph main { v0:float32[4, 50, 16] = input 0 \"q\"\nv1:float32[4, 60, 16] = input 1 \"k\"\n"
+                     "v2:float32[4, 60, 8] = input 2 \"v\"\n%s }", nodes);
+    pt2_module_init(&m);
+    must(pt2_graph_parse(&m, pt2_str_text(&s), &g), pt2_str_text(&s));
+    must(pt2_run_passes(&m, without), nodes);
+    must(pt2_plan_build(g, &plan, &p), nodes);
+    bool found = false;
+    for (uint32_t k = 0; k < p.regions.count; k++)
+        found |= p.regions.data[k]->attention != NULL;
+    assert_true(!found || p.num_steps == 1);
+    pt2_module_free(&m);
+    pt2_str_free(&s);
+    return found;
+}
+
+static void test_attention(void **state)
+{
+    (void)state;
+    assert_true(finds_attention(SCORES LARGEST TOTAL WEIGHTS MIXED "return v7", 0));
+    /* with an epilogue, the product swapped, and the exponentials as a node */
+    assert_true(finds_attention(SCORES LARGEST "v6:float32[4, 50, 60] = map: exp(v3[i0, i1, i2]*0.25f32 - v4[i0, i1])\n"
+                                "v8:float32[4, 50] = reduce sum [60]: v6[i0, i1, i2]\n"
+                                "v9:float32[4, 50, 60] = map: v6[i0, i1, i2]/v8[i0, i1]\n"
+                                "v7:float32[4, 50, 8] = reduce sum [60]: v2[i0, i3, i2]*v9[i0, i1, i3]\n"
+                                "v10:float32[4, 50, 8] = map: tanh(v7[i0, i1, i2]) return v10", 0));
+    assert_false(finds_attention(SCORES LARGEST TOTAL WEIGHTS MIXED "return v7", 1u << PT2_OPT_ATTENTION));
+    assert_false(finds_attention(SCORES LARGEST TOTAL WEIGHTS MIXED "return v7", ONE_NODE_EACH));
+    /* something inside is wanted outside */
+    assert_false(finds_attention(SCORES LARGEST TOTAL WEIGHTS MIXED "return v7, v6", 0));
+    assert_false(finds_attention(SCORES LARGEST TOTAL WEIGHTS MIXED "return v7, v5", 0));
+    /* another maximum, another exponential, another axis, weights that are no multiple */
+    assert_false(finds_attention(SCORES "v4:float32[4, 50] = reduce max [60]: v3[i0, i1, i2]\n" TOTAL WEIGHTS MIXED
+                                 "return v7", 0));
+    assert_false(finds_attention(SCORES LARGEST TOTAL "v6:float32[4, 50, 60] = map: "
+                                 "exp(v3[i0, i1, i2]*0.5f32 - v4[i0, i1])/v5[i0, i1]\n" MIXED "return v7", 0));
+    assert_false(finds_attention(SCORES "v4:float32[4, 60] = reduce max [50]: v3[i0, i2, i1]*0.25f32\n"
+                                 "v5:float32[4, 60] = reduce sum [50]: exp(v3[i0, i2, i1]*0.25f32 - v4[i0, i1])\n"
+                                 "v6:float32[4, 50, 60] = map: exp(v3[i0, i1, i2]*0.25f32 - v4[i0, i2])/v5[i0, i2]\n"
+                                 MIXED "return v7", 0));
+    assert_false(finds_attention(SCORES LARGEST TOTAL
+                                 "v6:float32[4, 50, 60] = map: "
+                                 "exp(v3[i0, i1, i2]*0.25f32 - v4[i0, i1])/v5[i0, i1] + 1.0f32\n" MIXED "return v7",
+                                 0));
+}
+
 static void test_no_fusion(void **state)
 {
     struct pt2_plan_params plan = params;
@@ -406,6 +467,7 @@ int main(void)
     (void)run_and_compare;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_softmax), cmocka_unit_test(test_layer_norm), cmocka_unit_test(test_no_fusion),
+        cmocka_unit_test(test_attention),
         cmocka_unit_test(test_two_heads), cmocka_unit_test(test_devices), cmocka_unit_test(test_cost),
         cmocka_unit_test(test_dependencies), cmocka_unit_test(test_overlaps), cmocka_unit_test(test_sharing),
     };

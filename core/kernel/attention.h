@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Attention: a softmax between two contractions, computed in one kernel that never has the scores in memory.
+ *
+ *     score(batch, row, key)  = Σ over depth of q(batch, row, depth) * k(batch, key, depth)
+ *     masked(batch, row, key) = any function of the score and of the place: scale, mask, bias, causal
+ *     largest(batch, row)     = the maximum of masked over the keys
+ *     total(batch, row)       = Σ over the keys of exp(masked - shift), where shift is a function of largest
+ *     mixed(batch, row, col)  = Σ over the keys of exp(masked - shift) * v(batch, key, col)
+ *     result(batch, row, col) = any function of the three, linear in mixed: the quotient, zeros for a row without keys
+ *
+ * What is found is the form, not an operator: the expressions are the graph's own, with its pointwise nodes
+ * substituted. The kernel takes the keys in blocks: sums so far are scaled whenever a block has a larger maximum.
+ *
+ * The expressions are over these variables: outer axis k of the result is VAR PT2_OUTER_AXIS + k, the key is VAR
+ * PT2_KEY_AXIS, the axes of the depth are VAR 1 …; and over the registers of enum pt2_attention_stage, which are the
+ * kernel's first stages. The stages behind them run for each element of the result. */
+#ifndef PT2_KERNEL_ATTENTION_H
+#define PT2_KERNEL_ATTENTION_H
+
+#include "kernel/contract.h"
+
+enum { PT2_KEY_AXIS = PT2_OUTER_AXIS - 1, PT2_MAX_HEAD = 256 };
+
+enum pt2_attention_stage {
+    PT2_ATT_SCORE,  /* SUM over the depth of q * k */
+    PT2_ATT_MASKED, /* MAX over the keys */
+    PT2_ATT_SHIFT,
+    PT2_ATT_TOTAL,  /* SUM over the keys of the exponential */
+    PT2_ATT_MIXED,  /* SUM over the keys; the body is v alone */
+    PT2_ATT_RESULT,
+    PT2_ATT_STAGES,
+};
+
+struct pt2_attention {
+    int rank;                                  /* outer axes: those of the result */
+    enum pt2_axis_role role[2 * PT2_MAX_RANK]; /* q, masked: rows; v: columns; k and what several have: batch */
+    pt2_ex extent[2 * PT2_MAX_RANK];
+    pt2_ex size[PT2_AXIS_ROLES];               /* product of the extents of each role */
+    pt2_ex keys;
+    struct pt2_stage stages[PT2_ATT_STAGES];
+    int depth, width;                          /* numbers of the depth and of the columns */
+    /* Chosen for a device, from the kernel's stages: */
+    bool swapped;                              /* the second factor of the score is q */
+    enum pt2_contract_form form;
+    int tile_rows, tile_keys, tile_cols;
+    /* REGISTERS: q at the rows of a tile, k at the keys, v at the columns of a block, each with VARs of its own from
+     * first_var up; parameters are made in these too. */
+    int num_places[3], first_var[3];
+    pt2_ex *places[3];
+};
+
+/* Chooses the form and the tiles of what `stages` compute; false: the device does not run it. */
+bool pt2_attention_choose(struct pt2_module *m, struct pt2_attention *a, const struct pt2_stage *stages,
+                          const struct pt2_caps *caps);
+/* Number of tiles: an expression over what the extents were. */
+pt2_ex pt2_attention_tiles(struct pt2_exprs *E, const struct pt2_attention *a);
+int pt2_attention_local_size(const struct pt2_attention *a);
+void pt2_attention_render(struct render *r);
+
+#endif

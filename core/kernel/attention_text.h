@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the forms of attention share. For each block of keys: scores of a tile of rows, what the graph does to them,
+ * their exponentials under the maximum so far, and the sums of their products with v. `largest`, `total` and `mixed`
+ * of each row are kept from block to block; when the maximum grows from a to b, what was summed is multiplied by
+ * exp(a - b). While a row has no key but -inf, 0 stands for its maximum, so that no infinity is subtracted from
+ * another; in the end everything is multiplied by exp(that - the graph's own shift), which is 1, or what makes the
+ * graph's NaN.
+ */
+#ifndef PT2_KERNEL_ATTENTION_TEXT_H
+#define PT2_KERNEL_ATTENTION_TEXT_H
+
+#include "kernel/attention.h"
+#include "kernel/contract_text.h"
+
+struct att {
+    struct render *r;
+    const struct pt2_attention *a;
+    const struct pt2_stage *stages;
+    struct axes batch, rows, cols, depth, key;
+    pt2_ex q, k, v, masked;
+};
+
+/* A loop over places of a block: `name` counts from 0 to `count`; its place in the space of `axes` is `place` + name,
+ * or the one before `last` where that is behind it. */
+struct loop {
+    const struct axes *axes;
+    char name;
+    const char *count, *place, *last;
+};
+
+/* Opens the loop, with the indices of its axes; `before` (or NULL) is a line at its beginning. */
+void pt2_open_loop(struct render *r, const struct loop *l, const char *before);
+/* target[outer * pitch + inner] = e in two loops; `before` is of the inner one. */
+void pt2_say_panel(struct att *p, pt2_ex e, const char *target, int pitch, const struct loop *outer,
+                   const struct loop *inner, const char *before);
+/* Of a tile: its batch, first row, and how many rows are inside. */
+void pt2_say_rows(struct att *p);
+/* What follows the sums of row y; the columns are x. */
+void pt2_say_results(struct att *p, int pitch);
+
+void pt2_attention_packed(struct att *p);
+void pt2_attention_registers(struct att *p);
+void pt2_attention_shared(struct att *p);
+
+#endif

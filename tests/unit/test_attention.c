@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT
+ * Attention as one kernel: random shapes, masks and types in every form that a device can run, against sums in
+ * double precision. Sizes of rows and keys are symbols. */
+#include "plan/plan.h"
+#include "test_device.h"
+
+#include "expr/internal.h"
+#include "kernel/attention.h"
+
+#include <math.h>
+
+enum mask { NONE, ADDED, CHOSEN, CAUSAL, MASKS };
+
+struct shape {
+    int heads, group, rows, keys, depth, width; /* group: heads that share k and v */
+    enum mask mask;
+    bool safe;                                  /* rows without a key are 0, not NaN */
+    bool weights_first;                         /* of the product with v */
+    pt2_dtype dtype;
+};
+
+static uint32_t seed = 12345;
+
+static uint32_t below(uint32_t n)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return (seed >> 8) % n;
+}
+
+static double uniform(void) { return (double)below(1 << 20) / (1 << 19) - 1; }
+
+/* ---- the graph ---- */
+
+static const char *masked(const struct shape *s)
+{
+    switch (s->mask) {
+    case ADDED: return "v4[i0, i1, i2, i3]*0.5f32 + v3[i2, i3]";
+    case CHOSEN: return "select(v3[i2, i3] < 0.5f32, v4[i0, i1, i2, i3]*0.5f32, -inff32)";
+    case CAUSAL: return "select(i3 <= i2, v4[i0, i1, i2, i3]*0.5f32, -inff32)";
+    default: return "v4[i0, i1, i2, i3]*0.5f32";
+    }
+}
+
+static char *graph_text(const struct shape *s)
+{
+    struct pt2_str t = { 0 };
+    const char *type = pt2_dtype_name(s->dtype), *m = masked(s);
+    pt2_str_add(&t, "symbol s0 in 1..\nsymbol s1 in 2..\ngraph main {\n");
+    pt2_str_addf(&t, "v0:%s[2, %d, s0, %d] = input 0 \"q\"\n", type, s->heads, s->depth);
+    pt2_str_addf(&t, "v1:%s[2, %d, s1, %d] = input 1 \"k\"\n", type, s->heads / s->group, s->depth);
+    pt2_str_addf(&t, "v2:%s[2, %d, s1, %d] = input 2 \"v\"\n", type, s->heads / s->group, s->width);
+    pt2_str_add(&t, "v3:float32[s0, s1] = input 3 \"mask\"\n");
+    pt2_str_addf(&t, "v4:float32[2, %d, s0, s1] = reduce sum [%d]: v0[i0, i1, i2, i4]*v1[i0, i1 // %d, i3, i4]\n",
+                 s->heads, s->depth, s->group);
+    pt2_str_addf(&t, "v5:float32[2, %d, s0] = reduce max [s1]: %s\n", s->heads, m);
+    pt2_str_addf(&t, "v6:float32[2, %d, s0] = reduce sum [s1]: exp(%s - v5[i0, i1, i2])\n", s->heads, m);
+    pt2_str_addf(&t, "v7:float32[2, %d, s0, s1] = map: %sexp(%s - v5[i0, i1, i2])/v6[i0, i1, i2]%s\n", s->heads,
+                 s->safe ? "select(v5[i0, i1, i2] == -inff32, 0.0f32, " : "", m, s->safe ? ")" : "");
+    pt2_str_addf(&t, "v8:%s[2, %d, s0, %d] = reduce sum [s1]: ", type, s->heads, s->width);
+    pt2_str_addf(&t, s->weights_first ? "v7[i0, i1, i2, i4]*v2[i0, i1 // %d, i4, i3]\n"
+                                      : "v2[i0, i1 // %d, i4, i3]*v7[i0, i1, i2, i4]\n", s->group);
+    pt2_str_addf(&t, "v9:float32[2, %d, s0, %d] = map: v8[i0, i1, i2, i3]*2.0f32\nreturn v9 }", s->heads, s->width);
+    return t.data;
+}
+
+/* ---- what it should give ---- */
+
+struct data {
+    void *input[4];
+    size_t count[4];
+    double *want;
+    size_t results;
+};
+
+static double at(const struct shape *s, const struct data *d, int input, size_t k)
+{
+    return pt2_load_double(input < 3 ? s->dtype : PT2_F32, d->input[input], (int64_t)k);
+}
+
+static double score(const struct shape *s, const struct data *d, size_t head, size_t shared, size_t row, size_t key)
+{
+    size_t depth = (size_t)s->depth, rows = (size_t)s->rows, keys = (size_t)s->keys;
+    double sum = 0, m = at(s, d, 3, row * keys + key);
+    for (size_t i = 0; i < depth; i++)
+        sum += at(s, d, 0, (head * rows + row) * depth + i) * at(s, d, 1, (shared * keys + key) * depth + i);
+    sum *= 0.5;
+    switch (s->mask) {
+    case ADDED: return sum + m;
+    case CHOSEN: return m < 0.5 ? sum : -INFINITY;
+    case CAUSAL: return key <= row ? sum : -INFINITY;
+    default: return sum;
+    }
+}
+
+static void expect_row(const struct shape *s, struct data *d, size_t head, size_t shared, size_t row)
+{
+    size_t keys = (size_t)s->keys, width = (size_t)s->width;
+    double *e = malloc(keys * sizeof *e), most = -INFINITY, total = 0;
+    for (size_t j = 0; j < keys; j++) {
+        e[j] = score(s, d, head, shared, row, j);
+        most = e[j] > most ? e[j] : most;
+    }
+    for (size_t j = 0; j < keys; j++)
+        total += e[j] = exp(e[j] - most);
+    for (size_t x = 0; x < width; x++) {
+        double sum = 0;
+        for (size_t j = 0; j < keys; j++)
+            sum += e[j] / total * at(s, d, 2, (shared * keys + j) * width + x);
+        d->want[(head * (size_t)s->rows + row) * width + x] = 2 * (s->safe && most == -INFINITY ? 0 : sum);
+    }
+    free(e);
+}
+
+static void make_data(const struct shape *s, struct data *d)
+{
+    size_t heads = 2 * (size_t)s->heads, shared = heads / (size_t)s->group, rows = (size_t)s->rows;
+    size_t keys = (size_t)s->keys, counts[4] = { heads * rows * (size_t)s->depth, shared * keys * (size_t)s->depth,
+                                                 shared * keys * (size_t)s->width, rows * keys };
+    for (int k = 0; k < 4; k++) {
+        d->count[k] = counts[k];
+        d->input[k] = malloc(counts[k] * 4 + 4);
+        for (size_t i = 0; i < counts[k]; i++)
+            pt2_store_double(k < 3 ? s->dtype : PT2_F32, d->input[k], (int64_t)i, uniform());
+    }
+    for (size_t j = 0; j < keys; j++) /* a row without keys */
+        pt2_store_double(PT2_F32, d->input[3], (int64_t)j, s->mask == CHOSEN ? 1 : -INFINITY);
+    for (size_t j = 0; j + 1 < keys && rows > 1; j++) /* and one with the last key only */
+        pt2_store_double(PT2_F32, d->input[3], (int64_t)(keys + j), s->mask == CHOSEN ? 1 : -INFINITY);
+    d->results = heads * rows * (size_t)s->width;
+    d->want = malloc(d->results * sizeof *d->want);
+    for (size_t h = 0; h < heads; h++)
+        for (size_t t = 0; t < rows; t++)
+            expect_row(s, d, h, h / (size_t)s->group, t);
+}
+
+static void free_data(struct data *d)
+{
+    for (int k = 0; k < 4; k++)
+        free(d->input[k]);
+    free(d->want);
+}
+
+/* ---- running ---- */
+
+static void compare(const struct shape *s, const struct data *d, const float *got, const char *form)
+{
+    double worst = 0, tolerance = s->dtype == PT2_F32 ? 1e-5 : s->dtype == PT2_F16 ? 4e-3 : 3e-2;
+    for (size_t k = 0; k < d->results; k++) {
+        double off = isnan(d->want[k]) && isnan(got[k]) ? 0 : fabs(got[k] - d->want[k]);
+        worst = off > worst || isnan(off) ? off : worst;
+    }
+    if (!(worst <= tolerance)) {
+        printf("%s: %d heads by %d, %d rows, %d keys, depth %d, width %d, mask %d, safe %d, %s: off by %g\n", form,
+               s->heads, s->group, s->rows, s->keys, s->depth, s->width, (int)s->mask, s->safe,
+               pt2_dtype_name(s->dtype), worst);
+        failures++;
+    }
+}
+
+/* The only region of the plan, on the open device. */
+static void run_region(struct pt2_module *m, const struct pt2_region *r, const struct shape *s, const struct data *d,
+                       float *got)
+{
+    struct pt2_binding bindings[8];
+    int32_t params[64];
+    int64_t sizes[2] = { s->rows, s->keys }, n;
+    uint8_t known[2] = { 1, 1 };
+    struct pt2_buf *out = NULL;
+    for (int k = 0; k < r->num_bufs; k++) {
+        const struct pt2_node *def = r->bufs[k]->def;
+        bool input = def->kind == PT2_NODE_INPUT;
+        uint64_t bytes = input ? d->count[def->input] * pt2_dtype_size(r->bufs[k]->dtype) : d->results * sizeof(float);
+        bindings[k] = (struct pt2_binding){ new_buf(bytes, input ? d->input[def->input] : NULL), 0, bytes };
+        out = input ? out : bindings[k].buf;
+    }
+    for (int k = 0; k < r->num_params; k++) {
+        MUST(pt2_eval(&m->exprs, r->params[k], sizes, known, &n));
+        params[k] = (int32_t)n;
+    }
+    MUST(pt2_eval(&m->exprs, r->points, sizes, known, &n));
+    struct pt2_program_obj *program = compile(r->kernel, NULL);
+    struct pt2_launch l = { .program = program, .bindings = bindings, .params = params, .points = (uint64_t)n,
+                            .label = "attention" };
+    run_launches(&l, 1);
+    MUST(T.table->buf_read(dev, out, 0, got, d->results * sizeof(float)));
+    T.table->program_destroy(dev, program);
+    for (int k = 0; k < r->num_bufs; k++)
+        T.table->buf_destroy(dev, bindings[k].buf);
+}
+
+static void run_form(const struct shape *s, const struct data *d, const struct pt2_caps *caps, const char *form)
+{
+    const struct pt2_plan_device devices[2] = { { "device:0", *caps }, { "reference:0", { .interprets = true } } };
+    const struct pt2_plan_params params = { .num_devices = 2, .devices = devices };
+    struct pt2_module m;
+    struct pt2_graph *g;
+    struct pt2_plan plan;
+    char *text = graph_text(s);
+    pt2_module_init(&m);
+    MUST(pt2_graph_parse(&m, text, &g));
+    MUST(pt2_plan_build(g, &params, &plan));
+    free(text);
+    CHECK(plan.regions.count == 1 && plan.regions.data[0]->attention && plan.regions.data[0]->num_bufs <= 5);
+    if (plan.regions.count == 1) {
+        float *got = malloc(d->results * sizeof *got + 4);
+        run_region(&m, plan.regions.data[0], s, d, got);
+        compare(s, d, got, form);
+        free(got);
+    }
+    pt2_module_free(&m);
+}
+
+/* Forms are chosen by what a device says of itself. */
+static void run_forms(const struct shape *s)
+{
+    struct pt2_caps caps = dev->desc.caps;
+    struct data d;
+    make_data(s, &d);
+    run_form(s, &d, &caps, "the device's form");
+    caps.wide_vectors = false;
+    caps.kind = PT2_KIND_CPU;
+    if (dev->desc.caps.wide_vectors)
+        run_form(s, &d, &caps, "registers");
+    caps.kind = PT2_KIND_DISCRETE;
+    if (dev->desc.caps.kind == PT2_KIND_CPU)
+        run_form(s, &d, &caps, "shared memory");
+    free_data(&d);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct shape fixed[] = {
+        { 2, 1, 5, 70, 16, 16, CAUSAL, true, true, PT2_F32 },
+        { 4, 2, 1, 130, 64, 64, NONE, false, false, PT2_F32 },
+        { 2, 2, 33, 65, 24, 40, CHOSEN, false, true, PT2_F32 },
+        { 1, 1, 9, 9, 8, 3, ADDED, true, false, PT2_F16 },
+        { 1, 1, 140, 31, 32, 128, ADDED, false, true, PT2_BF16 },
+    };
+    open_device(argc, argv);
+    for (size_t k = 0; k < sizeof fixed / sizeof *fixed; k++)
+        run_forms(&fixed[k]);
+    int more = getenv("PT2_CASES") ? atoi(getenv("PT2_CASES")) : 3;
+    for (int k = 0; k < more; k++) {
+        int group = 1 + (int)below(3);
+        struct shape s = { group * (1 + (int)below(2)), group, 1 + (int)below(40), 2 + (int)below(90),
+                           1 + (int)below(70), 1 + (int)below(70), (enum mask)below(MASKS), below(2), below(2),
+                           PT2_F32 };
+        run_forms(&s);
+    }
+    return close_device();
+}
