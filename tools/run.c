@@ -16,6 +16,7 @@ struct run {
     struct text_list models, inputs, against;
     const char *output, *save_state, *load_state, *list;
     bool json;
+    int seed;
 
     pt2_model *model;
     pt2_session *session;
@@ -33,6 +34,7 @@ static pt2_status open_session(struct run *run, const pt2_model_params *params)
     progress("%s: opening", run->models.items[0]);
     PT2_TRY(pt2_model_open(run->models.items[0], params, &run->model));
     PT2_TRY(pt2_session_create(run->model, &run->session));
+    pt2_session_set_seed(run->session, (uint64_t)run->seed);
     if (run->load_state)
         PT2_TRY(state_load(run->session, run->load_state));
     run->open_ms = now_ms() - begin;
@@ -251,6 +253,7 @@ static int run_command(const struct command *self, int argc, char **argv)
         { "output", OPTION_TEXT, &run.output, "FILE.npz", "write out_0, out_1, ...; of several runs: FILE.0.npz, ..." },
         { "against", OPTION_LIST, &run.against, "FILE.npz", "compare with the arrays out_0, ... of the file" },
         { "load-state", OPTION_TEXT, &run.load_state, "FILE.npz", "set buffers, by name, before the first run" },
+        { "seed", OPTION_NUMBER, &run.seed, "N", "of random operators (0); equal seeds give equal numbers" },
         { "save-state", OPTION_TEXT, &run.save_state, "FILE.npz", "write what the model changed, after the last run" },
         { "list", OPTION_TEXT, &run.list, "FILE", "run many models: lines MODEL.pt2<TAB>OUT.npz" },
         TARGET_OPTIONS(&run.target),

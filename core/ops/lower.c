@@ -571,7 +571,7 @@ pt2_status pt2_lower_program(const struct pt2_program *program, const struct pt2
     struct pt2_lower L = {
         .m = module, .E = &module->exprs, .program = program, .arena = &module->arena, .priv = &priv
     };
-    *out = (struct pt2_lowered){ .module = module };
+    *out = (struct pt2_lowered){ .module = module, .seed_symbol = -1 };
     PT2_TRY(check_supported(program, operators));
     L.g = pt2_graph_new(module, "main");
     if (setjmp(unwind))

@@ -221,6 +221,9 @@ const struct pt2_op_row *pt2_op_find(const char *target);
 /* All rows, in table order, for the support table; returns how many there are. */
 uint32_t pt2_op_rows(const struct pt2_op_row **out_rows, uint32_t cap);
 
+/* Largest value of the symbol of random operators: with a call's place it still has 31 bits. */
+enum { PT2_MAX_SEED = (1 << 30) - 1 };
+
 /* Lowers a program. Errors: UNSUPPORTED (lists every operator that has no row), FORMAT, INPUT. */
 struct pt2_lowered {
     struct pt2_module *module;         /* graph 0 is the main graph */
@@ -235,6 +238,7 @@ struct pt2_lowered {
         pt2_ex *shape, *strides;       /* … and, when flat, where its elements are in the storage */
         pt2_ex offset;
     } *inputs;
+    int seed_symbol; /* of random operators: another number in each run; -1: there are none */
     int num_user_outputs;
     struct pt2_user_output {           /* by output leaf */
         int output;                    /* index of a graph output, or -1: */

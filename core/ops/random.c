@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Random operators: each element is a function of a seed (the call's place in the graph) and its own position, through
- * PT2_E_RANDOM; other distributions by inversion, normal ones by Box and Muller. */
+ * Random operators: each element is a function of a seed (the run's and the call's place in the graph) and its own
+ * position, through PT2_E_RANDOM; other distributions by inversion, normal ones by Box and Muller. */
 #include "ops/random.h"
 #include "ops/data.h"
+#include "ops/internal.h"
 
 #include <math.h>
 
@@ -10,8 +11,14 @@ enum { STREAMS = 8 };
 
 pt2_ex op_uniform(struct pt2_lower *L, pt2_ex at, int stream)
 {
-    int64_t place = L->node ? (int64_t)L->node->index : 0;
-    pt2_ex seed = pt2_idx(L->E, 20000 + place * STREAMS + stream);
+    int64_t place = (L->node ? (int64_t)L->node->index : 0) * STREAMS + stream;
+    int *symbol = &L->priv->out->seed_symbol;
+    if (*symbol < 0) {
+        *symbol = pt2_symbol(L->E, "random seed");
+        L->E->symbols.data[*symbol].lo = 0;
+        L->E->symbols.data[*symbol].hi = PT2_MAX_SEED;
+    }
+    pt2_ex seed = pt2_addi(L->E, pt2_sym(L->E, *symbol), place & PT2_MAX_SEED);
     return pt2_bin(L->E, PT2_E_RANDOM, seed, at);
 }
 

@@ -105,6 +105,7 @@ struct pt2_session {
     uint64_t points[PT2_MAX_DEVICES]; /* last submission */
     uint64_t moves;             /* blocks that got other memory: a new buffer may have an old one's address */
     bool failed;                /* a device was lost */
+    uint64_t seed, seed_runs;   /* of random operators; runs since it was set */
     void *scratch;              /* owned; host memory for transfers */
     size_t scratch_size;
     pt2_observer *observer;     /* check.c: called after each launch, which then runs alone */

@@ -210,12 +210,30 @@ static pt2_status check_data(struct pt2_session *s)
     return PT2_OK;
 }
 
+void pt2_session_set_seed(pt2_session *s, uint64_t seed)
+{
+    s->seed = seed;
+    s->seed_runs = 0;
+}
+
+/* Another number for each run. */
+static void bind_seed(struct pt2_session *s)
+{
+    int symbol = s->model->lowered.seed_symbol;
+    uint64_t key[2] = { s->seed, s->seed_runs++ };
+    if (symbol < 0)
+        return;
+    s->values[symbol] = (int64_t)(pt2_hash(key, sizeof key, 0) & PT2_MAX_SEED);
+    s->known[symbol] = 1;
+}
+
 pt2_status pt2_session_submit(pt2_session *s)
 {
     if (s->failed)
         return pt2_fail(PT2_ERR_DEVICE_LOST, "the session failed when its device was lost");
     s->num_slices = 0;
     PT2_TRY(pt2_bind_inputs(s));
+    bind_seed(s);
     PT2_TRY(pt2_check_sizes(s, -1));
     return pt2_run_graph(s, 0);
 }
