@@ -195,7 +195,7 @@ PT2_MUST_USE PT2_API pt2_status pt2_session_wait(pt2_session *session);
 /* The result of the last run; memory belongs to the session and lives until its next run. Errors: ARG. */
 PT2_MUST_USE PT2_API pt2_status pt2_session_output(pt2_session *session, int index, pt2_tensor *out_tensor);
 
-/* Random operators (rand, dropout in training mode …). Their numbers are a function of the seed, of the number of runs
+/* Random operators (rand, dropout in training mode). Their numbers are a function of the seed, of the number of runs
  * since it was set, of the operator's place in the graph and of the element: every run draws others, and a session with
  * the same seed draws the same again, on every device. They are not PyTorch's. A new session has seed 0. */
 PT2_API void pt2_session_set_seed(pt2_session *session, uint64_t seed);

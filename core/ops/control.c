@@ -448,6 +448,7 @@ struct stacked {
     struct pt2_slot *rest;   /* scalars among the other operands, NULL tensors where they are passed */
     bool reverse;
     pt2_ex trips;
+    op_loop_body *body;
 };
 
 static pt2_t *row(struct pt2_lower *L, pt2_t *t, pt2_ex turn)
@@ -513,7 +514,7 @@ static void run_stacked(struct pt2_lower *L, struct stacked *s, struct operands 
         s->rest[k] = rest.list[k];
         others[s->num_stacked + k] = rest.list[k].tensor ? rest.list[k].tensor : as_tensor(L, rest.list[k]);
     }
-    op_loop(L, s->trips, nc, carried, no, others, stacked_body, s);
+    op_loop(L, s->trips, nc, carried, no, others, s->body ? s->body : stacked_body, s);
     for (int k = 0; k < nc; k++)
         return_result(L, (uint32_t)k, carried[k]);
 }
@@ -558,6 +559,47 @@ static void lower_scan(struct pt2_lower *L)
     expect_inputs(L, g, init.count + xs.count + rest.count);
     s.trips = trips_of(L, xs);
     run_stacked(L, &s, init, xs, rest);
+}
+
+/* Row `turn` is the combination of row turn - 1 and that of the operand; row 0 is the operand's. */
+static void scanned_body(struct pt2_lower *L, void *ctx, pt2_ex turn, pt2_t **carried, pt2_t *const *others)
+{
+    struct stacked *s = ctx;
+    int n = s->num_stacked;
+    struct pt2_slot *in = PT2_NEW_N(L->arena, struct pt2_slot, 2 * n + s->num_rest);
+    struct pt2_slot *out = PT2_NEW_N(L->arena, struct pt2_slot, s->graph->num_outputs);
+    pt2_ex zero = pt2_idx(L->E, 0), last = pt2_max(L->E, pt2_addi(L->E, turn, -1), zero);
+    for (int k = 0; k < n; k++) {
+        in[k].tensor = op_clone(L, row(L, carried[k], last));
+        in[n + k].tensor = row(L, others[k], turn);
+    }
+    for (int k = 0; k < s->num_rest; k++) {
+        in[2 * n + k] = s->rest[k];
+        if (s->rest[k].tensor)
+            in[2 * n + k].tensor = others[n + k];
+    }
+    inline_graph(L, s->graph, in, out);
+    for (int k = 0; k < n; k++) {
+        pt2_t *first = in[n + k].tensor, *next = slot_tensor(L, out[k]);
+        if (pt2_dtype_is_complex(first->dtype))
+            op_fail(L, PT2_ERR_UNSUPPORTED, "complex numbers");
+        pt2_ex *at = op_vars(L, first->rank, first->shape);
+        pt2_ex v = pt2_select(L->E, pt2_eq(L->E, turn, zero), op_at(L, first, at), op_at(L, next, at));
+        carried[k] = with_row(L, carried[k], turn, op_map_like(L, first, first->dtype, v));
+    }
+}
+
+/* associative_scan(graph, xs, additional): the inclusive scan over the first dimension. */
+static void lower_associative_scan(struct pt2_lower *L)
+{
+    struct operands none = { NULL, 0 }, xs = operands_from(L, 1, 2), rest = operands_from(L, 2, L->node->num_args);
+    struct stacked s = { .graph = graph_arg(L, 0), .num_stacked = xs.count, .num_rest = rest.count,
+                         .num_results = xs.count, .body = scanned_body };
+    expect_inputs(L, s.graph, 2 * xs.count + rest.count);
+    if ((int)s.graph->num_outputs != xs.count)
+        op_fail(L, PT2_ERR_FORMAT, "%u results for %d operands", s.graph->num_outputs, xs.count);
+    s.trips = trips_of(L, xs);
+    run_stacked(L, &s, none, xs, rest);
 }
 
 /* ---- wrappers: the graph among the first arguments is inlined ---- */
@@ -611,6 +653,7 @@ const struct pt2_op_row pt2_ops_control[] = {
     { "higher_order.while_loop_stack_output", lower_while_stack, 0 },
     { "higher_order.map_impl", lower_map, 0 },
     { "higher_order.scan", lower_scan, 0 },
+    { "higher_order.associative_scan", lower_associative_scan, 0 },
     { "higher_order.wrap_with_set_grad_enabled", lower_wrapper, 0 },
     { "higher_order.wrap_with_autocast", lower_wrapper, 0 },
     { "higher_order.invoke_subgraph", lower_wrapper, 1 },

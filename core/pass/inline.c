@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { CHEAP = 2, SHARED_WORK = 24, UNPACK_WORK = 16, MAX_LOADS = 8, MAX_SIZE = 600 };
+enum { CHEAP = 2, SHARED_WORK = 24, UNPACK_WORK = 48, MAX_LOADS = 8, MAX_SIZE = 600 };
 
 struct info {
     int uses;        /* nodes that load it */
