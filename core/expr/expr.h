@@ -28,43 +28,50 @@
 
 enum { PT2_IDX = PT2_DTYPE_COUNT };
 
+/* clang-format off */
 /* name, operands, text. Operands and result have one type unless said otherwise. */
-#define PT2_EXPR_OPS(X)                                                                                                \
-    /* leaves */                                                                                                       \
-    X(CONST, 0, "const")                                                                                               \
-    X(SYM, 0, "sym")                                                                                                   \
-    X(VAR, 1, "var") X(LOAD, -1, "load") X(PARAM, 0, "param")                                                          \
-        X(REG, 0, "reg") /* any type to any type: PyTorch's conversion (float to integer truncates, to bool is != 0);  \
-                            same-size bits */                                                                          \
-        X(CAST, 1, "cast") X(                                                                                          \
-            BITCAST, 1, "bitcast") /* float32 rounded to the storage type `i` (float16, bfloat16, float8) and back */  \
-        X(ROUNDTO, 1, "roundto")   /* numbers; integers wrap */                                                        \
-        X(NEG, 1, "neg") X(ABS, 1, "abs") X(ADD, -1, "add") X(SUB, 2, "sub") X(MUL, -1, "mul") X(MIN, 2, "min")        \
-            X(MAX, 2, "max")                                                   /* floats: NaN if either is NaN */      \
-        X(POW, 2, "pow") X(FLOORDIV, 2, "floordiv") X(FLOORMOD, 2, "floormod") /* Python's // and %, also of floats */ \
-        X(TRUNCDIV, 2, "truncdiv") X(REM, 2, "rem") /* C's / and %; of floats: trunc(a/b), fmod */                     \
-        X(GCD, 2, "gcd") /* integers */             /* floats only */                                                  \
-        X(DIV, 2, "div") X(SQRT, 1, "sqrt") X(RSQRT, 1, "rsqrt") X(EXP, 1, "exp") X(EXP2, 1, "exp2")                   \
-            X(EXPM1, 1, "expm1") X(LOG, 1, "log") X(LOG2, 1, "log2") X(LOG10, 1, "log10") X(LOG1P, 1, "log1p")         \
-                X(SIN, 1, "sin") X(COS, 1, "cos") X(TAN, 1, "tan") X(ASIN, 1, "asin") X(ACOS, 1, "acos")               \
-                    X(ATAN, 1, "atan") X(SINH, 1, "sinh") X(COSH, 1, "cosh") X(TANH, 1, "tanh") X(ASINH, 1, "asinh")   \
-                        X(ACOSH, 1, "acosh") X(ATANH, 1, "atanh") X(ERF, 1, "erf") X(ERFC, 1, "erfc")                  \
-                            X(ERFINV, 1, "erfinv") X(LGAMMA, 1, "lgamma") X(DIGAMMA, 1, "digamma")                     \
-                                X(FLOOR, 1, "floor") X(CEIL, 1, "ceil") X(TRUNC, 1, "trunc")                           \
-                                    X(ROUND, 1, "round") /* half to even */                                            \
-        X(ATAN2, 2, "atan2") X(NEXTAFTER, 2, "nextafter") X(COPYSIGN, 2, "copysign") X(HYPOT, 2, "hypot")              \
-            X(IGAMMA, 2, "igamma") X(IGAMMAC, 2, "igammac")                                                            \
-                X(ZETA, 2, "zeta") /* Hurwitz zeta */ /* bits of integers; of bools: logic */                          \
-        X(AND, 2, "and") X(OR, 2, "or") X(XOR, 2, "xor") X(NOT, 1, "not") X(SHL, 2, "shl")                             \
-            X(SHR, 2, "shr") /* two of one type to bool; false (NE: true) with NaN */                                  \
-        X(LT, 2, "lt") X(LE, 2, "le") X(EQ, 2, "eq") X(NE, 2, "ne")                                                    \
-            X(ISNAN, 1, "isnan") /* float to bool */ /* bool, T, T to T */                                             \
-        X(SELECT, 3, "select") /* PT2_IDX index, PT2_IDX size: an index that data decided. Negative ones count from    \
-                                * the end (Python), the result is clamped to [0, size); the reference backend reports  \
-                                * what was outside. */                                                                 \
-        X(CHECK, 2,                                                                                                    \
-          "check") /* float32 r in [0, 1): counter-based random (Philox4x32-10), of seed and counter, both PT2_IDX */  \
-        X(RANDOM, 2, "random")
+#define PT2_EXPR_OPS(X) \
+    /* leaves */ \
+    X(CONST, 0, "const") X(SYM, 0, "sym") X(VAR, 1, "var") X(LOAD, -1, "load") X(PARAM, 0, "param") X(REG, 0, "reg") \
+    /* any type to any type: PyTorch's conversion (float to integer truncates, to bool is != 0) */ \
+    X(CAST, 1, "cast") \
+    /* same-size bits */ \
+    X(BITCAST, 1, "bitcast") \
+    /* float32 rounded to the storage type `i` (float16, bfloat16, float8) and back */ \
+    X(ROUNDTO, 1, "roundto") \
+    /* numbers; integers wrap; MIN and MAX of floats: NaN if either is NaN */ \
+    X(NEG, 1, "neg") X(ABS, 1, "abs") X(ADD, -1, "add") X(SUB, 2, "sub") X(MUL, -1, "mul") \
+    X(MIN, 2, "min") X(MAX, 2, "max") X(POW, 2, "pow") \
+    /* Python's // and %, also of floats */ \
+    X(FLOORDIV, 2, "floordiv") X(FLOORMOD, 2, "floormod") \
+    /* C's / and %; of floats: trunc(a/b), fmod */ \
+    X(TRUNCDIV, 2, "truncdiv") X(REM, 2, "rem") \
+    /* integers */ \
+    X(GCD, 2, "gcd") \
+    /* floats only; ROUND: half to even; ZETA: Hurwitz's */ \
+    X(DIV, 2, "div") X(SQRT, 1, "sqrt") X(RSQRT, 1, "rsqrt") X(EXP, 1, "exp") X(EXP2, 1, "exp2") \
+    X(EXPM1, 1, "expm1") X(LOG, 1, "log") X(LOG2, 1, "log2") X(LOG10, 1, "log10") X(LOG1P, 1, "log1p") \
+    X(SIN, 1, "sin") X(COS, 1, "cos") X(TAN, 1, "tan") X(ASIN, 1, "asin") X(ACOS, 1, "acos") X(ATAN, 1, "atan") \
+    X(SINH, 1, "sinh") X(COSH, 1, "cosh") X(TANH, 1, "tanh") \
+    X(ASINH, 1, "asinh") X(ACOSH, 1, "acosh") X(ATANH, 1, "atanh") \
+    X(ERF, 1, "erf") X(ERFC, 1, "erfc") X(ERFINV, 1, "erfinv") X(LGAMMA, 1, "lgamma") X(DIGAMMA, 1, "digamma") \
+    X(FLOOR, 1, "floor") X(CEIL, 1, "ceil") X(TRUNC, 1, "trunc") X(ROUND, 1, "round") \
+    X(ATAN2, 2, "atan2") X(NEXTAFTER, 2, "nextafter") X(COPYSIGN, 2, "copysign") X(HYPOT, 2, "hypot") \
+    X(IGAMMA, 2, "igamma") X(IGAMMAC, 2, "igammac") X(ZETA, 2, "zeta") \
+    /* bits of integers; of bools: logic */ \
+    X(AND, 2, "and") X(OR, 2, "or") X(XOR, 2, "xor") X(NOT, 1, "not") X(SHL, 2, "shl") X(SHR, 2, "shr") \
+    /* two of one type to bool; false (NE: true) with NaN */ \
+    X(LT, 2, "lt") X(LE, 2, "le") X(EQ, 2, "eq") X(NE, 2, "ne") \
+    /* float to bool */ \
+    X(ISNAN, 1, "isnan") \
+    /* bool, T, T to T */ \
+    X(SELECT, 3, "select") \
+    /* PT2_IDX index, PT2_IDX size: an index that data decided. Negative ones count from the end (Python), the result \
+     * is clamped to [0, size); the reference backend reports what was outside. */ \
+    X(CHECK, 2, "check") \
+    /* float32 r in [0, 1): counter-based random (Philox4x32-10), of seed and counter, both PT2_IDX */ \
+    X(RANDOM, 2, "random")
+/* clang-format on */
 
 enum pt2_expr_op {
 #define X(name, arity, text) PT2_E_##name,
