@@ -8,11 +8,11 @@
 
 enum { Q, K, V };
 
-static void say_places(struct render *r, const struct axes *side, int first_var, int n, const char *start,
+static void say_places(struct render *r, const struct pt2_axes *side, int first_var, int n, const char *start,
                        const char *count)
 {
     for (int k = 0; k < n; k++) {
-        struct axes here = *side;
+        struct pt2_axes here = *side;
         for (int j = 0; j < side->n; j++) {
             here.var[j] = first_var + k * side->n + j;
             pt2_say(r, "int i%d;", here.var[j]);
@@ -27,7 +27,7 @@ static void say_places(struct render *r, const struct axes *side, int first_var,
     }
 }
 
-static void set_place_levels(struct att *p, int which, const struct axes *side, int level)
+static void set_place_levels(struct att *p, int which, const struct pt2_axes *side, int level)
 {
     for (int k = 0; k < p->a->num_places[which] * side->n; k++)
         p->r->axis_level[p->a->first_var[which] + k] = level;

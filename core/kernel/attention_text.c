@@ -81,9 +81,9 @@ void pt2_say_results(struct att *p, int pitch)
 
 /* ---- forms ---- */
 
-static struct axes axes_of(const struct pt2_attention *a, enum pt2_axis_role role)
+static struct pt2_axes axes_of(const struct pt2_attention *a, enum pt2_axis_role role)
 {
-    struct axes x = { 0 };
+    struct pt2_axes x = { 0 };
     for (int k = 0; k < a->rank; k++)
         if (a->role[k] == role && !pt2_is_int(a->extent[k], 1)) {
             x.var[x.n] = PT2_OUTER_AXIS + k;
@@ -92,9 +92,9 @@ static struct axes axes_of(const struct pt2_attention *a, enum pt2_axis_role rol
     return x;
 }
 
-static struct axes depth_axes(const struct pt2_stage *score)
+static struct pt2_axes depth_axes(const struct pt2_stage *score)
 {
-    struct axes x = { 0 };
+    struct pt2_axes x = { 0 };
     for (int k = 0; k < score->num_loops; k++) {
         x.var[x.n] = 1 + k;
         x.extent[x.n++] = score->loops[k];

@@ -17,14 +17,14 @@ struct att {
     struct render *r;
     const struct pt2_attention *a;
     const struct pt2_stage *stages;
-    struct axes batch, rows, cols, depth, key;
+    struct pt2_axes batch, rows, cols, depth, key;
     pt2_ex q, k, v, masked;
 };
 
 /* A loop over places of a block: `name` counts from 0 to `count`; its place in the space of `axes` is `place` + name,
  * or the one before `last` where that is behind it. */
 struct loop {
-    const struct axes *axes;
+    const struct pt2_axes *axes;
     char name;
     const char *count, *place, *last;
 };

@@ -28,6 +28,7 @@ struct build {
     PT2_VEC(struct pt2_value *) bufs;
     PT2_VEC(struct pt2_kernel_buf) buf_infos;
     PT2_VEC(pt2_ex) params;
+    uint32_t num_sizes; /* of them, that nothing else is */
     PT2_VEC(struct pt2_stage) stages;
     PT2_VEC(struct reg) regs;
     pt2_ex *memo; /* of parametrise, by expression id; owned */
@@ -257,9 +258,8 @@ static void build_sort(struct build *b, const struct pt2_member *m)
 
 /* ---- parameters ---- */
 
-static pt2_ex param(struct build *b, pt2_ex e)
+static pt2_ex param_from(struct build *b, uint32_t k, pt2_ex e)
 {
-    uint32_t k = 0;
     while (k < b->params.count && b->params.data[k] != e)
         k++;
     if (k == b->params.count)
@@ -267,6 +267,8 @@ static pt2_ex param(struct build *b, pt2_ex e)
     int64_t lo = e->lo >= 1 ? 1 : e->lo >= 0 ? 0 : -PT2_INF;
     return pt2_param(b->E, (int)k, lo, PT2_INF);
 }
+
+static pt2_ex param(struct build *b, pt2_ex e) { return param_from(b, b->num_sizes, e); }
 
 /* The largest index expressions that hold for all points become parameters; small constants stay, for the compiler's
  * sake. Nothing is simplified again: the structure must be the same for all sizes. */
@@ -294,6 +296,17 @@ static pt2_ex parametrise(void *ctx, pt2_ex e)
         b->memo[e->id] = r;
     return r;
 }
+
+/* Sizes of contractions are parameters of their own, whatever they are equal to: their kernels are long, and should not
+ * differ by that. */
+static void contract_size(void *ctx, pt2_ex *e)
+{
+    struct build *b = ctx;
+    *e = param_from(b, b->params.count, *e);
+    b->num_sizes = b->params.count;
+}
+
+static void contract_value(void *ctx, pt2_ex *e) { *e = parametrise(ctx, *e); }
 
 static void parametrise_stage(struct build *b, struct pt2_stage *s)
 {
@@ -445,20 +458,9 @@ static bool build_contract(struct build *b, const struct pt2_caps *caps)
         return false;
     b->k->contract = c;
     b->r->points = pt2_contract_tiles(b->E, c);
-    for (int k = 0; k < c->rank; k++)
-        if (!pt2_is_int(c->extent[k], 1))
-            c->extent[k] = param(b, c->extent[k]);
-    for (int k = 0; k < PT2_AXIS_ROLES; k++)
-        c->size[k] = param(b, c->size[k]);
-    c->depth = param(b, c->depth);
-    for (int side = 0; side < 2; side++) {
-        if (c->quarter[side])
-            c->quarter[side] = param(b, c->quarter[side]);
+    for (int side = 0; side < 2; side++)
         if (c->along[side] != PT2_ALONG_NONE)
             b->buf_infos.data[c->vector_buf[side]].fetched = true;
-    }
-    if (c->steps)
-        c->steps = param(b, c->steps);
     return true;
 }
 
@@ -581,13 +583,12 @@ pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const str
     b.memo = calloc(b.memo_count + 1u, sizeof *b.memo);
     if (!b.memo)
         return pt2_fail(PT2_ERR_NOMEM, "out of memory");
+    if (k->contract)
+        pt2_contract_each(k->contract, contract_size, contract_value, &b);
     for (uint32_t i = 0; i < b.stages.count; i++)
         parametrise_stage(&b, &b.stages.data[i]);
     if (k->rows)
         pt2_rows_exprs(k->rows, (int)b.stages.count, parametrise, &b);
-    for (int side = 0; side < 2 && k->contract; side++)
-        for (int i = 0; i < k->contract->num_places[side]; i++)
-            k->contract->places[side][i] = parametrise(&b, k->contract->places[side][i]);
     for (int which = 0; which < 3 && k->attention; which++)
         for (int i = 0; i < k->attention->num_places[which]; i++)
             k->attention->places[which][i] = parametrise(&b, k->attention->places[which][i]);

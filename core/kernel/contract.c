@@ -4,7 +4,7 @@
  * An output axis that only one factor depends on belongs to that factor; one that both or none depend on is a batch
  * axis. The columns are the side of the last output axis, so that neighbouring results are neighbours in memory. */
 #include "expr/internal.h"
-#include "kernel/contract.h"
+#include "kernel/contract_packing.h"
 
 enum {
     MIN_SIDE = 4,          /* fewer rows or columns: tiles would be mostly padding */
@@ -77,6 +77,9 @@ static bool large(const struct pt2_contract *c, const struct pt2_caps *caps)
 {
     int64_t rows = bounded(c->size[PT2_AXIS_ROW]), cols = bounded(c->size[PT2_AXIS_COL]);
     int64_t products = pt2_sat_mul(rows * cols, bounded(c->depth));
+    if (caps->wide_vectors)
+        return rows * cols >= MIN_SIDE * MIN_SIDE &&
+               pt2_sat_mul(products, bounded(c->size[PT2_AXIS_BATCH])) >= MIN_PRODUCTS;
     if (rows < MIN_SIDE || cols < MIN_SIDE || products < MIN_PRODUCTS)
         return false;
     bool shaders_on_cpu = caps->kind == PT2_KIND_CPU && !caps->wide_vectors;
@@ -138,18 +141,42 @@ static double tiles_of(const struct pt2_contract *c)
            (double)((cols + c->tile_cols - 1) / c->tile_cols);
 }
 
-/* Large tiles, since each copies its panels; smaller ones where large ones would leave units without work. */
-static void choose_packed(struct pt2_contract *c, const struct pt2_caps *caps)
+/* n in equal parts of at most `most`, which are multiples of `unit`: the size of a part. */
+static int part(int64_t n, int unit, int most)
+{
+    int64_t whole = n < PT2_INF / 2 ? n : most, parts = (whole + most - 1) / most;
+    int64_t each = ((whole + parts - 1) / parts + unit - 1) / unit * unit;
+    return (int)pt2_min64(each, most);
+}
+
+static int least(int a, int b) { return a < b ? a : b; }
+
+/* Large tiles, since each makes its panels; smaller ones where large ones would leave units without work. Few rows
+ * leave room for more columns at a time. */
+static void choose_packed(struct pt2_exprs *E, struct pt2_contract *c, const struct pt2_caps *caps)
 {
     int64_t rows = c->size[PT2_AXIS_ROW]->hi, cols = c->size[PT2_AXIS_COL]->hi;
-    c->tile_rows = round_up(rows, 8, 128);
-    c->tile_cols = round_up(cols, 32, 256);
-    c->tile_depth = round_up(c->depth->hi, 32, 256);
-    while (tiles_of(c) < 2.0 * caps->compute_units && (c->tile_rows > 32 || c->tile_cols > 64))
-        if (c->tile_cols > 64 && (c->tile_cols > c->tile_rows || c->tile_rows <= 32))
-            c->tile_cols /= 2;
+    c->block_rows = round_up(rows, 1, 8);
+    c->block_vectors = c->block_rows > 4 ? 2 : 4;
+    int width = 16 * c->block_vectors;
+    int most_cols = rows > 128 ? 256 : rows > 32 ? 512 : PT2_MAX_TILE_COLS;
+    c->tile_rows = part(rows, c->block_rows, PT2_MAX_TILE_ROWS);
+    c->tile_cols = part(cols, width, most_cols);
+    while (tiles_of(c) < 2.0 * caps->compute_units && (c->tile_rows > 32 || c->tile_cols > 2 * width))
+        if (c->tile_cols > 2 * width && (c->tile_cols > c->tile_rows || c->tile_rows <= 32))
+            c->tile_cols = part(cols, width, c->tile_cols - width);
         else
-            c->tile_rows /= 2;
+            c->tile_rows = part(rows, c->block_rows, c->tile_rows - c->block_rows);
+    int pitch = (c->tile_cols > c->tile_rows ? c->tile_cols : c->tile_rows) + PT2_PANEL_PAD;
+    c->tile_depth = c->windows.n && c->windows.taps->hi > 256 ? PT2_MAX_TAPS : 256;
+    if (!c->windows.n)
+        c->tile_depth = least(c->tile_depth, PT2_PANEL_FLOATS / pitch / 16 * 16); /* transposed 16 at a time */
+    c->tile_rows = least(c->tile_rows, PT2_PANEL_FLOATS / (c->tile_depth + PT2_PANEL_PAD) / 8 * 8);
+    c->direct_cols = !c->windows.n && c->panel[1].pitch && rows <= 16 &&
+                     pt2_prove_divides(E, pt2_idx(E, width), c->size[PT2_AXIS_COL]);
+    c->tile[0] = pt2_idx(E, c->tile_rows);
+    c->tile[1] = pt2_idx(E, c->tile_cols);
+    c->tile[2] = pt2_idx(E, c->tile_depth);
 }
 
 /* ---- the factors at several places ---- */
@@ -214,7 +241,7 @@ static void choose_form(struct pt2_module *m, struct pt2_contract *c, const stru
 {
     if (caps->wide_vectors) {
         c->form = PT2_CONTRACT_PACKED;
-        choose_packed(c, caps);
+        choose_packed(&m->exprs, c, caps);
     } else if (caps->kind == PT2_KIND_CPU) {
         c->form = PT2_CONTRACT_REGISTERS;
         pt2_contract_choose_registers(m, c, sum, bufs, caps);
@@ -230,7 +257,7 @@ int pt2_contract_local_size(const struct pt2_contract *c)
     return c->form == PT2_CONTRACT_PACKED ? 1 : c->form == PT2_CONTRACT_REGISTERS ? 8 : c->across * c->across;
 }
 
-struct pt2_contract *pt2_contract_find(struct pt2_module *m, const struct pt2_stage *stages, int num_stages, int rank,
+struct pt2_contract *pt2_contract_find(struct pt2_module *m, struct pt2_stage *stages, int num_stages, int rank,
                                        const pt2_ex *extents, const struct pt2_kernel_buf *bufs,
                                        const struct pt2_caps *caps)
 {
@@ -238,7 +265,8 @@ struct pt2_contract *pt2_contract_find(struct pt2_module *m, const struct pt2_st
         stages->num_loops >= PT2_OUTER_AXIS)
         return NULL;
     struct depends first = depends(stages->body->args[0]), second = depends(stages->body->args[1]);
-    if (!(first.outer & ~second.outer) || !(second.outer & ~first.outer) || first.reg || second.reg)
+    uint64_t only_first = first.outer & ~second.outer, only_second = second.outer & ~first.outer;
+    if (first.reg || second.reg || !(caps->wide_vectors ? only_first | only_second : only_first && only_second))
         return NULL;
     struct pt2_contract *c = PT2_NEW(&m->arena, struct pt2_contract);
     c->rank = rank;
@@ -250,6 +278,70 @@ struct pt2_contract *pt2_contract_find(struct pt2_module *m, const struct pt2_st
     c->depth = pt2_product(&m->exprs, stages->num_loops, stages->loops);
     if (!large(c, caps))
         return NULL;
+    if (caps->wide_vectors && !pt2_packing_find(&m->exprs, c, stages, num_stages))
+        return NULL;
     choose_form(m, c, stages, bufs, caps);
     return c;
+}
+
+static void each_axes(struct pt2_axes *a, void (*size)(void *ctx, pt2_ex *e), void *ctx)
+{
+    for (int k = 0; k < a->n; k++)
+        size(ctx, &a->extent[k]);
+}
+
+static void each_of_panel(struct pt2_panel *p, void (*size)(void *ctx, pt2_ex *e),
+                          void (*value)(void *ctx, pt2_ex *e), void *ctx)
+{
+    pt2_ex *values[] = { &p->value, &p->inner, &p->base, &p->pitch };
+    each_axes(&p->side, size, ctx);
+    each_axes(&p->depth, size, ctx);
+    for (int k = 0; k < 4; k++)
+        if (*values[k])
+            value(ctx, values[k]);
+    for (int k = 0; k < p->num_bounds; k++)
+        value(ctx, &p->bounds[k].rest);
+}
+
+static void each_packed(struct pt2_contract *c, void (*size)(void *ctx, pt2_ex *e),
+                        void (*value)(void *ctx, pt2_ex *e), void *ctx)
+{
+    struct pt2_windows *w = &c->windows;
+    for (int k = 0; k < 3; k++)
+        size(ctx, &c->tile[k]);
+    each_of_panel(&c->panel[0], size, value, ctx);
+    each_of_panel(&c->panel[1], size, value, ctx);
+    each_axes(&c->stores, size, ctx);
+    if (!w->n)
+        return;
+    pt2_ex *sizes[] = { &w->taps, &w->phases, &w->reach, &w->positions, &c->channels };
+    for (int k = 0; k < 5; k++)
+        size(ctx, sizes[k]);
+    for (int k = 0; k < w->n; k++) {
+        struct pt2_window *a = &w->axis[k];
+        pt2_ex *of[] = { &a->size, &a->span, &a->step, &a->dilation, &a->taps };
+        for (int j = 0; j < 5; j++)
+            size(ctx, of[j]);
+    }
+}
+
+void pt2_contract_each(struct pt2_contract *c, void (*size)(void *ctx, pt2_ex *e), void (*value)(void *ctx, pt2_ex *e),
+                       void *ctx)
+{
+    for (int k = 0; k < c->rank; k++)
+        if (!pt2_is_int(c->extent[k], 1))
+            size(ctx, &c->extent[k]);
+    for (int k = 0; k < PT2_AXIS_ROLES; k++)
+        size(ctx, &c->size[k]);
+    size(ctx, &c->depth);
+    if (c->form == PT2_CONTRACT_PACKED)
+        each_packed(c, size, value, ctx);
+    if (c->steps)
+        size(ctx, &c->steps);
+    for (int side = 0; side < 2; side++) {
+        if (c->quarter[side])
+            size(ctx, &c->quarter[side]);
+        for (int k = 0; k < c->num_places[side]; k++)
+            value(ctx, &c->places[side][k]);
+    }
 }

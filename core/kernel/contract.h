@@ -33,6 +33,38 @@ enum pt2_along {
     PT2_ALONG_SIDE,  /* a buffer, four neighbouring rows (columns) at a time */
 };
 
+/* Axes whose row-major space is walked. */
+struct pt2_axes {
+    int n;
+    int var[2 * PT2_MAX_RANK];
+    pt2_ex extent[2 * PT2_MAX_RANK];
+};
+
+enum { PT2_MAX_BOUNDS = 8 };
+
+/* PACKED: how a factor is evaluated over a stretch of the depth and the tile's rows or columns. Neighbouring axes are
+ * one wherever the factor needs no division then. */
+struct pt2_panel {
+    struct pt2_axes side, depth;
+    bool deep;                    /* the depth is one axis and the one to run along; else the side's last axis is */
+    pt2_ex value;
+    pt2_ex inner;                 /* the same where the bounds hold: rest + step * (the side's last axis) >= 0 */
+    int num_bounds;
+    struct pt2_bound { pt2_ex rest; int64_t step; } bounds[PT2_MAX_BOUNDS];
+    pt2_ex base;                  /* a plain LOAD: its index where the running axis is 0; NULL: it is none */
+    pt2_ex pitch;                 /* of columns that may be read in place: from one step of the depth to the next */
+};
+
+/* PACKED: the columns' factor slides windows over its last axes: it depends on step * column + dilation * tap only.
+ * It is evaluated once for each position, a step of the windows at a time: the columns' axes are longer by the
+ * windows' reach, and each tap is an offset. Positions between the end of one axis and the start of the next are
+ * computed and not stored. */
+struct pt2_windows {
+    int n; /* axes; 0: no windows */
+    struct pt2_window { pt2_ex size, span, step, dilation, taps; } axis[PT2_MAX_RANK];
+    pt2_ex taps, phases, reach, positions; /* of all axes together; reach: the farthest tap, in positions */
+};
+
 struct pt2_contract {
     enum pt2_contract_form form;
     int rank;
@@ -42,7 +74,6 @@ struct pt2_contract {
     pt2_ex size[PT2_AXIS_ROLES];                /* product of the extents of each role */
     pt2_ex depth;
     bool deep[2]; /* SHARED: the factor of rows, of columns has the depth's last axis contiguous */
-    int tile_rows, tile_cols, tile_depth;       /* of a point */
     /* REGISTERS: how the factors of rows and of columns are read, the buffers where that is by vectors, the last extent
      * of rows, of columns in vectors; the steps along the last axis of the depth that are taken together, and how often
      * (NULL: as that axis has it). */
@@ -51,16 +82,25 @@ struct pt2_contract {
     pt2_ex quarter[2];
     int unroll;
     pt2_ex steps;
+    int tile_rows, tile_cols, tile_depth;       /* of a point; PACKED takes them as parameters: */
+    pt2_ex tile[3];
     /* The factors of rows and of columns at several rows and columns, each of which has VARs of its own from
      * first_var up: REGISTERS: all of the tile, SHARED: those of an invocation's copies. REGISTERS: where a factor is
      * read by vectors, the number of a vector; all places of one step, then of the next. */
     int num_places[2], first_var[2];
     pt2_ex *places[2];                          /* parameters are made in these too */
     int across;                                 /* SHARED: invocations along a row, and along a column */
+    /* PACKED */
+    struct pt2_panel panel[2];                  /* of rows, of columns */
+    struct pt2_windows windows;
+    struct pt2_axes stores;                     /* the columns, for the stages behind the sum */
+    pt2_ex channels;                            /* the part of the depth that is no tap of a window */
+    int block_rows, block_vectors;              /* of the sums that are kept in registers */
+    bool direct_cols;                           /* columns are read in place, where storage allows it */
 };
 
 /* What a kernel over `stages` would be as a tiled contraction; NULL: it is none, or too small for tiles to pay. */
-struct pt2_contract *pt2_contract_find(struct pt2_module *m, const struct pt2_stage *stages, int num_stages, int rank,
+struct pt2_contract *pt2_contract_find(struct pt2_module *m, struct pt2_stage *stages, int num_stages, int rank,
                                        const pt2_ex *extents, const struct pt2_kernel_buf *bufs,
                                        const struct pt2_caps *caps);
 /* Axes of a role that have more than one index; the last of them, or -1. */
@@ -72,6 +112,9 @@ void pt2_contract_choose_registers(struct pt2_module *m, struct pt2_contract *c,
 /* A factor at a row (column) that has VARs of its own from first_var up; the last one counts `unit`s. */
 pt2_ex pt2_contract_at_place(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex factor, enum pt2_axis_role role,
                              int first_var, int unit);
+/* Calls `size` for each size and `value` for each other expression that the contract owns beside the stages. */
+void pt2_contract_each(struct pt2_contract *c, void (*size)(void *ctx, pt2_ex *e), void (*value)(void *ctx, pt2_ex *e),
+                       void *ctx);
 /* Number of tiles: an expression over what `extents` were. */
 pt2_ex pt2_contract_tiles(struct pt2_exprs *E, const struct pt2_contract *c);
 /* Invocations per group. */

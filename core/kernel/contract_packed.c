@@ -1,99 +1,433 @@
 /* SPDX-License-Identifier: MIT
  * Contractions for processors with wide vectors: an invocation computes a whole tile. For each stretch of the depth
- * it evaluates the two factors into panels, arrays of its own with neighbouring rows (or columns) next to each other,
- * whatever the order in the buffers is; then blocks of 8 rows by 32 columns are summed in registers over the panels.
- * Tiles at the edge repeat the last row or column, and do not store it. */
+ * it evaluates the two factors into panels, arrays of its own in which what the products read together is together,
+ * whatever the order in the buffers is, or reads them in place; then blocks of some rows by some vectors of columns
+ * are summed in registers. Rows and columns of a block beyond the tile's edge are computed and not stored. */
 #include "expr/internal.h"
+#include "kernel/contract_packing.h"
 #include "kernel/contract_text.h"
 
 #include <stdio.h>
 
-enum { BLOCK_ROWS = 8, BLOCK_COLS = 32, PAD = 16 };
+enum { LANES = 16 };
 
-/* Evaluates a factor over a stretch of the depth and the tile's rows or columns. */
-static void say_panel(struct tile *p, pt2_ex factor, const struct axes *side, const char *panel, int pitch,
-                      const char *work)
+static bool in_place(const struct tile *p, int side)
+{
+    const struct pt2_panel *f = &p->c->panel[side];
+    return f->base && p->r->k->bufs[f->value->i].dtype == PT2_F32;
+}
+
+/* Rows are broadcast one number at a time, which the driver does from any address. */
+static bool rows_in_place(const struct tile *p) { return p->c->panel[0].deep && in_place(p, 0); }
+
+/* Few rows read a column too seldom for a copy to pay; whole vectors only. */
+static bool cols_in_place(const struct tile *p)
+{
+    return p->c->direct_cols && in_place(p, 1);
+}
+
+/* ---- panels ---- */
+
+/* The bounds of `inner`, for the run of `len` elements from `last` on: it holds from lo up to hi, counted from the
+ * run's start. */
+static void say_bounds(struct tile *p, const struct pt2_panel *f)
 {
     struct render *r = p->r;
-    char to[64];
-    pt2_set_levels(r, &p->batch, 0);
-    pt2_set_levels(r, &p->depth, 1);
-    pt2_set_levels(r, side, 2);
-    struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, factor);
+    char rest[24];
+    pt2_say(r, "int lo = 0, hi = len;");
+    for (int k = 0; k < f->num_bounds; k++) {
+        long long step = f->bounds[k].step;
+        snprintf(rest, sizeof rest, "int rest%d = ", k);
+        pt2_say_value(r, rest, f->bounds[k].rest);
+        if (step == 1)
+            pt2_say(r, "lo = max(lo, -rest%d - last);", k);
+        else if (step > 0)
+            pt2_say(r, "lo = max(lo, -pt_floordiv_i32(rest%d, %lld) - last);", k, step);
+        else if (step == -1)
+            pt2_say(r, "hi = min(hi, rest%d + 1 - last);", k);
+        else
+            pt2_say(r, "hi = min(hi, pt_floordiv_i32(rest%d, %lld) + 1 - last);", k, -step);
+    }
+    pt2_say(r, "hi = max(hi, 0);");
+    pt2_say(r, "lo = min(lo, hi);");
+}
+
+static void say_element(struct tile *p, const struct pt2_panel *f, pt2_ex value, const struct body *b)
+{
+    struct render *r = p->r;
+    if (f->side.n)
+        pt2_say(r, "int i%d = last + j;", f->side.var[f->side.n - 1]);
+    pt2_render_names(r, b, 3, 3);
+    pt2_say_value(r, "to[at + j] = ", value);
+    pt2_say(r, "}");
+}
+
+/* One run: what lies between the bounds, then the rest. */
+static void say_run(struct tile *p, const struct pt2_panel *f, const struct body *all)
+{
+    struct render *r = p->r;
+    if (!f->inner) {
+        pt2_say(r, "for (int j = 0; j < len; j++) {");
+        say_element(p, f, f->value, all);
+        return;
+    }
+    say_bounds(p, f);
+    struct body inner = pt2_render_count(r, (struct body){ r->order + all->n, 0 }, f->inner);
+    pt2_render_names(r, &inner, 0, 3);
+    pt2_render_names(r, &inner, 1, 3);
+    pt2_render_names(r, &inner, 2, 3);
+    pt2_say(r, "for (int j = lo; j < hi; j++) {");
+    say_element(p, f, f->inner, &inner);
+    pt2_render_forget(r, &inner);
+    pt2_say(r, "SHORT_LOOP for (int j = lo > 0 ? 0 : hi; j < len; j = j + 1 == lo ? hi : j + 1) {");
+    say_element(p, f, f->value, all);
+}
+
+/* The indices at place `first` + at of the side, and the length of the run along its last axis from there to `end`. */
+static void say_run_place(struct render *r, const struct pt2_axes *side, const char *first, const char *end)
+{
+    const char *extent = side->n > 1 ? pt2_number(side->extent[side->n - 1]).text : "";
+    struct pt2_axes outer = *side;
+    pt2_say(r, "int q = %s + at;", first);
+    if (side->n < 2) {
+        pt2_say(r, "int last = q, len = %s - at;", end);
+        return;
+    }
+    outer.n--;
+    pt2_say(r, "int last = q %% %s, len = min(%s - at, %s - last);", extent, end, extent);
+    pt2_say(r, "q = q / %s;", extent);
+    pt2_say_split(r, &outer, "int i", "");
+}
+
+static void set_levels(struct tile *p, const struct pt2_panel *f)
+{
+    struct pt2_axes last = f->side;
+    pt2_set_levels(p->r, &p->batch, 0);
+    pt2_set_levels(p->r, &f->depth, 1);
+    pt2_set_levels(p->r, &f->side, 2);
+    if (last.n) {
+        last.var[0] = last.var[last.n - 1];
+        last.n = 1;
+        pt2_set_levels(p->r, &last, 3);
+    }
+}
+
+/* Evaluates a factor along its side: to[k * pitch + x] for `n` places from `first`, and zeros up to `fill`, at `steps`
+ * steps of the depth from `start`. */
+static void say_panel_along(struct tile *p, const struct pt2_panel *f, const char *panel, const char *pitch,
+                            const char *places)
+{
+    struct render *r = p->r;
+    set_levels(p, f);
+    struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, f->value);
+    for (int k = 0; k < f->num_bounds; k++)
+        b = pt2_render_count(r, b, f->bounds[k].rest);
     pt2_say(r, "{");
-    pt2_render_names(r, &b, 0, 2);
-    pt2_say(r, "for (int k = 0; k < steps; k++) {");
-    pt2_say(r, "int q = start + k;");
-    pt2_say_split(r, &p->depth, "int i", "");
-    pt2_render_names(r, &b, 1, 2);
-    pt2_say(r, "for (int x = 0; x < %s; x++) {", work);
-    pt2_say_from_table(r, side, "x");
-    pt2_render_names(r, &b, 2, 2);
-    snprintf(to, sizeof to, "%s[k * %d + x] = ", panel, pitch);
-    pt2_say_value(r, to, factor);
+    pt2_say(r, "%s;", places);
+    pt2_render_names(r, &b, 0, 3);
+    pt2_say(r, "for (int k = 0; k < evaluate; k++) {");
+    pt2_say(r, "float *to = %s + k * %s;", panel, pitch);
+    pt2_say(r, "int q = from + k;");
+    pt2_say_split(r, &f->depth, "int i", "");
+    pt2_render_names(r, &b, 1, 3);
+    pt2_say(r, "for (int at = 0; at < n;) {");
+    say_run_place(r, &f->side, "first", "n");
+    pt2_render_names(r, &b, 2, 3);
+    say_run(p, f, &b);
+    pt2_say(r, "at += len;");
+    pt2_say(r, "}");
+    pt2_say(r, "SHORT_LOOP for (int at = n; at < fill; at++) {");
+    pt2_say(r, "to[at] = 0.0f;");
     pt2_say(r, "}");
     pt2_say(r, "}");
     pt2_say(r, "}");
     pt2_render_forget(r, &b);
 }
 
-static void say_blocks(struct tile *p, int row_pitch, int col_pitch)
+/* One row or column along the depth: to[k]. */
+static void say_deep(struct tile *p, const struct pt2_panel *f, const struct body *b)
 {
     struct render *r = p->r;
-    pt2_say(r, "for (int x = 0; x < work_cols; x += %d)", BLOCK_COLS);
-    pt2_say(r, "for (int y = 0; y < work_rows; y += %d) {", BLOCK_ROWS);
-    for (int k = 0; k < BLOCK_ROWS; k++)
-        pt2_say(r, "float16 s%d = vload16(0, sum + (y + %d) * %d + x), u%d = vload16(0, sum + (y + %d) * %d + x + 16);",
-                k, k, p->c->tile_cols, k, k, p->c->tile_cols);
+    pt2_say_split(r, &f->side, "int i", "");
+    pt2_render_names(r, b, 1, 2);
     pt2_say(r, "for (int k = 0; k < steps; k++) {");
-    pt2_say(r, "float16 b0 = vload16(0, pb + k * %d + x), b1 = vload16(0, pb + k * %d + x + 16);", col_pitch,
-            col_pitch);
-    for (int k = 0; k < BLOCK_ROWS; k++)
-        pt2_say(r, "{ float16 f = pa[k * %d + y + %d]; s%d = fma(f, b0, s%d); u%d = fma(f, b1, u%d); }", row_pitch, k,
-                k, k, k, k);
-    pt2_say(r, "}");
-    for (int k = 0; k < BLOCK_ROWS; k++) {
-        pt2_say(r, "vstore16(s%d, 0, sum + (y + %d) * %d + x);", k, k, p->c->tile_cols);
-        pt2_say(r, "vstore16(u%d, 0, sum + (y + %d) * %d + x + 16);", k, k, p->c->tile_cols);
-    }
+    pt2_say(r, "int i%d = start + k;", f->depth.var[0]);
+    pt2_render_names(r, b, 2, 2);
+    pt2_say_value(r, "to[k] = ", f->value);
     pt2_say(r, "}");
 }
 
-static void say_packed_results(struct tile *p)
+static struct body open_deep(struct tile *p, const struct pt2_panel *f)
 {
     struct render *r = p->r;
+    pt2_set_levels(r, &p->batch, 0);
+    pt2_set_levels(r, &f->side, 1);
+    pt2_set_levels(r, &f->depth, 2);
+    struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, f->value);
+    pt2_say(r, "{");
+    pt2_render_names(r, &b, 0, 2);
+    return b;
+}
+
+/* Rows that are contiguous along the depth stay so. */
+static void say_deep_rows(struct tile *p)
+{
+    struct render *r = p->r;
+    struct body b = open_deep(p, &p->c->panel[0]);
+    pt2_say(r, "for (int y = 0; y < work_rows; y++) {");
+    pt2_say(r, "float *to = pa + y * depth_pitch;");
+    pt2_say(r, "int q = min(first_row + y, rows - 1);");
+    say_deep(p, &p->c->panel[0], &b);
+    pt2_say(r, "}");
+    pt2_say(r, "}");
+    pt2_render_forget(r, &b);
+}
+
+/* Columns are, so many as a vector has lanes at a time, and are then transposed. */
+static void say_deep_cols(struct tile *p)
+{
+    struct render *r = p->r;
+    struct body b = open_deep(p, &p->c->panel[1]);
+    pt2_say(r, "float some[%d];", LANES * (PT2_MAX_TAPS + PT2_PANEL_PAD));
+    pt2_say(r, "for (int x = 0; x < work_cols; x += %d) {", LANES);
+    pt2_say(r, "for (int j = 0; j < %d; j++) {", LANES);
+    pt2_say(r, "float *to = some + j * depth_pitch;");
+    pt2_say(r, "int q = min(first_col + x + j, cols - 1);");
+    say_deep(p, &p->c->panel[1], &b);
+    pt2_say(r, "}");
+    pt2_say(r, "for (int k = 0; k < steps; k += %d)", LANES);
+    pt2_say(r, "    pt_transpose16(some + k, depth_pitch, pb + k * col_pitch + x, col_pitch);");
+    pt2_say(r, "}");
+    pt2_say(r, "}");
+    pt2_render_forget(r, &b);
+}
+
+/* ---- rows in place ---- */
+
+/* Where in the buffer each row starts. */
+static void say_row_starts(struct tile *p)
+{
+    struct render *r = p->r;
+    const struct pt2_panel *f = &p->c->panel[0];
+    pt2_set_levels(r, &p->batch, 0);
+    pt2_set_levels(r, &f->side, 0);
+    pt2_say(r, "int row[%d];", PT2_MAX_TILE_ROWS);
+    pt2_say(r, "SHORT_LOOP for (int y = 0; y < work_rows; y++) {");
+    pt2_say(r, "int q = min(first_row + y, rows - 1);");
+    pt2_say_split(r, &f->side, "int i", "");
+    pt2_say_value(r, "row[y] = ", f->base);
+    pt2_say(r, "}");
+}
+
+/* ---- windows ---- */
+
+/* The position of each tap, for as many channels as are evaluated together. */
+static void say_taps(struct tile *p)
+{
+    struct render *r = p->r;
+    const struct pt2_windows *w = &p->c->windows;
+    pt2_say(r, "int taps = %s, phases = %s, channels = %s;", pt2_number(w->taps).text, pt2_number(w->phases).text,
+            pt2_number(p->c->channels).text);
+    pt2_say(r, "int span = tile_cols + %s;", pt2_number(w->reach).text);
+    pt2_say(r, "int together = max(min(min(tile_depth / taps, %d / (phases * span)), channels), 1);",
+            PT2_PANEL_FLOATS);
+    pt2_say(r, "int tap[%d];", PT2_MAX_TAPS);
+    pt2_say(r, "SHORT_LOOP for (int k = 0; k < together * taps; k++) {");
+    pt2_say(r, "int q = k, far = 0, phase = 0, pitch = 1, among = 1;");
+    for (int j = w->n - 1; j >= 0; j--) {
+        const struct pt2_window *a = &w->axis[j];
+        pt2_say(r, "far += q %% %s / %s * %s * pitch;", pt2_number(a->taps).text, pt2_number(a->step).text,
+                pt2_number(a->dilation).text);
+        pt2_say(r, "phase += q %% %s %% %s * among;", pt2_number(a->taps).text, pt2_number(a->step).text);
+        pt2_say(r, "among *= min(%s, %s);", pt2_number(a->step).text, pt2_number(a->taps).text);
+        pt2_say(r, "pitch *= %s;", pt2_number(a->span).text);
+        pt2_say(r, "q = q / %s;", pt2_number(a->taps).text);
+    }
+    pt2_say(r, "tap[k] = (q * phases + phase) * span + far;");
+    pt2_say(r, "}");
+}
+
+/* ---- products ---- */
+
+/* Row y + j at step k. */
+static void say_row_value(struct tile *p, int j, char *to, size_t size)
+{
+    const struct pt2_contract *c = p->c;
+    if (rows_in_place(p))
+        snprintf(to, size, "a%d_[k]", j);
+    else if (c->panel[0].deep)
+        snprintf(to, size, "pa[(y + %d) * depth_pitch + k]", j);
+    else
+        snprintf(to, size, "pa[k * row_pitch + y + %d]", j);
+}
+
+static void say_cols_at(struct tile *p)
+{
+    struct render *r = p->r;
+    const struct pt2_contract *c = p->c;
+    if (cols_in_place(p)) {
+        pt2_say(r, "const __global float *at = b%lld + (col_start + (start + k) * col_step + x);",
+                (long long)c->panel[1].value->i);
+    } else if (c->windows.n) {
+        pt2_say(r, "const float *at = pb + tap[k] + x;");
+    } else {
+        pt2_say(r, "const float *at = pb + k * col_pitch + x;");
+    }
+}
+
+/* The block at y, x over the steps; added to what the steps before gave. */
+static void say_block(struct tile *p)
+{
+    struct render *r = p->r;
+    const struct pt2_contract *c = p->c;
+    char f[64];
+    for (int j = 0; j < c->block_rows; j++)
+        for (int v = 0; v < c->block_vectors; v++)
+            pt2_say(r, "float16 s%d_%d = (float16)(0.0f);", j, v);
+    for (int j = 0; j < c->block_rows && rows_in_place(p); j++)
+        pt2_say(r, "const __global float *a%d_ = b%lld + row[y + %d] + start;", j, (long long)c->panel[0].value->i, j);
+    pt2_say(r, "for (int k = 0; k < steps; k++) {");
+    say_cols_at(p);
+    for (int v = 0; v < c->block_vectors; v++)
+        pt2_say(r, "float16 c%d = vload16(%d, at);", v, v);
+    for (int j = 0; j < c->block_rows; j++) {
+        say_row_value(p, j, f, sizeof f);
+        pt2_say(r, "float f%d = %s;", j, f);
+        for (int v = 0; v < c->block_vectors; v++)
+            pt2_say(r, "s%d_%d = fma((float16)(f%d), c%d, s%d_%d);", j, v, j, v, j, v);
+    }
+    pt2_say(r, "}");
+    pt2_say(r, "float *to = sum + y * tile_cols + x;");
+    for (int j = 0; j < c->block_rows; j++)
+        for (int v = 0; v < c->block_vectors; v++)
+            pt2_say(
+                r, "vstore16(start > 0 ? s%d_%d + vload16(%d, to + %d * tile_cols) : s%d_%d, %d, to + %d * tile_cols);",
+                j, v, v, j, j, v, v, j);
+}
+
+static void say_blocks(struct tile *p)
+{
+    struct render *r = p->r;
+    pt2_say(r, "for (int x = 0; x < work_cols; x += %d)", LANES * p->c->block_vectors);
+    pt2_say(r, "for (int y = 0; y < work_rows; y += %d) {", p->c->block_rows);
+    say_block(p);
+    pt2_say(r, "}");
+}
+
+/* ---- results ---- */
+
+/* Between the end of one axis and the start of the next there are positions that are no columns. */
+static void say_only_columns(struct tile *p)
+{
+    struct render *r = p->r;
+    const struct pt2_windows *w = &p->c->windows;
+    if (!w->n)
+        return;
+    pt2_say(r, "int end = max(min(len, %s - last), 0);", pt2_number(w->axis[w->n - 1].size).text);
+    for (int k = 1; k + 1 < w->n; k++)
+        pt2_say(r, "end = i%d < %s ? end : 0;", p->c->stores.var[k], pt2_number(w->axis[k].size).text);
+}
+
+static void say_results(struct tile *p)
+{
+    struct render *r = p->r;
+    struct pt2_axes cols = p->c->stores;
+    for (int k = 0; k < p->c->windows.n; k++)
+        cols.extent[k] = p->c->windows.axis[k].span;
     pt2_say(r, "for (int y = 0; y < in_rows; y++) {");
-    pt2_say_from_table(r, &p->rows, "y");
-    pt2_say(r, "for (int x = 0; x < in_cols; x++) {");
-    pt2_say_from_table(r, &p->cols, "x");
-    pt2_say_tile_stages(p, p->c->tile_cols);
+    pt2_say(r, "int q = first_row + y;");
+    pt2_say_split(r, &p->rows, "int i", "");
+    pt2_say(r, "for (int at = 0; at < in_cols;) {");
+    say_run_place(r, &cols, "first_col", "in_cols");
+    say_only_columns(p);
+    pt2_say(r, "for (int j = 0; j < %s; j++) {", p->c->windows.n ? "end" : "len");
+    if (cols.n)
+        pt2_say(r, "int i%d = last + j;", cols.var[cols.n - 1]);
+    pt2_set_levels(r, &cols, 0);
+    pt2_say(r, "int x = at + j;");
+    pt2_say_tile_stages(p, "tile_cols");
+    pt2_say(r, "}");
+    pt2_say(r, "at += len;");
     pt2_say(r, "}");
     pt2_say(r, "}");
+}
+
+/* ---- the kernel ---- */
+
+static void say_rows(struct tile *p)
+{
+    if (rows_in_place(p))
+        return;
+    if (p->c->panel[0].deep)
+        say_deep_rows(p);
+    else
+        say_panel_along(p, &p->c->panel[0], "pa", "row_pitch",
+                        "int first = first_row, n = in_rows, fill = work_rows, from = start, evaluate = steps");
+}
+
+static void say_cols(struct tile *p)
+{
+    if (cols_in_place(p))
+        return;
+    if (p->c->windows.n)
+        say_panel_along(p, &p->c->panel[1], "pb", "span",
+                        "int first = first_col, n = min(span, all_positions - first_col), fill = span, "
+                        "from = start / taps * phases, evaluate = steps / taps * phases");
+    else if (p->c->panel[1].deep)
+        say_deep_cols(p);
+    else
+        say_panel_along(p, &p->c->panel[1], "pb", "col_pitch",
+                        "int first = first_col, n = in_cols, fill = work_cols, from = start, evaluate = steps");
+}
+
+static void say_arrays(struct tile *p)
+{
+    struct render *r = p->r;
+    if (!rows_in_place(p))
+        pt2_say(r, "float pa[%d];", PT2_PANEL_FLOATS);
+    if (!cols_in_place(p))
+        pt2_say(r, "float pb[%d];", PT2_PANEL_FLOATS);
+    pt2_say(r, "float sum[%d];", PT2_SUM_FLOATS);
+    pt2_say(r, "int row_pitch = tile_rows + %d, col_pitch = tile_cols + %d, depth_pitch = tile_depth + %d;",
+            PT2_PANEL_PAD, PT2_PANEL_PAD, PT2_PANEL_PAD);
+}
+
+static void say_col_start(struct tile *p)
+{
+    const struct pt2_panel *f = &p->c->panel[1];
+    pt2_set_levels(p->r, &p->batch, 0);
+    pt2_say_value(p->r, "int col_start = first_col + ", f->base);
+    pt2_say_value(p->r, "int col_step = ", f->pitch);
 }
 
 void pt2_contract_packed(struct tile *p)
 {
     struct render *r = p->r;
     const struct pt2_contract *c = p->c;
-    int row_pitch = c->tile_rows + PAD, col_pitch = c->tile_cols + PAD;
+    int width = LANES * c->block_vectors;
     pt2_say(r, "int tile = GROUP_ID();");
     pt2_say(r, "if (tile < %s) {", pt2_number(r->k->points).text);
     pt2_say_tile_place(p);
-    pt2_say(r, "int work_rows = (in_rows + %d) / %d * %d;", BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS);
-    pt2_say(r, "int work_cols = (in_cols + %d) / %d * %d;", BLOCK_COLS - 1, BLOCK_COLS, BLOCK_COLS);
-    pt2_say(r, "float pa[%d], pb[%d], sum[%d];", c->tile_depth * row_pitch, c->tile_depth * col_pitch,
-        c->tile_rows * c->tile_cols);
-    pt2_say_tables(r, &p->rows, c->tile_rows, "first_row", "rows");
-    pt2_say_tables(r, &p->cols, c->tile_cols, "first_col", "cols");
-    pt2_say(r, "for (int x = 0; x < %d; x++) {", c->tile_rows * c->tile_cols);
-    pt2_say(r, "sum[x] = 0.0f;");
+    pt2_say(r, "int work_rows = (in_rows + %d) / %d * %d;", c->block_rows - 1, c->block_rows, c->block_rows);
+    pt2_say(r, "int work_cols = (in_cols + %d) / %d * %d;", width - 1, width, width);
+    say_arrays(p);
+    if (rows_in_place(p))
+        say_row_starts(p);
+    if (cols_in_place(p))
+        say_col_start(p);
+    if (c->windows.n) {
+        say_taps(p);
+        pt2_say(r, "int all_positions = %s;", pt2_number(c->windows.positions).text);
+        pt2_say(r, "for (int start = 0; start < depth; start += together * taps) {");
+        pt2_say(r, "int steps = min(depth - start, together * taps);");
+    } else {
+        pt2_say(r, "for (int start = 0; start < depth; start += tile_depth) {");
+        pt2_say(r, "int steps = min(depth - start, tile_depth);");
+    }
+    say_rows(p);
+    say_cols(p);
+    say_blocks(p);
     pt2_say(r, "}");
-    pt2_say(r, "for (int start = 0; start < depth; start += %d) {", c->tile_depth);
-    pt2_say(r, "int steps = min(depth - start, %d);", c->tile_depth);
-    say_panel(p, p->a, &p->rows, "pa", row_pitch, "work_rows");
-    say_panel(p, p->b, &p->cols, "pb", col_pitch, "work_cols");
-    say_blocks(p, row_pitch, col_pitch);
-    pt2_say(r, "}");
-    say_packed_results(p);
+    say_results(p);
     pt2_say(r, "}");
 }

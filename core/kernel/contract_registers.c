@@ -27,10 +27,10 @@ static void say_places(const struct factor *f)
 {
     struct render *r = f->p->r;
     const struct pt2_contract *c = f->p->c;
-    const struct axes *side = f->side ? &f->p->cols : &f->p->rows;
+    const struct pt2_axes *side = f->side ? &f->p->cols : &f->p->rows;
     const char *start = f->side ? "first_col" : "first_row", *count = f->side ? "cols" : "rows";
     for (int k = 0; k < f->places; k++) {
-        struct axes here = *side;
+        struct pt2_axes here = *side;
         for (int j = 0; j < side->n; j++) {
             here.var[j] = c->first_var[f->side] + k * side->n + j;
             pt2_say(r, "int i%d;", here.var[j]);
@@ -166,7 +166,7 @@ void pt2_contract_registers(struct tile *p)
     pt2_say(r, "for (int x = 0; x < in_cols; x++) {");
     pt2_say(r, "int q = first_col + x;");
     pt2_say_split(r, &p->cols, "int i", "");
-    pt2_say_tile_stages(p, p->c->tile_cols);
+    pt2_say_tile_stages(p, "tile_cols");
     pt2_say(r, "}");
     pt2_say(r, "}");
     pt2_say(r, "}");

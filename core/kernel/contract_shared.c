@@ -4,11 +4,13 @@
 #include "expr/internal.h"
 #include "kernel/contract_text.h"
 
+#include <stdio.h>
+
 /* How the invocations of a group copy a panel of one factor: each copies `each` elements. Neighbouring invocations
  * take neighbours in memory: along the depth, or along the rows (columns). */
 struct copy {
     const pt2_ex *places;
-    const struct axes *side;
+    const struct pt2_axes *side;
     const char *panel, *start, *count;
     int size, each, first_var;
     bool deep;
@@ -20,7 +22,7 @@ static void say_copy_places(struct tile *p, const struct copy *y)
     struct render *r = p->r;
     int depth = p->c->tile_depth, invocations = p->c->across * p->c->across;
     for (int t = 0; t < (y->deep ? y->each : 1); t++) {
-        struct axes here = *y->side;
+        struct pt2_axes here = *y->side;
         for (int j = 0; j < here.n; j++) {
             here.var[j] = y->first_var + t * here.n + j;
             pt2_say(r, "int i%d;", here.var[j]);
@@ -77,6 +79,7 @@ static void say_shared_products(struct tile *p, int rows, int cols)
 static void say_shared_results(struct tile *p, int rows, int cols)
 {
     struct render *r = p->r;
+    char pitch[16];
     pt2_say(r, "float sum[%d];", rows * cols);
     for (int y = 0; y < rows; y++)
         for (int x = 0; x < cols; x++)
@@ -88,7 +91,8 @@ static void say_shared_results(struct tile *p, int rows, int cols)
     pt2_say_split(r, &p->rows, "int i", "");
     pt2_say(r, "q = first_col + my_col + x * %d;", p->c->across);
     pt2_say_split(r, &p->cols, "int i", "");
-    pt2_say_tile_stages(p, cols);
+    snprintf(pitch, sizeof pitch, "%d", cols);
+    pt2_say_tile_stages(p, pitch);
     pt2_say(r, "}");
     pt2_say(r, "}");
     pt2_say(r, "}");

@@ -60,9 +60,9 @@ struct number pt2_number(pt2_ex e)
 
 /* ---- axes ---- */
 
-static struct axes axes_of(const struct pt2_contract *c, enum pt2_axis_role role)
+static struct pt2_axes axes_of(const struct pt2_contract *c, enum pt2_axis_role role)
 {
-    struct axes a = { 0 };
+    struct pt2_axes a = { 0 };
     for (int k = 0; k < c->rank; k++)
         if (c->role[k] == role && !pt2_is_int(c->extent[k], 1)) {
             a.var[a.n] = PT2_OUTER_AXIS + k;
@@ -71,9 +71,9 @@ static struct axes axes_of(const struct pt2_contract *c, enum pt2_axis_role role
     return a;
 }
 
-static struct axes depth_axes(const struct pt2_stage *sum)
+static struct pt2_axes depth_axes(const struct pt2_stage *sum)
 {
-    struct axes a = { 0 };
+    struct pt2_axes a = { 0 };
     for (int k = 0; k < sum->num_loops; k++)
         if (!pt2_is_int(sum->loops[k], 1)) {
             a.var[a.n] = 1 + k;
@@ -82,7 +82,7 @@ static struct axes depth_axes(const struct pt2_stage *sum)
     return a;
 }
 
-void pt2_say_split(struct render *r, const struct axes *a, const char *begin, const char *end)
+void pt2_say_split(struct render *r, const struct pt2_axes *a, const char *begin, const char *end)
 {
     for (int k = a->n - 1; k > 0; k--) {
         pt2_say(r, "%s%d%s = q %% %s;", begin, a->var[k], end, pt2_number(a->extent[k]).text);
@@ -92,13 +92,13 @@ void pt2_say_split(struct render *r, const struct axes *a, const char *begin, co
         pt2_say(r, "%s%d%s = q;", begin, a->var[0], end);
 }
 
-void pt2_say_from_table(struct render *r, const struct axes *a, const char *place)
+void pt2_say_from_table(struct render *r, const struct pt2_axes *a, const char *place)
 {
     for (int k = 0; k < a->n; k++)
         pt2_say(r, "int i%d = x%d[%s];", a->var[k], a->var[k], place);
 }
 
-void pt2_say_tables(struct render *r, const struct axes *a, int size, const char *start, const char *count)
+void pt2_say_tables(struct render *r, const struct pt2_axes *a, int size, const char *start, const char *count)
 {
     for (int k = 0; k < a->n; k++)
         pt2_say(r, "int x%d[%d];", a->var[k], size);
@@ -108,7 +108,7 @@ void pt2_say_tables(struct render *r, const struct axes *a, int size, const char
     pt2_say(r, "}");
 }
 
-void pt2_set_levels(struct render *r, const struct axes *a, int level)
+void pt2_set_levels(struct render *r, const struct pt2_axes *a, int level)
 {
     for (int k = 0; k < a->n; k++)
         r->axis_level[a->var[k]] = level;
@@ -120,17 +120,20 @@ void pt2_say_tile_place(struct tile *p)
     const struct pt2_contract *c = p->c;
     pt2_say(r, "int rows = %s, cols = %s, depth = %s;", pt2_number(c->size[PT2_AXIS_ROW]).text,
         pt2_number(c->size[PT2_AXIS_COL]).text, pt2_number(c->depth).text);
-    pt2_say(r, "int across = (cols + %d) / %d, down = (rows + %d) / %d;", c->tile_cols - 1, c->tile_cols,
-            c->tile_rows - 1, c->tile_rows);
+    if (c->form == PT2_CONTRACT_PACKED)
+        pt2_say(r, "int tile_rows = %s, tile_cols = %s, tile_depth = %s;", pt2_number(c->tile[0]).text,
+                pt2_number(c->tile[1]).text, pt2_number(c->tile[2]).text);
+    else
+        pt2_say(r, "const int tile_rows = %d, tile_cols = %d;", c->tile_rows, c->tile_cols);
+    pt2_say(r, "int across = (cols + tile_cols - 1) / tile_cols, down = (rows + tile_rows - 1) / tile_rows;");
     pt2_say(r, "int q = tile / across;");
-    pt2_say(r, "int first_col = tile %% across * %d, first_row = q %% down * %d;", c->tile_cols, c->tile_rows);
+    pt2_say(r, "int first_col = tile %% across * tile_cols, first_row = q %% down * tile_rows;");
     pt2_say(r, "q = q / down;");
     pt2_say_split(r, &p->batch, "int i", "");
-    pt2_say(r, "int in_rows = min(rows - first_row, %d), in_cols = min(cols - first_col, %d);", c->tile_rows,
-            c->tile_cols);
+    pt2_say(r, "int in_rows = min(rows - first_row, tile_rows), in_cols = min(cols - first_col, tile_cols);");
 }
 
-void pt2_say_tile_stages(struct tile *p, int pitch)
+void pt2_say_tile_stages(struct tile *p, const char *pitch)
 {
     struct render *r = p->r;
     const struct pt2_kernel *k = r->k;
@@ -138,7 +141,7 @@ void pt2_say_tile_stages(struct tile *p, int pitch)
     pt2_set_levels(r, &p->cols, 0);
     for (int i = 0; i < k->stages[0].num_loops; i++)
         r->axis_level[1 + i] = 1 + i;
-    pt2_say(r, "float r0 = sum[y * %d + x];", pitch);
+    pt2_say(r, "float r0 = sum[y * %s + x];", pitch);
     for (int i = 1; i < k->num_stages; i++)
         pt2_render_stage(r, i);
 }

@@ -20,31 +20,24 @@ void pt2_say_value(struct render *r, const char *before, pt2_ex e);
 struct number { char text[24]; };
 struct number pt2_number(pt2_ex e);
 
-/* The row-major space of some axes. */
-struct axes {
-    int n;
-    int var[2 * PT2_MAX_RANK];
-    pt2_ex extent[2 * PT2_MAX_RANK];
-};
-
 /* Sets the indices of the axes at place `q` of their space: "<begin><var><end> = ...". */
-void pt2_say_split(struct render *r, const struct axes *a, const char *begin, const char *end);
+void pt2_say_split(struct render *r, const struct pt2_axes *a, const char *begin, const char *end);
 /* Tables of the indices of the tile's rows or columns; those beyond the edge are the last. */
-void pt2_say_tables(struct render *r, const struct axes *a, int size, const char *start, const char *count);
-void pt2_say_from_table(struct render *r, const struct axes *a, const char *place);
-void pt2_set_levels(struct render *r, const struct axes *a, int level);
+void pt2_say_tables(struct render *r, const struct pt2_axes *a, int size, const char *start, const char *count);
+void pt2_say_from_table(struct render *r, const struct pt2_axes *a, const char *place);
+void pt2_set_levels(struct render *r, const struct pt2_axes *a, int level);
 
 struct tile {
     struct render *r;
     const struct pt2_contract *c;
-    struct axes batch, rows, cols, depth;
+    struct pt2_axes batch, rows, cols, depth;
     pt2_ex a, b;
 };
 
-/* Of a tile: its first row and column, and how many of each are inside. */
+/* Of a tile: its size, its first row and column, and how many of each are inside. */
 void pt2_say_tile_place(struct tile *p);
 /* What follows the sum of row y and column x, which is sum[y * pitch + x]. */
-void pt2_say_tile_stages(struct tile *p, int pitch);
+void pt2_say_tile_stages(struct tile *p, const char *pitch);
 
 void pt2_contract_packed(struct tile *p);
 void pt2_contract_registers(struct tile *p);

@@ -292,7 +292,7 @@ static void load(struct render *r, pt2_ex e)
 {
     const struct pt2_quad *quad = quad_of(r, e);
     if (quad) {
-        pt2_str_addf(&r->out, "q%u.%c", quad->first->id, "xyzw"[quad->part]);
+        pt2_str_addf(&r->out, "q%u.%c", r->uses[quad->first->id].name, "xyzw"[quad->part]);
         return;
     }
     const struct pt2_kernel_buf *b = &r->k->bufs[e->i];
@@ -355,8 +355,8 @@ static void write_node(struct render *r, pt2_ex e)
 
 static void expr(struct render *r, pt2_ex e)
 {
-    if (r->uses[e->id].named && !quad_of(r, e))
-        pt2_str_addf(&r->out, "t%u", e->id);
+    if (r->uses[e->id].name && !quad_of(r, e))
+        pt2_str_addf(&r->out, "t%u", r->uses[e->id].name);
     else
         write_node(r, e);
 }
@@ -373,7 +373,7 @@ static bool leaf(const struct render *r, pt2_ex e)
 static void count(struct render *r, pt2_ex e, pt2_ex *order, uint32_t *n)
 {
     struct use *u = &r->uses[e->id];
-    if (u->count++ > 0 || u->named)
+    if (u->count++ > 0 || u->name)
         return;
     u->level = e->op == PT2_E_VAR ? r->axis_level[e->i] : e->op == PT2_E_REG ? r->reg_level : 0;
     const struct pt2_quad *quad = quad_of(r, e);
@@ -393,7 +393,7 @@ static void count(struct render *r, pt2_ex e, pt2_ex *order, uint32_t *n)
 static void name_quad(struct render *r, pt2_ex e)
 {
     const char *type = pt2_storage_name(r->k->bufs[e->i].dtype);
-    pt2_str_addf(&r->out, "pt_%sx4 q%u = pt_ld4_%s(b%lld, ", type, e->id, type, (long long)e->i);
+    pt2_str_addf(&r->out, "pt_%sx4 q%u = pt_ld4_%s(b%lld, ", type, ++r->names, type, (long long)e->i);
     expr(r, e->args[0]);
     text(r, ");\n");
 }
@@ -429,12 +429,12 @@ static void name_level(struct render *r, const struct body *b, int level, int in
         pt2_ex e = b->order[k];
         struct use *u = &r->uses[e->id];
         const struct pt2_quad *quad = quad_of(r, e);
-        if (u->level == level && !u->named && quad && quad->part == 0) {
+        if (u->level == level && !u->name && quad && quad->part == 0) {
             indent(r);
             name_quad(r, e);
-            u->named = true;
+            u->name = r->names;
         }
-        if (u->level != level || u->named || leaf(r, e))
+        if (u->level != level || u->name || leaf(r, e))
             continue;
         bool feeds_deeper = false;
         for (uint32_t j = k + 1; j < b->n && !feeds_deeper; j++)
@@ -444,10 +444,10 @@ static void name_level(struct render *r, const struct body *b, int level, int in
         if (u->count < 2 && !(level < innermost && feeds_deeper && worth_hoisting(r, e, innermost)))
             continue;
         indent(r);
-        pt2_str_addf(&r->out, "%s t%u = ", pt2_c_type(e->dtype), e->id);
+        pt2_str_addf(&r->out, "%s t%u = ", pt2_c_type(e->dtype), ++r->names);
         write_node(r, e);
         text(r, ";\n");
-        u->named = true;
+        u->name = r->names;
     }
 }
 
@@ -456,8 +456,8 @@ static void forget(struct render *r, const struct body *b, bool keep_points)
 {
     for (uint32_t k = 0; k < b->n; k++) {
         struct use *u = &r->uses[b->order[k]->id];
-        bool stays = keep_points && u->named && u->level == 0;
-        *u = (struct use){ 0, 0, stays };
+        bool stays = keep_points && u->level == 0;
+        *u = (struct use){ .name = stays ? u->name : 0 };
     }
 }
 
@@ -749,7 +749,7 @@ void pt2_render_unname(struct render *r, const struct body *b, int level)
 {
     for (uint32_t k = 0; k < b->n; k++)
         if (r->uses[b->order[k]->id].level >= level)
-            r->uses[b->order[k]->id].named = false;
+            r->uses[b->order[k]->id].name = 0;
 }
 void pt2_render_stage(struct render *r, int number) { stage(r, number, r->order); }
 struct body pt2_render_count(struct render *r, struct body b, pt2_ex e)

@@ -18,7 +18,7 @@ enum { PT2_OUTER_AXIS = 64, PT2_PLACE_AXIS = 128, PT2_MAX_AXES = PT2_PLACE_AXIS 
 struct use {
     uint32_t count;
     int level;   /* 0: the point; j: inside loop j */
-    bool named;  /* has a variable t<id> */
+    uint32_t name; /* has a variable t<name>, counted from 1; 0: none */
 };
 
 struct render {
@@ -30,6 +30,7 @@ struct render {
     int axis_level[PT2_MAX_AXES]; /* by number of the VAR */
     int reg_level;                /* of all registers */
     int indent;
+    uint32_t names; /* so many were given */
 };
 
 /* Expressions that are written together, arguments first. */
