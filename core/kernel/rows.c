@@ -174,11 +174,12 @@ static bool make_fours(struct find *f, struct pt2_stage *s, struct pt2_rows_stag
         f->rows->quads.count = before;
         return false;
     }
+    pt2_ex position = rs->position[0];
     rs->places = PT2_PLACES;
     for (int k = 0; k < PT2_PLACES; k++) {
         rs->body[k] = pt2_subst_vars(E, s->body, MAX_VARS, q.to[k]);
         rs->index[k] = s->index ? pt2_subst_vars(E, s->index, MAX_VARS, q.to[k]) : NULL;
-        rs->position[k] = rs->position[0] ? pt2_subst_vars(E, rs->position[0], MAX_VARS, q.to[k]) : NULL;
+        rs->position[k] = position ? pt2_subst_vars(E, position, MAX_VARS, q.to[k]) : NULL;
     }
     *extent = count;
     return true;
