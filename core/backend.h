@@ -45,6 +45,7 @@ struct pt2_caps {
     int compute_units;
     int max_local_size;     /* invocations per group */
     int max_params;         /* int32 arguments that are cheap; more still work */
+    int max_turns;          /* of all loops of an invocation, where the compiler ends them after some; 0: no bound */
     uint32_t shared_bytes;
     uint64_t max_buffer_range; /* bytes that a kernel can reach in one buffer */
     uint64_t max_fetch_range; /* likewise, in one that it fetches from, four floats at a time; 0: that is no faster */

@@ -156,6 +156,8 @@ static void take_properties(struct facts *f, const struct properties *p)
     struct pt2_caps *caps = &f->desc.caps;
     caps->kind = kind_of(base->deviceType);
     caps->simd_width = p->subgroup.subgroupSize ? (int)p->subgroup.subgroupSize : 1;
+    if (p->driver.driverID == VK_DRIVER_ID_MESA_LLVMPIPE)
+        caps->max_turns = 65535; /* LP_MAX_TGSI_LOOP_ITERATIONS: then its loops end, whatever their condition says */
     if (p->subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT &&
         p->subgroup.supportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT)
         caps->subgroup_size = caps->simd_width;

@@ -490,6 +490,21 @@ static void build_points(struct build *b, const struct pt2_caps *caps)
         pt2_rows_exprs(b->k->rows, n, at_point, b);
 }
 
+/* Before sizes are parameters. */
+static void count_turns(struct build *b)
+{
+    const struct pt2_rows *rows = b->k->rows;
+    for (uint32_t i = 0; i < b->stages.count; i++) {
+        const struct pt2_stage *s = &b->stages.data[i];
+        int64_t turns = s->num_loops ? 1 : 0;
+        for (int k = 0; k < s->num_loops; k++)
+            turns = pt2_sat_mul(turns, s->loops[k]->lo);
+        bool shared = rows && rows->form == PT2_ROWS_GROUP && rows->stages[i].shared;
+        b->k->turns += shared ? turns / rows->lanes : turns;
+    }
+    b->k->turns = pt2_sat_mul(b->k->turns, rows && rows->points ? rows->points : 1);
+}
+
 static void note_quads(struct build *b)
 {
     const struct pt2_rows *rows = b->k->rows;
@@ -583,6 +598,7 @@ pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const str
     b.memo = calloc(b.memo_count + 1u, sizeof *b.memo);
     if (!b.memo)
         return pt2_fail(PT2_ERR_NOMEM, "out of memory");
+    count_turns(&b);
     if (k->contract)
         pt2_contract_each(k->contract, contract_size, contract_value, &b);
     for (uint32_t i = 0; i < b.stages.count; i++)

@@ -29,6 +29,8 @@ static const char *obstacle(struct pt2_arena *arena, const struct pt2_region *r,
         return "needs float64";
     if ((r->kernel->needs & PT2_NEED_F64_MATH) && !caps->float64_math)
         return "needs float64 functions";
+    if (caps->max_turns && r->kernel->turns > caps->max_turns)
+        return "a loop is longer than its compiler keeps going";
     for (int k = 0; k < r->num_bufs; k++) {
         bool fetched = r->kernel->bufs[k].fetched;
         if (pt2_least_bytes(r->bufs[k]) > (fetched ? caps->max_fetch_range : caps->max_buffer_range))

@@ -22,6 +22,7 @@ pt2_status pt2_plan_build(struct pt2_graph *g, const struct pt2_plan_params *par
 {
     *out = (struct pt2_plan){ .graph = g };
     uint32_t in_steps;
+    pt2_plan_cut(out, params);
     do { /* again, where no device can run what was fused */
         in_steps = out->in_steps.count;
         out->regions.count = 0;
