@@ -10,7 +10,8 @@
 
 #include <stdlib.h>
 
-enum { MAX_MEMBERS = 16, MAX_BUFFERS = 16, MAX_SIBLING_BUFFERS = 10, SMALL_PRODUCT = 1024 };
+enum { MAX_MEMBERS = 16, MAX_BUFFERS = 16, MAX_SIBLING_BUFFERS = 10, SMALL_PRODUCT = 1024, FEW_UNITS = 16,
+       LONG_ROW = 32768 };
 
 struct fuse {
     struct pt2_plan *p;
@@ -20,6 +21,7 @@ struct fuse {
     struct pt2_region *
         *region_of; /* by value id; NULL: an input, a constant, or the result of a step that is no region */
     int *uses;                     /* by value id: nodes and outputs that read it */
+    const struct pt2_caps *caps;   /* of the first device */
     bool *reaches;                 /* [a * cap + b]: region b depends on region a */
     uint32_t cap;
     struct pt2_found *attentions;
@@ -203,6 +205,15 @@ static bool only_at_points(const struct match *m, const int *outer)
     return true;
 }
 
+/* The region's points are too few to fill the device with the node's elements, which alone would. */
+static bool leaves_idle(const struct fuse *f, const struct pt2_node *n, const struct pt2_region *r)
+{
+    const struct pt2_value *v = n->outs[0];
+    int64_t points = pt2_product(f->E, r->rank, r->outer)->hi, units = f->caps->compute_units;
+    return !f->caps->interprets && points < (units > 0 ? units : FEW_UNITS) &&
+           pt2_product(f->E, v->rank, v->shape)->lo >= points * LONG_ROW;
+}
+
 struct buffers {
     const struct pt2_value *list[MAX_BUFFERS + 1];
     int count;
@@ -248,7 +259,7 @@ static bool try_join(struct fuse *f, struct pt2_node *n, struct pt2_region *r)
         depends_through_another(f, n, r))
         return false;
     int *outer = outer_axes(f, &m);
-    if (!only_at_points(&m, outer))
+    if (!only_at_points(&m, outer) || leaves_idle(f, n, r))
         return false;
     struct pt2_member member = { n, outer, false };
     pt2_push(f->arena, &r->members, member);
@@ -523,7 +534,8 @@ void pt2_plan_fuse(struct pt2_plan *p, const struct pt2_plan_params *params)
 {
     struct pt2_graph *g = p->graph;
     size_t values = g->module->values.count + 1u;
-    struct fuse f = { .p = p, .g = g, .E = &g->module->exprs, .arena = &g->module->arena, .cap = g->nodes.count + 1 };
+    struct fuse f = { .p = p, .g = g, .E = &g->module->exprs, .arena = &g->module->arena, .cap = g->nodes.count + 1,
+                      .caps = &params->devices[0].caps };
     f.region_of = calloc(values, sizeof *f.region_of);
     f.uses = calloc(values, sizeof *f.uses);
     f.reaches = calloc((size_t)f.cap * f.cap, sizeof *f.reaches);
