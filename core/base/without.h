@@ -16,6 +16,7 @@
     X(INLINE, "inline") /* arithmetic goes into its readers; views always do */ \
     X(FUSE, "fuse")     /* nodes share kernels */                              \
     X(TILES, "tiles")   /* contractions are computed in tiles */               \
+    X(PACK, "pack")     /* their weights are stored in the order of tiles */ \
     X(ROWS, "rows")     /* long loops are shared by teams of lanes */              \
     X(ATTENTION, "attention") /* softmax between two contractions is one kernel */
 

@@ -165,6 +165,14 @@ pt2_ex pt2_linearize(struct pt2_exprs *E, int rank, const pt2_ex *shape, const p
 void pt2_delinearize(struct pt2_exprs *E, int rank, const pt2_ex *shape, pt2_ex linear, pt2_ex *out_index);
 pt2_ex pt2_numel(struct pt2_graph *g, const struct pt2_value *v);
 
+/* ---- the load graph ---- */
+
+/* The load graph's value of a weight, constant or READY node of another graph; makes the load graph when there is none.
+ * NULL: what v is depends on the run. */
+struct pt2_value *pt2_load_operand(struct pt2_module *m, const struct pt2_value *v);
+/* Makes v a result of the load graph: the READY node of g that stands for it. */
+struct pt2_value *pt2_load_result(struct pt2_graph *g, struct pt2_value *v);
+
 /* ---- walking ---- */
 
 /* Calls `fn` for each expression of a node, passing a pointer through which it can be replaced. */

@@ -439,9 +439,44 @@ static void build_members(struct build *b)
     }
 }
 
+struct moves {
+    const struct pt2_value *out;
+    bool found;
+};
+
+static void find_move(void *ctx, pt2_ex e)
+{
+    struct moves *m = ctx;
+    if (e->op != PT2_E_LOAD)
+        return;
+    m->found |= e->num_args != m->out->rank;
+    for (int k = 0; k < e->num_args; k++)
+        m->found |= e->args[k]->op != PT2_E_VAR || e->args[k]->i != k;
+}
+
+/* A MAP that moves data needs each index by itself, and a division for each: with wide vectors its last axis, if it is
+ * some whole vectors, is a loop inside of the point. */
+static bool loops_over_last(const struct pt2_region *r, const struct pt2_caps *caps)
+{
+    const struct pt2_node *n = r->members.data[0].node;
+    const struct pt2_value *v = n->outs[0];
+    struct moves m = { v, false };
+    if (!caps->wide_vectors || r->members.count > 1 || n->kind != PT2_NODE_MAP || r->rank != v->rank || v->rank < 2)
+        return false;
+    pt2_ex last = v->shape[v->rank - 1];
+    if (!pt2_is_const(last) || last->i % 16 || last->i > 64)
+        return false;
+    pt2_visit(n->body, find_move, &m);
+    return m.found;
+}
+
 /* An interpreting device sorts a row at a point; the others place one element at a point. */
 static void shape_for_device(struct pt2_region *r, const struct pt2_caps *caps)
 {
+    if (loops_over_last(r, caps)) {
+        r->rank--;
+        r->members.data[0].outer[r->rank] = -1;
+    }
     struct pt2_member *m = &r->members.data[0];
     if (m->node->kind == PT2_NODE_SORT && caps->interprets && r->rank == m->node->base->rank) {
         r->rank--;
@@ -452,8 +487,9 @@ static void shape_for_device(struct pt2_region *r, const struct pt2_caps *caps)
 /* The members as a tiled contraction, if they are one. */
 static bool build_contract(struct build *b, const struct pt2_caps *caps)
 {
+    int panels = b->r->panels ? buf_of(b, b->r->panels, false) : -1;
     struct pt2_contract *c = pt2_contract_find(b->m, b->stages.data, (int)b->stages.count, b->r->rank, b->r->outer,
-                                               b->buf_infos.data, caps);
+                                               b->buf_infos.data, panels, caps);
     if (!c)
         return false;
     b->k->contract = c;

@@ -172,8 +172,9 @@ static void choose_packed(struct pt2_exprs *E, struct pt2_contract *c, const str
     if (!c->windows.n)
         c->tile_depth = least(c->tile_depth, PT2_PANEL_FLOATS / pitch / 16 * 16); /* transposed 16 at a time */
     c->tile_rows = least(c->tile_rows, PT2_PANEL_FLOATS / (c->tile_depth + PT2_PANEL_PAD) / 8 * 8);
-    c->direct_cols = !c->windows.n && c->panel[1].pitch && rows <= 16 &&
-                     pt2_prove_divides(E, pt2_idx(E, width), c->size[PT2_AXIS_COL]);
+    c->panel_block = c->windows.n ? 0 : width;
+    c->direct_cols = c->panels >= 0 || (!c->windows.n && c->panel[1].pitch && rows <= 16 &&
+                                        pt2_prove_divides(E, pt2_idx(E, width), c->size[PT2_AXIS_COL]));
     c->tile[0] = pt2_idx(E, c->tile_rows);
     c->tile[1] = pt2_idx(E, c->tile_cols);
     c->tile[2] = pt2_idx(E, c->tile_depth);
@@ -259,7 +260,7 @@ int pt2_contract_local_size(const struct pt2_contract *c)
 
 struct pt2_contract *pt2_contract_find(struct pt2_module *m, struct pt2_stage *stages, int num_stages, int rank,
                                        const pt2_ex *extents, const struct pt2_kernel_buf *bufs,
-                                       const struct pt2_caps *caps)
+                                       int panels, const struct pt2_caps *caps)
 {
     if (caps->interprets || !has_form(stages, num_stages) || rank > 2 * PT2_MAX_RANK ||
         stages->num_loops >= PT2_OUTER_AXIS)
@@ -270,6 +271,7 @@ struct pt2_contract *pt2_contract_find(struct pt2_module *m, struct pt2_stage *s
         return NULL;
     struct pt2_contract *c = PT2_NEW(&m->arena, struct pt2_contract);
     c->rank = rank;
+    c->panels = panels;
     for (int k = 0; k < rank; k++)
         c->extent[k] = extents[k];
     assign_roles(c, first.outer, second.outer);

@@ -97,12 +97,16 @@ struct pt2_contract {
     pt2_ex channels;                            /* the part of the depth that is no tap of a window */
     int block_rows, block_vectors;              /* of the sums that are kept in registers */
     bool direct_cols;                           /* columns are read in place, where storage allows it */
+    int panels;                                 /* the buffer that has them in panels; -1: none */
+    int panel_block;                            /* columns of a panel, were there panels; 0: not wanted */
 };
 
-/* What a kernel over `stages` would be as a tiled contraction; NULL: it is none, or too small for tiles to pay. */
+/* What a kernel over `stages` would be as a tiled contraction; NULL: it is none, or too small for tiles to pay.
+ * `panels`: the buffer that is the columns' factor, [block of panel_block columns, depth, column], with whole blocks;
+ * -1: the columns are not in panels. */
 struct pt2_contract *pt2_contract_find(struct pt2_module *m, struct pt2_stage *stages, int num_stages, int rank,
                                        const pt2_ex *extents, const struct pt2_kernel_buf *bufs,
-                                       const struct pt2_caps *caps);
+                                       int panels, const struct pt2_caps *caps);
 /* Axes of a role that have more than one index; the last of them, or -1. */
 int pt2_contract_num_axes(const struct pt2_contract *c, enum pt2_axis_role role);
 int pt2_contract_last_axis(const struct pt2_contract *c, enum pt2_axis_role role);

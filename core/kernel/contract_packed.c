@@ -265,7 +265,10 @@ static void say_cols_at(struct tile *p)
 {
     struct render *r = p->r;
     const struct pt2_contract *c = p->c;
-    if (cols_in_place(p)) {
+    if (c->panels >= 0) {
+        pt2_say(r, "const __global float *at = b%d + ((first_col + x) * depth + (start + k) * %d);", c->panels,
+                c->panel_block);
+    } else if (cols_in_place(p)) {
         pt2_say(r, "const __global float *at = b%lld + (col_start + (start + k) * col_step + x);",
                 (long long)c->panel[1].value->i);
     } else if (c->windows.n) {
@@ -413,7 +416,7 @@ void pt2_contract_packed(struct tile *p)
     say_arrays(p);
     if (rows_in_place(p))
         say_row_starts(p);
-    if (cols_in_place(p))
+    if (cols_in_place(p) && c->panels < 0)
         say_col_start(p);
     if (c->windows.n) {
         say_taps(p);

@@ -368,6 +368,13 @@ static void find_panel(struct pt2_exprs *E, struct pt2_panel *p, int first_var, 
         find_bounds(E, p);
 }
 
+/* Where in them a column is follows from their order. */
+static void use_panels(struct pt2_exprs *E, struct pt2_panel *p, int panels)
+{
+    p->base = pt2_idx(E, 0);
+    p->value = pt2_load_raw(E, PT2_F32, panels, 1, &p->base);
+}
+
 /* ---- the whole ---- */
 
 /* The stages behind the sum, with the columns' axes merged where they all allow it. */
@@ -409,7 +416,7 @@ bool pt2_packing_find(struct pt2_exprs *E, struct pt2_contract *c, struct pt2_st
         add_axis(&depth, 1 + k, stages->loops[k]);
     if (depth.n > PT2_MAX_RANK)
         return false;
-    bool windows = find_windows(E, c, b, &cols, &depth);
+    bool windows = c->panels < 0 && find_windows(E, c, b, &cols, &depth);
     if (windows)
         set_roles(E, c, &cols);
     else
@@ -417,7 +424,10 @@ bool pt2_packing_find(struct pt2_exprs *E, struct pt2_contract *c, struct pt2_st
     c->panel[0] = (struct pt2_panel){ .side = axes_of(c, PT2_AXIS_ROW), .depth = depth, .value = a };
     c->stores = cols;
     find_panel(E, &c->panel[0], MERGED, true);
-    find_panel(E, &c->panel[1], MERGED + 2 * AXES, !windows);
+    if (c->panels < 0)
+        find_panel(E, &c->panel[1], MERGED + 2 * AXES, !windows);
+    else
+        use_panels(E, &c->panel[1], c->panels);
     /* without rows of their own only windows pay, or columns that are neighbours in memory */
     if (c->size[PT2_AXIS_ROW]->hi <= 1 && !windows && c->panel[1].deep)
         return false;

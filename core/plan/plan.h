@@ -6,6 +6,7 @@
  *   cut        long reductions with few results in two (partial.c)
  *   fuse       nodes -> regions            (fuse.c)
  *   partition  regions -> devices          (partition.c)
+ *   pack       weights -> panels           (pack.c)
  *   build      regions -> kernels          (kernel/build.c)
  *   schedule   regions -> steps            (schedule.c)
  *   cost       regions -> operations, bytes (cost.c)
@@ -49,6 +50,7 @@ struct pt2_region {
     uint32_t num_inside;
     int device;                    /* index into the plan's devices */
     const char *why;               /* why it runs there; static or arena */
+    struct pt2_value *panels;      /* pack.c: what the contraction reads its columns from; NULL: nothing special */
     struct pt2_kernel *kernel;
     int num_bufs;
     struct pt2_value **bufs;       /* kernel buffer k holds this value */
@@ -110,6 +112,9 @@ void pt2_plan_cost(struct pt2_plan *p);
 /* Makes region->kernel, bufs, params and points for the region's device. */
 PT2_MUST_USE pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const struct pt2_caps *caps,
                                          uint32_t without);
+/* Where a contraction's kernel would copy known columns to panels: makes the panels in the load graph, and the node
+ * read them; true when it did. The kernel must be built again. */
+bool pt2_plan_pack(struct pt2_graph *g, struct pt2_region *r);
 /* Bytes of a value, as far as its sizes are numbers. */
 uint64_t pt2_least_bytes(const struct pt2_value *v);
 /* Fills kernel->text and kernel->hash from its stages. */

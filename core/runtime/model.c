@@ -39,6 +39,13 @@ static pt2_status choose_devices(struct pt2_model *m, const pt2_model_params *pa
 
 /* ---- plans and kernels ---- */
 
+static pt2_status plan_graph(struct pt2_model *m, uint32_t k, const struct pt2_plan_params *pp)
+{
+    PT2_TRY(pt2_plan_build(m->module.graphs.data[k], pp, &m->plans[k]));
+    m->programs[k] = PT2_NEW_N(&m->module.arena, struct pt2_program_obj *, m->plans[k].regions.count);
+    return PT2_OK;
+}
+
 static pt2_status plan_graphs(struct pt2_model *m, const pt2_model_params *params, uint32_t without)
 {
     struct pt2_plan_params pp = { .num_devices = m->num_devices,
@@ -48,13 +55,13 @@ static pt2_status plan_graphs(struct pt2_model *m, const pt2_model_params *param
     if (params->place && !pp.alternate)
         return pt2_fail(PT2_ERR_ARG, "unknown placement '%s': alternate", params->place);
     uint32_t n = m->module.graphs.count;
-    m->plans = PT2_NEW_N(&m->module.arena, struct pt2_plan, n);
-    m->programs = PT2_NEW_N(&m->module.arena, struct pt2_program_obj **, n);
-    for (uint32_t k = 0; k < n; k++) {
-        PT2_TRY(pt2_plan_build(m->module.graphs.data[k], &pp, &m->plans[k]));
-        m->programs[k] = PT2_NEW_N(&m->module.arena, struct pt2_program_obj *, m->plans[k].regions.count);
-    }
-    return PT2_OK;
+    m->plans = PT2_NEW_N(&m->module.arena, struct pt2_plan, n + 1);
+    m->programs = PT2_NEW_N(&m->module.arena, struct pt2_program_obj **, n + 1);
+    for (uint32_t k = 0; k < n; k++)
+        if (m->module.graphs.data[k] != m->module.load)
+            PT2_TRY(plan_graph(m, k, &pp));
+    /* planning the others adds to the load graph, and may be what makes it */
+    return m->module.load ? plan_graph(m, pt2_graph_number(m, m->module.load), &pp) : PT2_OK;
 }
 
 struct batch {
@@ -212,7 +219,8 @@ static void find_needs(struct pt2_model *m)
     for (uint32_t k = 0; k < n; k++)
         touch_memory(m, m->module.values.data[k]);
     for (uint32_t k = 0; k < n; k++) {
-        if (!m->needed[k] && (used[k] || !m->module.values.data[k]->def->weight))
+        const struct pt2_node *def = m->module.values.data[k]->def;
+        if (!m->needed[k] && (used[k] || !(def->weight || def->kind == PT2_NODE_READY)))
             m->needed[k] = (uint8_t)(1u << (m->num_devices - 1));
         if (m->home[k] < 0)
             for (int d = m->num_devices - 1; d >= 0; d--)

@@ -210,7 +210,8 @@ static cJSON *load_json(const struct pt2_model *m)
         bool again = false;
         for (uint32_t j = 0; j < k; j++)
             again = again || load->outputs.data[j] == load->outputs.data[k];
-        bytes += again ? 0 : (double)m->consts[load->outputs.data[k]->id].bytes;
+        uint32_t id = load->outputs.data[k]->id;
+        bytes += again || !m->lasting[id] ? 0 : (double)m->consts[id].bytes;
     }
     add_number(o, "launches", plan->regions.count);
     add_number(o, "bytes_kept", bytes);

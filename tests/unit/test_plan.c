@@ -259,6 +259,69 @@ static void test_cost(void **state)
                 12, 12, 4 * 24, 4 * 12);
 }
 
+/* ---- weights in the order of a kernel ---- */
+
+static struct pt2_plan_device wide_device(void)
+{
+    struct pt2_plan_device d = devices[0];
+    d.caps.kind = PT2_KIND_CPU;
+    d.caps.wide_vectors = true;
+    return d;
+}
+
+/* Plans x @ transposed w for a device with wide vectors, with a second reader of w where `more` is one. */
+static const struct pt2_region *plan_linear(struct scene *s, const char *w, const char *more)
+{
+    struct pt2_plan_device wide[2] = { wide_device(), devices[1] };
+    struct pt2_plan_params p = { .num_devices = 2, .devices = wide };
+    struct pt2_graph *g;
+    char text[512];
+    snprintf(text, sizeof text,
+             "graph main {\n  v0:float32[48, 64] = input 0 \"x\"\n  v1:%s\n"
+             "  v2:float32[48, 100] = reduce sum [64]: v0[i0, i2]*v1[i1, i2]\n%s\n}", w, more);
+    pt2_module_init(&s->m);
+    must(pt2_graph_parse(&s->m, text, &g), text);
+    must(pt2_run_passes(&s->m, 0), text);
+    must(pt2_plan_build(g, &p, &s->plan), text);
+    return s->plan.steps[step_of(&s->plan, g->outputs.data[0])].region;
+}
+
+static void test_pack(void **state)
+{
+    struct scene s;
+    (void)state;
+    const struct pt2_region *r = plan_linear(&s, "float32[100, 64] = input 1 \"w\" weight", "  return v2");
+    assert_non_null(r->panels);
+    assert_int_equal(r->panels->rank, 3);
+    assert_int_equal(r->panels->shape[0]->i * r->panels->shape[2]->i, 128); /* whole blocks */
+    assert_int_equal(r->panels->shape[1]->i, 64);
+    assert_int_equal(r->num_bufs, 3); /* x, the panels, the result: the weight is not read */
+    for (int k = 0; k < r->num_bufs; k++)
+        assert_true(strcmp(r->bufs[k]->name, "w") != 0);
+    assert_int_equal(s.m.load->outputs.count, 1);
+    pt2_module_free(&s.m);
+}
+
+/* Not what a run writes or passes, what would be there twice, or what would grow. */
+static void test_not_packed(void **state)
+{
+    static const char *const cases[][2] = {
+        { "float32[100, 64] = input 1 \"w\"", "  return v2" },
+        { "float32[100, 64] = input 1 \"w\" state", "  return v2" },
+        { "float16[100, 64] = input 1 \"w\" weight", "  return v2" },
+        { "float32[100, 64] = input 1 \"w\" weight", "  v3:float32[64] = map: v0[0, i0]*v1[7, i0]\n  return v2, v3" },
+        { "float32[100, 64] = input 1 \"w\" weight", "  return v2, v1" },
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct scene s;
+        const struct pt2_region *r = plan_linear(&s, cases[k][0], cases[k][1]);
+        assert_non_null(r->kernel->contract);
+        assert_null(r->panels);
+        pt2_module_free(&s.m);
+    }
+}
+
 /* ---- what waits for what ---- */
 
 struct check {
@@ -468,6 +531,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_softmax), cmocka_unit_test(test_layer_norm), cmocka_unit_test(test_no_fusion),
         cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_pack), cmocka_unit_test(test_not_packed),
         cmocka_unit_test(test_two_heads), cmocka_unit_test(test_devices), cmocka_unit_test(test_cost),
         cmocka_unit_test(test_dependencies), cmocka_unit_test(test_overlaps), cmocka_unit_test(test_sharing),
     };
