@@ -272,29 +272,22 @@ PT_INLINE double pt_igam_f64(double a, double x, bool upper)
     return have_p == upper ? one - q : q;
 }
 
-PT_INLINE double pt_igamma_f64(double a, double x)
+/* P or, `upper`, Q; the answers at the edges in PyTorch's order. */
+PT_INLINE double pt_igam_all_f64(double a, double x, bool upper)
 {
-    double zero = PT_D(0.0), one = PT_D(1.0);
-    if (!(x >= zero && a >= zero) || (a == zero && x == zero) || (a == pt_inf_f64() && x == a))
+    double zero = PT_D(0.0), one = PT_D(1.0), inf = pt_inf_f64(), at_zero = upper ? one : zero;
+    if (a < zero || x < zero || (a == zero && !(x > zero)) || (a == inf && x == inf))
         return pt_nan_f64();
-    if (a == zero || x == pt_inf_f64())
-        return one;
-    if (x == zero || a == pt_inf_f64())
-        return zero;
-    return pt_igam_f64(a, x, false);
+    if (a == zero)
+        return one - at_zero;
+    if (x == zero || a == inf)
+        return at_zero;
+    if (x == inf)
+        return one - at_zero;
+    return a == a && x == x ? pt_igam_f64(a, x, upper) : pt_nan_f64();
 }
-
-PT_INLINE double pt_igammac_f64(double a, double x)
-{
-    double zero = PT_D(0.0), one = PT_D(1.0);
-    if (!(x >= zero && a >= zero) || (a == zero && x == zero) || (a == pt_inf_f64() && x == a))
-        return pt_nan_f64();
-    if (a == zero || x == pt_inf_f64())
-        return zero;
-    if (x == zero || a == pt_inf_f64())
-        return one;
-    return pt_igam_f64(a, x, true);
-}
+PT_INLINE double pt_igamma_f64(double a, double x) { return pt_igam_all_f64(a, x, false); }
+PT_INLINE double pt_igammac_f64(double a, double x) { return pt_igam_all_f64(a, x, true); }
 
 #undef PT_STEP
 #undef PT_D

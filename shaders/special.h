@@ -237,18 +237,20 @@ PT_INLINE bool pt_igamma_near_f32(float a, float x)
 {
     return a > 20.0f && pt_abs_f32(x - a) < 0.29f * a;
 }
-/* The answers at the edges; -1 elsewhere. `at_zero` is the value for x = 0. */
+/* The answers at the edges, in PyTorch's order; -1 elsewhere. `at_zero` is the value for x = 0. */
 PT_INLINE float pt_igamma_edge_f32(float a, float x, float at_zero)
 {
-    if (pt_isnan_f32(a) || pt_isnan_f32(x) || a < 0.0f || x < 0.0f)
+    if (a < 0.0f || x < 0.0f)
         return pt_nan_f32();
     if (pt_iszero_f32(a))
-        return x > 0.0f ? 1.0f - at_zero : pt_nan_f32();
+        return !pt_isnan_f32(x) && x > 0.0f ? 1.0f - at_zero : pt_nan_f32();
     if (pt_iszero_f32(x))
         return at_zero;
     if (pt_isinf_f32(a))
         return pt_isinf_f32(x) ? pt_nan_f32() : at_zero;
-    return pt_isinf_f32(x) ? 1.0f - at_zero : -1.0f;
+    if (pt_isinf_f32(x))
+        return 1.0f - at_zero;
+    return pt_isnan_f32(a) || pt_isnan_f32(x) ? pt_nan_f32() : -1.0f;
 }
 PT_INLINE float pt_igammac_inner_f32(float a, float x)
 {

@@ -128,17 +128,31 @@ static double gamma_quadrature(double a, double x, bool *upper)
     return fabs(sum * (end - x) * exp(a1 * (lna1 - 1) - lgamma(a)));
 }
 
+/* Near x = a the logarithms of a huge a cancel: Temme's expansion, whose later terms no longer count. */
+static double gamma_normal(double a, double x, bool upper)
+{
+    double t = (x - a) / a, phi = t * t * (0.5 - t / 3 + t * t / 4), h = copysign(sqrt(2 * phi), t);
+    double rest = exp(-a * phi) / sqrt(2 * acos(-1) * a) * (h / 12 - 1.0 / 3);
+    return upper ? 0.5 * erfc(h * sqrt(a / 2)) + rest : 0.5 * erfc(-h * sqrt(a / 2)) - rest;
+}
+
 /* P(a, x) or, `upper`, Q(a, x), each computed from the tail that is not near 1. */
 static double incomplete_gamma(double a, double x, bool upper)
 {
-    if (!(a >= 0) || !(x >= 0))
+    if (a < 0 || x < 0 || (a == 0 && !(x > 0)) || (isinf(a) && isinf(x)))
         return (double)NAN;
-    if (a == 0 || isinf(x))
-        return isinf(a) || (a == 0 && x == 0) ? (double)NAN : upper ? 0 : 1;
-    if (x == 0 || isinf(a))
+    if (a == 0)
+        return upper ? 0 : 1;
+    if (x == 0 || isinf(a)) /* also where the other one is NaN, as PyTorch */
         return upper ? 1 : 0;
+    if (isinf(x))
+        return upper ? 0 : 1;
+    if (isnan(a) || isnan(x))
+        return (double)NAN;
     bool is_upper;
     double r;
+    if (a > 1e8 && fabs(x - a) < 12 * sqrt(a))
+        return gamma_normal(a, x, upper);
     if (a > 200 && fabs(x - a) < 12 * sqrt(a)) {
         r = gamma_quadrature(a, x, &is_upper);
     } else {

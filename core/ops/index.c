@@ -201,6 +201,8 @@ static pt2_t *gather(struct pt2_lower *L, pt2_t *x, int dim, pt2_t *ids)
 {
     x = op_vec(L, x);
     ids = op_vec(L, ids);
+    if (x->rank != ids->rank && pt2_is_int(op_numel(L, ids), 0)) /* an empty index may have any rank */
+        return op_full(L, x->dtype, ids->rank, ids->shape, pt2_int(L->E, x->dtype, 0));
     if (x->rank != ids->rank)
         op_fail(L, PT2_ERR_FORMAT, "index has %d dimensions, the tensor %d", ids->rank, x->rank);
     pt2_ex *at = op_vars(L, ids->rank, ids->shape);

@@ -870,7 +870,11 @@ static pt2_t *halvings(struct pt2_lower *L, pt2_t *a)
 static void lower_matrix_exp(struct pt2_lower *L)
 {
     struct pt2_exprs *E = L->E;
-    pt2_t *a = matrix(L, "self"), *times = halvings(L, a), *one = identity_like(L, a);
+    pt2_t *a = op_tensor(L, "self");
+    if (a->dtype == PT2_F16 || a->dtype == PT2_BF16)
+        a = op_convert(L, a, PT2_F32);
+    need_matrix(L, a);
+    pt2_t *times = halvings(L, a), *one = identity_like(L, a);
     int degree = a->dtype == PT2_F64 ? 18 : 12;
     pt2_ex *at = op_vars(L, a->rank, a->shape), s = op_at(L, times, at);
     pt2_ex scale = pt2_un(E, PT2_E_EXP2, pt2_un(E, PT2_E_NEG, s));
@@ -882,7 +886,7 @@ static void lower_matrix_exp(struct pt2_lower *L)
         pt2_ex more = pt2_lt(E, pt2_num(E, a->dtype, k), s);
         r = op_map_like(L, a, a->dtype, pt2_select(E, more, op_at(L, square, at), op_at(L, r, at)));
     }
-    op_return(L, r);
+    op_return(L, op_convert(L, r, op_out_dtype(L, 0)));
 }
 
 static void lower_nothing(struct pt2_lower *L)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Losses: an expression per element, then none, mean or sum. Half types compute in float32 up to the final rounding. */
+#include "ops/data.h"
 #include "ops/reduce.h"
 
 #include <math.h>
@@ -401,7 +402,8 @@ static void lower_multi_margin(struct pt2_lower *L)
     pt2_ex t = op_index(L, op_to(L, op_at(L, target, &first), PT2_I64), x->shape[dim]), c = r.index[dim];
     other[dim] = t;
     pt2_ex z = pt2_sub(E, pt2_num(E, acc, op_float(L, "margin", 1)), op_at_as(L, x, other, acc));
-    z = clamp0(L, pt2_add(E, z, op_at_as(L, x, r.index, acc)));
+    z = pt2_add(E, z, op_at_as(L, x, r.index, acc));
+    z = pt2_select(E, pt2_lt(E, pt2_int(E, acc, 0), z), z, pt2_int(E, acc, 0)); /* NaN does not count */
     if (p == 2)
         z = pt2_mul(E, z, z);
     if (weight)
@@ -409,7 +411,7 @@ static void lower_multi_margin(struct pt2_lower *L)
     pt2_t *sum = op_red_node(L, &r, PT2_RED_SUM, acc, pt2_select(E, pt2_eq(E, c, t), pt2_int(E, acc, 0), z));
     pt2_ex mean = pt2_bin(E, PT2_E_DIV, op_at(L, sum, op_vars(L, r.rank, r.shape)),
                           op_num_of_size(L, x->shape[dim], acc));
-    op_return(L, op_reduction(L, op_map_like(L, sum, acc, mean), reduction(L), op_out_dtype(L, 0)));
+    op_result_fit(L, 0, op_reduction(L, op_map_like(L, sum, acc, mean), reduction(L), op_out_dtype(L, 0)));
 }
 
 /* Targets are classes up to the first negative entry. end[n] is its position; is_target[n][c]: whether c is one. */

@@ -124,6 +124,10 @@ static void lower_scatter(struct pt2_lower *L)
 {
     pt2_t *x = op_tensor(L, "self"), *self = op_vec(L, x), *ids = op_vec(L, op_tensor(L, "index"));
     struct updates u;
+    if (self->rank != ids->rank && pt2_is_int(op_numel(L, ids), 0)) { /* an empty index may have any rank */
+        op_return(L, op_clone(L, x));
+        return;
+    }
     scatter_updates(L, self, ids, op_dim(L, "dim", 0, x->rank), &u);
     u.v = update_value(L, self, "src", "value", ids->rank, ids->shape);
     pt2_t *out;

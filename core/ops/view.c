@@ -535,6 +535,7 @@ const struct pt2_op_row pt2_ops_view[] = {
     { "aten.vsplit", lower_tensor_split, 2 },
     { "aten.dsplit", lower_tensor_split, 3 },
     { "aten.as_strided", lower_as_strided, 0 },
+    { "aten.as_strided_", lower_as_strided, 0 },
     { "aten.resize", lower_resize, 0 },
     { "aten.resize_", lower_resize, 0 },
     { "aten.resize_as", lower_resize, 0 },
