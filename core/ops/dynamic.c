@@ -103,10 +103,10 @@ static void lower_nonzero_static(struct pt2_lower *L)
                         pt2_select(E, pt2_lt(E, at[0], count_of(L, flags)), digit(L, x, p, at[1]), fill)));
 }
 
-/* One tensor per dimension; a number counts as one dimension. */
+/* One tensor per dimension; a number counts as one dimension. data: 1 for where(condition). */
 static void lower_nonzero_numpy(struct pt2_lower *L)
 {
-    pt2_t *x = op_vec(L, op_tensor(L, "self")), *flags = op_flags(L, x);
+    pt2_t *x = op_vec(L, op_tensor(L, L->row->data ? "condition" : "self")), *flags = op_flags(L, x);
     pt2_ex size = op_bind_size(L, count_of(L, flags), 0, 0);
     pt2_t *found = op_positions(L, flags, size, -1, 0);
     pt2_ex j = pt2_var(L->E, 0, size), p = op_index_at(L, found, &j, op_numel(L, x));
@@ -267,6 +267,7 @@ const struct pt2_op_row pt2_ops_dynamic[] = {
     { "aten.argwhere", lower_nonzero, 0 },
     { "aten.nonzero_static", lower_nonzero_static, 0 },
     { "aten.nonzero_numpy", lower_nonzero_numpy, 0 },
+    { "aten.where.default", lower_nonzero_numpy, 1 },
     { "aten.masked_select", lower_masked_select, 0 },
     { "aten.combinations", lower_combinations, 0 },
     { "aten.repeat_interleave.Tensor", lower_repeat_indices, 0 },
