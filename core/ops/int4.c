@@ -126,12 +126,15 @@ static void lower_int4_mm_cpu(struct pt2_lower *L)
 /* ---- groups ---- */
 
 /* aten._grouped_mm(self [m, k], mat2 [g, k, n], offs [g]): row i is multiplied by the matrix of the first group whose
- * end is behind it; rows behind all groups are 0. [g, m, k] by [g, k, n] is bmm. */
+ * end is behind it; rows behind all groups are 0. [g, m, k] by [g, k, n] is bmm. data: 1 for Transformers' operator,
+ * which its experts export where PyTorch's does not take their type. */
 static void lower_grouped_mm(struct pt2_lower *L)
 {
     struct pt2_exprs *E = L->E;
-    pt2_t *a = op_tensor(L, "self"), *b = op_tensor(L, "mat2"), *offs = op_tensor_opt(L, "offs");
-    pt2_dtype dtype = op_out_dtype(L, 0);
+    bool named = L->row->data;
+    pt2_t *a = op_tensor(L, named ? "input" : "self"), *b = op_tensor(L, named ? "weight" : "mat2");
+    pt2_t *offs = op_tensor_opt(L, "offs");
+    pt2_dtype dtype = op_out_dtype(L, 0), acc = a->dtype == PT2_F64 ? PT2_F64 : PT2_F32;
     if (op_has(L, "bias"))
         op_fail(L, PT2_ERR_UNSUPPORTED, "a bias");
     if (a->rank == 3 && b->rank == 3 && !offs) {
@@ -148,10 +151,10 @@ static void lower_grouped_mm(struct pt2_lower *L)
     pt2_ex g = pt2_cast(E, PT2_IDX, op_at(L, number, &at[0])), right[3] = { g, k, at[1] };
     pt2_ex inside = pt2_lt(E, g, b->shape[0]);
     right[0] = pt2_min(E, g, pt2_addi(E, b->shape[0], -1));
-    pt2_ex v = pt2_mul(E, op_to(L, op_at(L, a, left), PT2_F32), op_to(L, op_at(L, b, right), PT2_F32));
-    pt2_t *y = op_reduce(L, PT2_RED_SUM, PT2_F32, 2, shape, 1, &a->shape[1], v);
+    pt2_ex v = pt2_mul(E, op_to(L, op_at(L, a, left), acc), op_to(L, op_at(L, b, right), acc));
+    pt2_t *y = op_reduce(L, PT2_RED_SUM, acc, 2, shape, 1, &a->shape[1], v);
     op_return(L, op_map(L, dtype, 2, shape,
-                        op_to(L, pt2_select(E, inside, op_at(L, y, at), pt2_num(E, PT2_F32, 0)), dtype)));
+                        op_to(L, pt2_select(E, inside, op_at(L, y, at), pt2_num(E, acc, 0)), dtype)));
 }
 
 const struct pt2_op_row pt2_ops_int4[] = {
@@ -160,5 +163,6 @@ const struct pt2_op_row pt2_ops_int4[] = {
     { "aten._weight_int4pack_mm_for_cpu", lower_int4_mm_cpu, 0 },
     { "aten._convert_weight_to_int4pack_for_cpu", lower_pack_cpu, 0 },
     { "aten._grouped_mm", lower_grouped_mm, 0 },
+    { "transformers.grouped_mm_fallback", lower_grouped_mm, 1 },
     { 0 },
 };

@@ -4,10 +4,11 @@
 
     run_zoo.py PT2GPU [--archive NAME | --folder FOLDER] [--device reference,lavapipe,...] [--only REGEX] [--check]
 
-The models are those of tests/data/NAME.tar.xz (zoo, quantised), or of FOLDER: MODEL.pt2 with MODEL.npz, which holds
-the inputs in_0, ... and the results that PyTorch gave, out_0, ... Fails when a model does not run, or differs by more
-than 1e-4 (integers: at all). --check also compares every kernel with the reference backend. The device "spread" is
-lavapipe, PoCL and the reference backend together, with every kernel on the next one.
+The models are those of tests/data/NAME.tar.xz (zoo, quantised, corners: arguments at the edge of what operators take),
+or of FOLDER: MODEL.pt2 with MODEL.npz, which holds the inputs in_0, ... and the results that PyTorch gave, out_0, ...
+Fails when a model does not run, or differs by more than 1e-4 (integers: at all). --check also compares every kernel
+with the reference backend. The device "spread" is lavapipe, PoCL and the reference backend together, with every kernel
+on the next one.
 """
 import argparse
 import concurrent.futures
@@ -44,7 +45,7 @@ def error(got, want):
     if not differ.any():
         return 0.0
     with np.errstate(all="ignore"):
-        worst = np.abs(g - w)[differ].max() / np.abs(w[np.isfinite(w)]).max()
+        worst = np.abs(g - w)[differ].max() / np.abs(w[np.isfinite(w)]).max(initial=0)
     return float(worst) if np.isfinite(worst) else float("inf")
 
 
