@@ -142,7 +142,7 @@ typedef struct pt2_model_params {
     const char *program; /* which program of a multi-model archive; NULL: "model", or the only one */
     int no_cache;        /* non-zero: neither read nor write the kernel cache on disk */
     const char *place;   /* debugging: "alternate" puts every second region on the next listed device */
-    /* debugging: optimisations to leave out, comma-separated: cse, fold, inline, fuse, tiles, pack, rows, attention */
+    /* debugging: optimisations to leave out, of cse, fold, inline, fuse, unfold, tiles, pack, rows, attention */
     const char *without;
     const pt2_operators *operators; /* custom operators; must outlive the model. NULL: none */
 } pt2_model_params;

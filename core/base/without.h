@@ -15,6 +15,7 @@
     X(FOLD, "fold")     /* what only weights decide is computed at load */     \
     X(INLINE, "inline") /* arithmetic goes into its readers; views always do */ \
     X(FUSE, "fuse")     /* nodes share kernels */                              \
+    X(UNFOLD, "unfold") /* factors of contractions are written out for tiles */    \
     X(TILES, "tiles")   /* contractions are computed in tiles */               \
     X(PACK, "pack")     /* their weights are stored in the order of tiles */ \
     X(ROWS, "rows")     /* long loops are shared by teams of lanes */              \

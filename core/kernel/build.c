@@ -496,7 +496,7 @@ static bool build_contract(struct build *b, const struct pt2_caps *caps)
     b->r->points = pt2_contract_tiles(b->E, c);
     for (int side = 0; side < 2; side++)
         if (c->along[side] != PT2_ALONG_NONE)
-            b->buf_infos.data[c->vector_buf[side]].fetched = true;
+            b->buf_infos.data[c->fetched_buf[side]].fetched = true;
     return true;
 }
 

@@ -182,26 +182,13 @@ static void choose_packed(struct pt2_exprs *E, struct pt2_contract *c, const str
 
 /* ---- the factors at several places ---- */
 
-int pt2_contract_last_axis(const struct pt2_contract *c, enum pt2_axis_role role)
-{
-    int last = c->rank - 1;
-    while (last >= 0 && (c->role[last] != role || pt2_is_int(c->extent[last], 1)))
-        last--;
-    return last;
-}
-
 pt2_ex pt2_contract_at_place(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex factor, enum pt2_axis_role role,
-                             int first_var, int unit)
+                             int first_var)
 {
     pt2_ex to[PT2_OUTER_AXIS + 2 * PT2_MAX_RANK] = { 0 };
-    int last = pt2_contract_last_axis(c, role);
-    for (int k = 0; k < c->rank; k++) {
-        if (c->role[k] != role || pt2_is_int(c->extent[k], 1))
-            continue;
-        int each = k == last ? unit : 1;
-        pt2_ex extent = pt2_floordiv(E, c->extent[k], pt2_idx(E, each));
-        to[PT2_OUTER_AXIS + k] = pt2_muli(E, pt2_var(E, first_var++, extent), each);
-    }
+    for (int k = 0; k < c->rank; k++)
+        if (c->role[k] == role && !pt2_is_int(c->extent[k], 1))
+            to[PT2_OUTER_AXIS + k] = pt2_var(E, first_var++, c->extent[k]);
     return pt2_subst_vars(E, factor, PT2_OUTER_AXIS + 2 * PT2_MAX_RANK, to);
 }
 
@@ -226,7 +213,7 @@ static void make_copies(struct pt2_module *m, struct pt2_contract *c, const stru
         c->first_var[side] = var;
         c->places[side] = PT2_NEW_N(&m->arena, pt2_ex, c->num_places[side]);
         for (int k = 0; k < c->num_places[side]; k++, var += axes)
-            c->places[side][k] = pt2_contract_at_place(&m->exprs, c, factor, role, var, 1);
+            c->places[side][k] = pt2_contract_at_place(&m->exprs, c, factor, role, var);
     }
 }
 

@@ -30,7 +30,7 @@ enum pt2_contract_form {
 enum pt2_along {
     PT2_ALONG_NONE,  /* element by element, whatever expression it is */
     PT2_ALONG_DEPTH, /* a buffer, four neighbours along the last axis of the depth at a time */
-    PT2_ALONG_SIDE,  /* a buffer, four neighbouring rows (columns) at a time */
+    PT2_ALONG_SIDE,  /* a buffer, four neighbouring rows (columns) at a time; the last ones may be beyond the edge */
 };
 
 /* Axes whose row-major space is walked. */
@@ -74,11 +74,12 @@ struct pt2_contract {
     pt2_ex size[PT2_AXIS_ROLES];                /* product of the extents of each role */
     pt2_ex depth;
     bool deep[2]; /* SHARED: the factor of rows, of columns has the depth's last axis contiguous */
-    /* REGISTERS: how the factors of rows and of columns are read, the buffers where that is by vectors, the last extent
-     * of rows, of columns in vectors; the steps along the last axis of the depth that are taken together, and how often
-     * (NULL: as that axis has it). */
+    /* REGISTERS: how the factors of rows and of columns are read, the buffers where that is by vectors; along the side:
+     * the number of last axes over which elements are neighbours, and their vectors. The steps along the last axis of
+     * the depth that are taken together, and how often (NULL: as that axis has it). */
     enum pt2_along along[2];
-    int vector_buf[2];
+    int fetched_buf[2];
+    int near[2];
     pt2_ex quarter[2];
     int unroll;
     pt2_ex steps;
@@ -107,18 +108,20 @@ struct pt2_contract {
 struct pt2_contract *pt2_contract_find(struct pt2_module *m, struct pt2_stage *stages, int num_stages, int rank,
                                        const pt2_ex *extents, const struct pt2_kernel_buf *bufs,
                                        int panels, const struct pt2_caps *caps);
-/* Axes of a role that have more than one index; the last of them, or -1. */
+/* Axes of a role that have more than one index. */
 int pt2_contract_num_axes(const struct pt2_contract *c, enum pt2_axis_role role);
-int pt2_contract_last_axis(const struct pt2_contract *c, enum pt2_axis_role role);
 /* Chooses how a REGISTERS kernel reads the factors, and its tile; makes the places. */
 void pt2_contract_choose_registers(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum,
                                    const struct pt2_kernel_buf *bufs, const struct pt2_caps *caps);
-/* A factor at a row (column) that has VARs of its own from first_var up; the last one counts `unit`s. */
+/* A factor at a row (column) that has VARs of its own from first_var up. */
 pt2_ex pt2_contract_at_place(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex factor, enum pt2_axis_role role,
-                             int first_var, int unit);
+                             int first_var);
 /* Calls `size` for each size and `value` for each other expression that the contract owns beside the stages. */
 void pt2_contract_each(struct pt2_contract *c, void (*size)(void *ctx, pt2_ex *e), void (*value)(void *ctx, pt2_ex *e),
                        void *ctx);
+/* An index over axes in row-major order: how many of the last ones count neighbours together, in vectors of four that
+ * begin at multiples of four, 0 when none do. A vector may reach beyond the end of all of the axes. */
+int pt2_neighbours(struct pt2_exprs *E, pt2_ex index, int n, const int *vars, const pt2_ex *extents);
 /* Number of tiles: an expression over what `extents` were. */
 pt2_ex pt2_contract_tiles(struct pt2_exprs *E, const struct pt2_contract *c);
 /* Invocations per group. */

@@ -15,14 +15,21 @@ enum {
 
 /* ---- reading by vectors ---- */
 
-/* Elements at four neighbouring values of the variable, from a multiple of four up, are a vector of the buffer. */
-static bool is_vector(struct pt2_exprs *E, pt2_ex index, int var, pt2_ex extent)
+int pt2_neighbours(struct pt2_exprs *E, pt2_ex index, int n, const int *vars, const pt2_ex *extents)
 {
-    pt2_ex to[PT2_OUTER_AXIS + 2 * PT2_MAX_RANK] = { 0 }, four = pt2_idx(E, 4);
-    to[var] = pt2_idx(E, 0);
-    pt2_ex rest = pt2_subst_vars(E, index, PT2_OUTER_AXIS + 2 * PT2_MAX_RANK, to);
-    return pt2_sub(E, index, rest) == pt2_var(E, var, extent) && pt2_prove_divides(E, four, extent) &&
-           pt2_prove_divides(E, four, rest);
+    pt2_ex to[PT2_OUTER_AXIS + 2 * PT2_MAX_RANK] = { 0 }, stride = pt2_idx(E, 1), four = pt2_idx(E, 4);
+    int found = 0;
+    for (int k = n - 1; k >= 0; k--) {
+        to[vars[k]] = pt2_idx(E, 0);
+        pt2_ex rest = pt2_subst_vars(E, index, PT2_OUTER_AXIS + 2 * PT2_MAX_RANK, to);
+        if (pt2_sub(E, index, rest) != pt2_mul(E, pt2_var(E, vars[k], extents[k]), stride))
+            break;
+        index = rest;
+        stride = pt2_mul(E, stride, extents[k]);
+        if (pt2_prove_divides(E, four, rest) && (k == 0 || pt2_prove_divides(E, four, stride)))
+            found = n - k;
+    }
+    return found;
 }
 
 /* The last loop that runs more than once; -1: none does. */
@@ -34,17 +41,36 @@ static int last_loop(const struct pt2_stage *sum)
     return last;
 }
 
-static enum pt2_along choose_along(struct pt2_exprs *E, const struct pt2_contract *c, const struct pt2_stage *sum,
-                                   pt2_ex factor, enum pt2_axis_role role, const struct pt2_kernel_buf *bufs)
+/* The axes of a role that have more than one index: their VARs and extents. */
+static int side_axes(const struct pt2_contract *c, enum pt2_axis_role role, int *vars, pt2_ex *extents)
 {
-    int loop = last_loop(sum), axis = pt2_contract_last_axis(c, role);
+    int n = 0;
+    for (int k = 0; k < c->rank; k++)
+        if (c->role[k] == role && !pt2_is_int(c->extent[k], 1)) {
+            vars[n] = PT2_OUTER_AXIS + k;
+            extents[n++] = c->extent[k];
+        }
+    return n;
+}
+
+static enum pt2_along choose_along(struct pt2_exprs *E, struct pt2_contract *c, const struct pt2_stage *sum,
+                                   int side, pt2_ex factor, const struct pt2_kernel_buf *bufs)
+{
+    int vars[2 * PT2_MAX_RANK], loop = last_loop(sum), loop_var = 1 + loop;
+    pt2_ex extents[2 * PT2_MAX_RANK], index = factor->args[0];
     if (factor->op != PT2_E_LOAD || !pt2_can_fetch(&bufs[factor->i]))
         return PT2_ALONG_NONE;
-    if (loop >= 0 && is_vector(E, factor->args[0], 1 + loop, sum->loops[loop]))
+    if (loop >= 0 && pt2_prove_divides(E, pt2_idx(E, 4), sum->loops[loop]) &&
+        pt2_neighbours(E, index, 1, &loop_var, &sum->loops[loop]))
         return PT2_ALONG_DEPTH;
-    if (axis >= 0 && is_vector(E, factor->args[0], PT2_OUTER_AXIS + axis, c->extent[axis]))
-        return PT2_ALONG_SIDE;
-    return PT2_ALONG_NONE;
+    int n = side_axes(c, side ? PT2_AXIS_COL : PT2_AXIS_ROW, vars, extents);
+    int near = pt2_neighbours(E, index, n, vars, extents);
+    if (!near)
+        return PT2_ALONG_NONE;
+    pt2_ex size = pt2_product(E, near, extents + n - near);
+    c->near[side] = near;
+    c->quarter[side] = pt2_floordiv(E, pt2_addi(E, size, 3), pt2_idx(E, 4));
+    return PT2_ALONG_SIDE;
 }
 
 static void choose_reading(struct pt2_exprs *E, struct pt2_contract *c, const struct pt2_stage *sum,
@@ -52,13 +78,10 @@ static void choose_reading(struct pt2_exprs *E, struct pt2_contract *c, const st
 {
     int loop = last_loop(sum);
     for (int side = 0; side < 2 && caps->max_fetch_range; side++) {
-        enum pt2_axis_role role = side ? PT2_AXIS_COL : PT2_AXIS_ROW;
         pt2_ex factor = sum->body->args[side ? !c->swapped : c->swapped];
-        c->along[side] = choose_along(E, c, sum, factor, role, bufs);
+        c->along[side] = choose_along(E, c, sum, side, factor, bufs);
         if (c->along[side] != PT2_ALONG_NONE)
-            c->vector_buf[side] = (int)factor->i;
-        if (c->along[side] == PT2_ALONG_SIDE)
-            c->quarter[side] = pt2_floordiv(E, c->extent[pt2_contract_last_axis(c, role)], pt2_idx(E, 4));
+            c->fetched_buf[side] = (int)factor->i;
     }
     c->unroll = 1;
     if (loop >= 0 && pt2_prove_divides(E, pt2_idx(E, 4), sum->loops[loop])) {
@@ -121,6 +144,18 @@ static pt2_ex at_step(struct pt2_exprs *E, const struct pt2_contract *c, const s
     return pt2_subst_vars(E, e, PT2_OUTER_AXIS, to);
 }
 
+/* A factor's index at a group of four rows (columns): the number of a vector. The last `near` axes are one, that counts
+ * vectors. */
+static pt2_ex at_fours(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex index, int side, int first_var)
+{
+    pt2_ex to[PT2_OUTER_AXIS + 2 * PT2_MAX_RANK] = { 0 }, extents[2 * PT2_MAX_RANK];
+    int vars[2 * PT2_MAX_RANK], n = side_axes(c, side ? PT2_AXIS_COL : PT2_AXIS_ROW, vars, extents);
+    for (int k = 0; k < n; k++)
+        to[vars[k]] = k < n - c->near[side] ? pt2_var(E, first_var++, extents[k]) : pt2_idx(E, 0);
+    pt2_ex first = pt2_subst_vars(E, index, PT2_OUTER_AXIS + 2 * PT2_MAX_RANK, to);
+    return pt2_add(E, pt2_floordiv(E, first, pt2_idx(E, 4)), pt2_var(E, first_var, c->quarter[side]));
+}
+
 static void make_places(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum, int side,
                         int *first_var)
 {
@@ -128,16 +163,20 @@ static void make_places(struct pt2_module *m, struct pt2_contract *c, const stru
     enum pt2_axis_role role = side ? PT2_AXIS_COL : PT2_AXIS_ROW;
     enum pt2_along along = c->along[side];
     pt2_ex factor = sum->body->args[side ? !c->swapped : c->swapped];
-    int unit = along == PT2_ALONG_SIDE ? 4 : 1, n = (side ? c->tile_cols : c->tile_rows) / unit;
+    int n = (side ? c->tile_cols : c->tile_rows) / (along == PT2_ALONG_SIDE ? 4 : 1);
     int steps = along == PT2_ALONG_DEPTH ? 1 : c->unroll, axes = pt2_contract_num_axes(c, role);
     c->num_places[side] = n * steps;
     c->first_var[side] = *first_var;
     c->places[side] = PT2_NEW_N(&m->arena, pt2_ex, n * steps);
     for (int step = 0; step < steps; step++)
         for (int k = 0; k < n; k++) {
-            pt2_ex e = along == PT2_ALONG_NONE ? factor : factor->args[0];
-            e = pt2_contract_at_place(E, c, at_step(E, c, sum, e, step), role, *first_var + k * axes, unit);
-            c->places[side][step * n + k] = along == PT2_ALONG_NONE ? e : pt2_floordiv(E, e, pt2_idx(E, 4));
+            pt2_ex e = at_step(E, c, sum, along == PT2_ALONG_NONE ? factor : factor->args[0], step);
+            int var = *first_var + k * axes;
+            if (along == PT2_ALONG_SIDE)
+                e = at_fours(E, c, e, side, var);
+            else
+                e = pt2_contract_at_place(E, c, e, role, var);
+            c->places[side][step * n + k] = along == PT2_ALONG_DEPTH ? pt2_floordiv(E, e, pt2_idx(E, 4)) : e;
         }
     *first_var += n * axes;
 }

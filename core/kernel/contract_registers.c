@@ -37,8 +37,9 @@ static void say_places(const struct factor *f)
         }
         pt2_say(r, "{");
         if (f->along == PT2_ALONG_SIDE) {
-            here.extent[side->n - 1] = c->quarter[f->side];
-            pt2_say(r, "int q = min(%s / 4 + %d, %s / 4 - 1);", start, k, count);
+            here.n -= c->near[f->side] - 1;
+            here.extent[here.n - 1] = c->quarter[f->side];
+            pt2_say(r, "int q = min(%s / 4 + %d, (%s + 3) / 4 - 1);", start, k, count);
         } else {
             pt2_say(r, "int q = min(%s + %d, %s - 1);", start, k, count);
         }
@@ -52,7 +53,7 @@ static void say_load(const struct factor *f, int k)
 {
     const struct pt2_contract *c = f->p->c;
     struct render *r = f->p->r;
-    int buf = c->vector_buf[f->side];
+    int buf = c->fetched_buf[f->side];
     char before[64];
     for (int step = 0; step < f->steps; step++) {
         pt2_ex e = c->places[f->side][step * f->places + k];

@@ -21,6 +21,8 @@ const char *pt2_region_kind(const struct pt2_region *r)
 pt2_status pt2_plan_build(struct pt2_graph *g, const struct pt2_plan_params *params, struct pt2_plan *out)
 {
     *out = (struct pt2_plan){ .graph = g };
+    if (pt2_has_opt(params->without, PT2_OPT_UNFOLD))
+        pt2_plan_unfold(g, params);
     uint32_t in_steps;
     pt2_plan_cut(out, params);
     do { /* again, where no device can run what was fused */

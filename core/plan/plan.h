@@ -3,6 +3,7 @@
  * The plan of one graph: which nodes share a kernel, where each kernel runs and why, in which order, and what waits for
  * what.
  *
+ *   unfold     factors of contractions are written out for the first device (unfold.c)
  *   cut        long reductions with few results in two (partial.c)
  *   fuse       nodes -> regions            (fuse.c)
  *   partition  regions -> devices          (partition.c)
@@ -104,6 +105,7 @@ const char *pt2_region_kind(const struct pt2_region *r);
 PT2_MUST_USE pt2_status pt2_plan_build(struct pt2_graph *g, const struct pt2_plan_params *params, struct pt2_plan *out);
 
 /* The parts, in the order of pt2_plan_build. */
+void pt2_plan_unfold(struct pt2_graph *g, const struct pt2_plan_params *params);
 void pt2_plan_cut(struct pt2_plan *p, const struct pt2_plan_params *params);
 void pt2_plan_fuse(struct pt2_plan *p, const struct pt2_plan_params *params);
 PT2_MUST_USE pt2_status pt2_plan_partition(struct pt2_plan *p, const struct pt2_plan_params *params);

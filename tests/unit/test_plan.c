@@ -2,6 +2,7 @@
  * Plans: what shares a kernel, what may overlap, where it runs and why, what waits for what, and which values share
  * memory. */
 #include "random_graph.h"
+#include "kernel/contract.h"
 
 #include <cmocka.h>
 
@@ -16,19 +17,32 @@ static const struct pt2_plan_device devices[] = {
 };
 static const struct pt2_plan_params params = { .num_devices = 2, .devices = devices };
 
+/* Shaders on a processor, which reaches more of a buffer by fetches than otherwise. */
+static const struct pt2_plan_device shader_devices[] = {
+    { "cpu:0", { .kind = PT2_KIND_CPU, .int64 = true, .storage8 = true, .storage16 = true, .simd_width = 8,
+                 .compute_units = 2, .max_local_size = 256, .max_params = 32, .max_buffer_range = 1 << 27,
+                 .max_fetch_range = 1 << 30, .memory = 1 << 30, .buffer_align = 16 } },
+    { "reference:0", { .kind = PT2_KIND_CPU, .interprets = true, .int64 = true, .float64 = true, .float64_math = true,
+                       .simd_width = 1, .max_local_size = 1, .max_params = 64, .max_buffer_range = UINT64_MAX,
+                       .memory = 1 << 30, .buffer_align = 64 } },
+};
+static const struct pt2_plan_params shader_params = { .num_devices = 2, .devices = shader_devices };
+
 struct scene {
     struct pt2_module m;
     struct pt2_plan plan;
 };
 
-static void plan_text(struct scene *s, const char *text)
+static void plan_text_for(struct scene *s, const char *text, const struct pt2_plan_params *for_params)
 {
     struct pt2_graph *g;
     pt2_module_init(&s->m);
     must(pt2_graph_parse(&s->m, text, &g), text);
     must(pt2_run_passes(&s->m, 0), text);
-    must(pt2_plan_build(g, &params, &s->plan), text);
+    must(pt2_plan_build(g, for_params, &s->plan), text);
 }
+
+static void plan_text(struct scene *s, const char *text) { plan_text_for(s, text, &params); }
 
 static uint32_t step_of(const struct pt2_plan *p, const struct pt2_value *v)
 {
@@ -525,6 +539,55 @@ static int teardown(void **state)
     return 0;
 }
 
+/* ---- convolutions as products of matrices ---- */
+
+#define CONVOLUTION(channels, size)                                                                    \
+    "graph main {\n"                                                                                   \
+    "  v0:float32[64, " channels ", 3, 3] = input 0 \"w\"\n"                                             \
+    "  v1:float32[1, " channels ", " size ", " size "] = input 1 \"x\"\n"                                \
+    "  v2:float32[1, 64, " size ", " size "] = reduce sum [" channels ", 3, 3]: v0[i1, i4, i5, i6]*"   \
+    "select(i2 + i5 < " size ", select(i3 + i6 < " size ", v1[0, i4, min(i2 + i5, " size " - 1), min(i3 + i6, " size \
+    " - 1)], 0f32), 0f32)\n"                                                                           \
+    "  return v2\n"                                                                                     \
+    "}\n"
+
+static void test_unfold(void **state)
+{
+    struct scene s;
+    (void)state;
+    plan_text_for(&s, CONVOLUTION("16", "15"), &shader_params);
+    assert_int_equal(s.plan.regions.count, 2);
+    const struct pt2_value *x = s.plan.regions.data[0]->members.data[0].node->outs[0];
+    assert_int_equal(x->rank, 2);
+    assert_true(pt2_is_int(x->shape[0], 16 * 9) && pt2_is_int(x->shape[1], 228));
+    const struct pt2_kernel *k = s.plan.regions.data[1]->kernel;
+    assert_non_null(k->contract);
+    assert_int_equal(k->contract->along[0], PT2_ALONG_DEPTH);
+    assert_int_equal(k->contract->along[1], PT2_ALONG_SIDE);
+    pt2_module_free(&s.m);
+    plan_text_for(&s, CONVOLUTION("17", "16"), &shader_params); /* a depth of 153 is filled up to 156 */
+    assert_int_equal(s.plan.regions.count, 3);
+    assert_true(pt2_is_int(s.plan.regions.data[0]->members.data[0].node->outs[0]->shape[1], 156));
+    pt2_module_free(&s.m);
+    plan_text(&s, CONVOLUTION("16", "16"));
+    assert_int_equal(s.plan.regions.count, 1);
+    pt2_module_free(&s.m);
+}
+
+static void test_reach(void **state)
+{
+    struct scene s;
+    (void)state;
+    plan_text_for(&s, "graph main {\n"
+                      "  v0:float32[60000, 1024] = input 0 \"table\"\n"
+                      "  v1:float32[8, 1024] = map: v0[i0*7 + 3, i1]\n"
+                      "  return v1\n"
+                      "}\n", &shader_params);
+    assert_int_equal(s.plan.regions.data[0]->device, 0);
+    assert_true(s.plan.regions.data[0]->kernel->bufs[0].fetched);
+    pt2_module_free(&s.m);
+}
+
 int main(void)
 {
     (void)run_and_compare;
@@ -532,6 +595,7 @@ int main(void)
         cmocka_unit_test(test_softmax), cmocka_unit_test(test_layer_norm), cmocka_unit_test(test_no_fusion),
         cmocka_unit_test(test_attention),
         cmocka_unit_test(test_pack), cmocka_unit_test(test_not_packed),
+        cmocka_unit_test(test_unfold), cmocka_unit_test(test_reach),
         cmocka_unit_test(test_two_heads), cmocka_unit_test(test_devices), cmocka_unit_test(test_cost),
         cmocka_unit_test(test_dependencies), cmocka_unit_test(test_overlaps), cmocka_unit_test(test_sharing),
     };
