@@ -530,15 +530,17 @@ static void build_points(struct build *b, const struct pt2_caps *caps)
 static void count_turns(struct build *b)
 {
     const struct pt2_rows *rows = b->k->rows;
+    b->r->turns = pt2_idx(b->E, 0);
     for (uint32_t i = 0; i < b->stages.count; i++) {
         const struct pt2_stage *s = &b->stages.data[i];
-        int64_t turns = s->num_loops ? 1 : 0;
+        pt2_ex turns = pt2_idx(b->E, s->num_loops ? 1 : 0);
         for (int k = 0; k < s->num_loops; k++)
-            turns = pt2_sat_mul(turns, s->loops[k]->lo);
-        bool shared = rows && rows->form == PT2_ROWS_GROUP && rows->stages[i].shared;
-        b->k->turns += shared ? turns / rows->lanes : turns;
+            turns = pt2_mul(b->E, turns, s->loops[k]);
+        if (rows && rows->form == PT2_ROWS_GROUP && rows->stages[i].shared)
+            turns = pt2_floordiv(b->E, turns, pt2_idx(b->E, rows->lanes));
+        b->r->turns = pt2_add(b->E, b->r->turns, turns);
     }
-    b->k->turns = pt2_sat_mul(b->k->turns, rows && rows->points ? rows->points : 1);
+    b->r->turns = pt2_muli(b->E, b->r->turns, rows && rows->points ? rows->points : 1);
 }
 
 static void note_quads(struct build *b)

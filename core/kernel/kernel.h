@@ -73,7 +73,6 @@ struct pt2_kernel {
     const char *text;       /* body of the kernel function; arena */
     int local_size;         /* invocations per group, one dimension */
     int points_per_group;   /* groups = ceil(points / points_per_group) */
-    int64_t turns;          /* of all loops of an invocation, at least */
     uint32_t needs;         /* PT2_NEED_ bits: what a device must have to run it */
 };
 

@@ -29,7 +29,7 @@ static const char *obstacle(struct pt2_arena *arena, const struct pt2_region *r,
         return "needs float64";
     if ((r->kernel->needs & PT2_NEED_F64_MATH) && !caps->float64_math)
         return "needs float64 functions";
-    if (caps->max_turns && r->kernel->turns > caps->max_turns)
+    if (caps->max_turns && r->turns->lo > caps->max_turns)
         return "a loop is longer than its compiler keeps going";
     for (int k = 0; k < r->num_bufs; k++) {
         bool fetched = r->kernel->bufs[k].fetched;

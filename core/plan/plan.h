@@ -58,6 +58,7 @@ struct pt2_region {
     int num_params;
     pt2_ex *params;                /* launch argument k: an index expression over symbols */
     pt2_ex points;                 /* over symbols */
+    pt2_ex turns;                  /* of all loops of an invocation, over symbols */
     struct pt2_cost cost;
 };
 

@@ -100,6 +100,20 @@ static uint64_t places_hash(struct pt2_session *s, const struct pt2_plan *plan, 
 
 /* ---- recording ---- */
 
+/* Sizes that were not known when the region was placed may make its loops longer than the device keeps going. */
+static pt2_status check_turns(const struct pt2_session *s, const struct pt2_region *r)
+{
+    int64_t turns, most = s->model->plan_devices[r->device].caps.max_turns;
+    if (!most || r->turns->hi <= most)
+        return PT2_OK;
+    PT2_TRY(pt2_eval(&s->model->module.exprs, r->turns, s->values, s->known, &turns));
+    if (turns > most)
+        return pt2_fail(PT2_ERR_UNSUPPORTED,
+                        "kernel %s: loops of %lld turns, but %s ends them after %lld; run it on another backend",
+                        r->kernel->name, (long long)turns, s->model->entries[r->device]->id, (long long)most);
+    return PT2_OK;
+}
+
 /* Without points nothing runs, and sizes of empty tensors may not even have values (a division by their zero). */
 static pt2_status launch_params(struct pt2_session *s, struct pt2_arena *arena, const struct pt2_region *r,
                                 struct pt2_launch *l)
@@ -110,6 +124,8 @@ static pt2_status launch_params(struct pt2_session *s, struct pt2_arena *arena, 
     PT2_TRY(pt2_eval(E, r->points, s->values, s->known, &v));
     l->params = params;
     l->points = (uint64_t)(v < 0 ? 0 : v);
+    if (l->points)
+        PT2_TRY(check_turns(s, r));
     for (int k = 0; k < r->num_params && l->points; k++) {
         PT2_NOTE(pt2_eval(E, r->params[k], s->values, s->known, &v), "kernel %s", r->kernel->name);
         if (v > INT32_MAX || v < INT32_MIN)
