@@ -144,6 +144,10 @@ typedef struct pt2_model_params {
     const char *place;   /* debugging: "alternate" puts every second region on the next listed device */
     /* debugging: optimisations to leave out, of cse, fold, inline, fuse, unfold, tiles, pack, rows, attention */
     const char *without;
+    /* How long to look for faster tiles of matrix products and convolutions while opening: "off" or NULL, "quick",
+     * "thorough". They are measured with the sizes of the sample inputs, kept on disk unless no_cache, and
+     * used by later openings, whatever those say here. */
+    const char *tune;
     const pt2_operators *operators; /* custom operators; must outlive the model. NULL: none */
 } pt2_model_params;
 

@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 static const struct command *const commands[] = {
-    &command_run, &command_info, &command_plan, &command_check, &command_bench, &command_trace, &command_devices,
+    &command_run, &command_info, &command_plan, &command_check, &command_bench, &command_trace, &command_tune,
+    &command_devices,
 };
 
 enum { NUM_COMMANDS = sizeof commands / sizeof *commands };

@@ -37,7 +37,7 @@ double median(double *values, int count); /* sorts them; count > 0 */
 
 /* The options that say where and how a model runs. */
 struct target {
-    const char *backend, *program, *place, *without;
+    const char *backend, *program, *place, *without, *tune;
     int device;
     bool no_cache;
     char text[256]; /* what the parameters point to */
@@ -51,6 +51,8 @@ struct target {
       "number of the device within the backend (auto: in the list of devices)" },                                    \
     { "program", OPTION_TEXT, &(t)->program, "NAME", "which program of an archive that holds several" },             \
     { "no-cache", OPTION_FLAG, &(t)->no_cache, NULL, "neither read nor write compiled kernels on disk" },            \
+    { "tune", OPTION_TEXT, &(t)->tune, "off|quick|thorough",                                                         \
+      "look for faster tiles first (off); those that were found are used in any case" },                             \
     { "place", OPTION_TEXT, &(t)->place, "alternate", "spread kernels over the listed devices (debugging)" },        \
     { "without", OPTION_TEXT, &(t)->without, "NAME[,NAME...]",                                                       \
       "leave optimisations out: cse, fold, inline, fuse, unfold, tiles, pack, rows, attention (debugging)" }
@@ -73,7 +75,7 @@ struct plan_facts plan_facts(const pt2_model *model);
 void print_json(struct cJSON *json);
 
 extern const struct command command_run, command_info, command_plan, command_check, command_bench, command_trace;
-extern const struct command command_devices;
+extern const struct command command_devices, command_tune;
 
 /* run --list FILE */
 enum exit_status run_list(const char *path, const pt2_model_params *params);

@@ -489,7 +489,7 @@ static bool build_contract(struct build *b, const struct pt2_caps *caps)
 {
     int panels = b->r->panels ? buf_of(b, b->r->panels, false) : -1;
     struct pt2_contract *c = pt2_contract_find(b->m, b->stages.data, (int)b->stages.count, b->r->rank, b->r->outer,
-                                               b->buf_infos.data, panels, caps);
+                                               b->buf_infos.data, panels, caps, b->r->tiles);
     if (!c)
         return false;
     b->k->contract = c;

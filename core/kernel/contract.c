@@ -130,8 +130,10 @@ static void choose_shared(struct pt2_contract *c, const struct pt2_caps *caps)
     double rows = (double)c->size[PT2_AXIS_ROW]->hi, cols = (double)c->size[PT2_AXIS_COL]->hi;
     c->across = caps->max_local_size >= 256 ? 16 : 8;
     int each = rows * cols >= 128.0 * 128.0 * (caps->compute_units > 0 ? caps->compute_units : 16) ? 8 : 4;
+    c->tile_depth = c->ask.depth == 8 || c->ask.depth == 32 ? c->ask.depth : 16;
+    if (c->ask.rows > 0 && c->ask.rows <= 8 * c->across)
+        each = round_up(c->ask.rows, 2 * c->across, 8 * c->across) / c->across;
     c->tile_rows = c->tile_cols = each * c->across;
-    c->tile_depth = 16;
 }
 
 static double tiles_of(const struct pt2_contract *c)
@@ -167,10 +169,17 @@ static void choose_packed(struct pt2_exprs *E, struct pt2_contract *c, const str
             c->tile_cols = part(cols, width, c->tile_cols - width);
         else
             c->tile_rows = part(rows, c->block_rows, c->tile_rows - c->block_rows);
+    if (c->ask.rows > 0)
+        c->tile_rows = part(rows, c->block_rows, least((c->ask.rows + 7) / 8 * 8, PT2_MAX_TILE_ROWS));
+    if (c->ask.cols > 0)
+        c->tile_cols = part(cols, width, least((c->ask.cols + width - 1) / width * width, PT2_MAX_TILE_COLS));
+    c->tile_rows = least(c->tile_rows, PT2_SUM_FLOATS / c->tile_cols / 8 * 8);
     int pitch = (c->tile_cols > c->tile_rows ? c->tile_cols : c->tile_rows) + PT2_PANEL_PAD;
     c->tile_depth = c->windows.n && c->windows.taps->hi > 256 ? PT2_MAX_TAPS : 256;
     if (!c->windows.n)
         c->tile_depth = least(c->tile_depth, PT2_PANEL_FLOATS / pitch / 16 * 16); /* transposed 16 at a time */
+    if (!c->windows.n && c->ask.depth > 0)
+        c->tile_depth = least(c->tile_depth, (c->ask.depth + 15) / 16 * 16);
     c->tile_rows = least(c->tile_rows, PT2_PANEL_FLOATS / (c->tile_depth + PT2_PANEL_PAD) / 8 * 8);
     c->panel_block = c->windows.n ? 0 : width;
     c->direct_cols = c->panels >= 0 || (!c->windows.n && c->panel[1].pitch && rows <= 16 &&
@@ -245,9 +254,22 @@ int pt2_contract_local_size(const struct pt2_contract *c)
     return c->form == PT2_CONTRACT_PACKED ? 1 : c->form == PT2_CONTRACT_REGISTERS ? 8 : c->across * c->across;
 }
 
+static uint32_t bucket_of(const struct pt2_contract *c)
+{
+    const pt2_ex size[] = { c->size[PT2_AXIS_BATCH], c->size[PT2_AXIS_ROW], c->size[PT2_AXIS_COL], c->depth };
+    uint32_t bucket = 0;
+    for (int k = 0; k < 4; k++) {
+        uint32_t bits = 0;
+        while (bits < 63 && INT64_C(1) << bits < size[k]->hi)
+            bits++;
+        bucket = bucket << 6 | bits;
+    }
+    return bucket;
+}
+
 struct pt2_contract *pt2_contract_find(struct pt2_module *m, struct pt2_stage *stages, int num_stages, int rank,
                                        const pt2_ex *extents, const struct pt2_kernel_buf *bufs,
-                                       int panels, const struct pt2_caps *caps)
+                                       int panels, const struct pt2_caps *caps, struct pt2_tiles ask)
 {
     if (caps->interprets || !has_form(stages, num_stages) || rank > 2 * PT2_MAX_RANK ||
         stages->num_loops >= PT2_OUTER_AXIS)
@@ -259,6 +281,7 @@ struct pt2_contract *pt2_contract_find(struct pt2_module *m, struct pt2_stage *s
     struct pt2_contract *c = PT2_NEW(&m->arena, struct pt2_contract);
     c->rank = rank;
     c->panels = panels;
+    c->ask = ask;
     for (int k = 0; k < rank; k++)
         c->extent[k] = extents[k];
     assign_roles(c, first.outer, second.outer);
@@ -269,6 +292,7 @@ struct pt2_contract *pt2_contract_find(struct pt2_module *m, struct pt2_stage *s
         return NULL;
     if (caps->wide_vectors && !pt2_packing_find(&m->exprs, c, stages, num_stages))
         return NULL;
+    c->bucket = bucket_of(c);
     choose_form(m, c, stages, bufs, caps);
     return c;
 }

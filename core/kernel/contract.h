@@ -17,6 +17,7 @@
 
 #include "backend.h"
 #include "kernel/render.h"
+#include "kernel/tiles.h"
 
 enum pt2_axis_role { PT2_AXIS_BATCH, PT2_AXIS_ROW, PT2_AXIS_COL, PT2_AXIS_ROLES };
 
@@ -65,8 +66,13 @@ struct pt2_windows {
     pt2_ex taps, phases, reach, positions; /* of all axes together; reach: the farthest tap, in positions */
 };
 
+/* Sums of a REGISTERS tile: more make compiling slow, and gain little. */
+enum { PT2_MAX_SUMS = 128 };
+
 struct pt2_contract {
     enum pt2_contract_form form;
+    struct pt2_tiles ask;                       /* tiles that the chooser is to take where it can */
+    uint32_t bucket;                            /* of the sizes: six bits each for the next power of two */
     int rank;
     bool swapped;                               /* the second factor of the product is the one of the rows */
     enum pt2_axis_role role[2 * PT2_MAX_RANK];  /* of each outer axis */
@@ -107,7 +113,7 @@ struct pt2_contract {
  * -1: the columns are not in panels. */
 struct pt2_contract *pt2_contract_find(struct pt2_module *m, struct pt2_stage *stages, int num_stages, int rank,
                                        const pt2_ex *extents, const struct pt2_kernel_buf *bufs,
-                                       int panels, const struct pt2_caps *caps);
+                                       int panels, const struct pt2_caps *caps, struct pt2_tiles ask);
 /* Axes of a role that have more than one index. */
 int pt2_contract_num_axes(const struct pt2_contract *c, enum pt2_axis_role role);
 /* Chooses how a REGISTERS kernel reads the factors, and its tile; makes the places. */

@@ -9,7 +9,6 @@ enum {
     SCALAR_LOAD = 80,
     MULTIPLY_ADD = 2,
     STEPS = 4,       /* that costs are compared for */
-    MOST_SUMS = 128, /* of a tile: more make compiling slow, and gain little */
     LANES = 8,
 };
 
@@ -116,12 +115,19 @@ static double total_cost(const struct pt2_contract *c, int rows, int cols, const
     return (n < 1 ? 1 : n) * tile_cost(c, rows, cols);
 }
 
+static bool asked(int ask, int size)
+{
+    return ask == 0 || ask == size;
+}
+
 static void choose_tile(struct pt2_contract *c, const struct pt2_caps *caps)
 {
     double best = 0;
     for (int rows = 4; rows <= 16; rows *= 2)
-        for (int cols = 4; cols <= 16 && rows * cols <= MOST_SUMS; cols *= 2) {
+        for (int cols = 4; cols <= 16 && rows * cols <= PT2_MAX_SUMS; cols *= 2) {
             double cost = total_cost(c, rows, cols, caps);
+            if (!asked(c->ask.rows, rows) || !asked(c->ask.cols, cols))
+                cost *= 1e12; /* taken only where what is asked is not possible */
             if (best != 0 && cost >= best)
                 continue;
             best = cost;

@@ -23,6 +23,7 @@
 #include "base/without.h"
 #include "graph/graph.h"
 #include "kernel/kernel.h"
+#include "kernel/tiles.h"
 
 /* A node inside a region. Output axis k of the node is axis `outer[k]` of the region's outer space, or an inner one
  * (-1) that the kernel loops over. */
@@ -60,6 +61,8 @@ struct pt2_region {
     pt2_ex points;                 /* over symbols */
     pt2_ex turns;                  /* of all loops of an invocation, over symbols */
     struct pt2_cost cost;
+    struct pt2_tiles tiles;        /* asked of the kernel's builder, by the tuner; usually all 0 */
+    uint64_t tile_key;             /* of a tiled kernel as its builder chooses it, with the bucket of its sizes */
 };
 
 enum pt2_step_kind {

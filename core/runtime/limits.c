@@ -65,6 +65,38 @@ static double larger(double a, double b)
     return a > b ? a : b;
 }
 
+/* ---- time ---- */
+
+static pt2_status time_once(struct pt2_device *d, struct pt2_exec *exec, uint64_t *out_ns)
+{
+    struct pt2_timing t;
+    uint64_t point;
+    PT2_TRY(d->backend->submit(d, exec, 0, &point));
+    PT2_TRY(d->backend->wait(d, point, UINT64_MAX));
+    PT2_TRY(d->backend->timings(d, exec, &t));
+    *out_ns = t.end_ns > t.begin_ns ? t.end_ns - t.begin_ns : 1;
+    return PT2_OK;
+}
+
+pt2_status pt2_time_launch(struct pt2_device *d, const struct pt2_launch *launch, int repeats, uint64_t *out_ns)
+{
+    struct pt2_exec *exec;
+    PT2_TRY(d->backend->exec_create(d, launch, 1, true, &exec));
+    pt2_status status = PT2_OK;
+    *out_ns = UINT64_MAX;
+    for (int k = 0; k < repeats && status == PT2_OK; k++) {
+        uint64_t ns = 0;
+        status = time_once(d, exec, &ns);
+        *out_ns = ns < *out_ns ? ns : *out_ns;
+        if (ns > 10 * (uint64_t)ENOUGH_NS)
+            break;
+    }
+    d->backend->exec_destroy(d, exec);
+    return status;
+}
+
+/* ---- probes ---- */
+
 struct bench {
     struct pt2_device *d;
     const char *cache_dir;
@@ -72,18 +104,7 @@ struct bench {
     int64_t elements; /* of each */
 };
 
-static pt2_status run_once(struct bench *b, struct pt2_exec *exec, uint64_t *out_ns)
-{
-    struct pt2_timing t;
-    uint64_t point;
-    PT2_TRY(b->d->backend->submit(b->d, exec, 0, &point));
-    PT2_TRY(b->d->backend->wait(b->d, point, UINT64_MAX));
-    PT2_TRY(b->d->backend->timings(b->d, exec, &t));
-    *out_ns = t.end_ns > t.begin_ns ? t.end_ns - t.begin_ns : 1;
-    return PT2_OK;
-}
-
-/* The best of a few; the first one may compile. Slow devices are not asked twice. */
+/* The best of a few; the first one may compile. */
 static pt2_status time_launch(struct bench *b, struct pt2_program_obj *program, const int32_t *params, int64_t points,
                               uint64_t *out_ns)
 {
@@ -92,19 +113,7 @@ static pt2_status time_launch(struct bench *b, struct pt2_program_obj *program, 
         bindings[k] = (struct pt2_binding){ b->buf[k], 0, (uint64_t)b->elements * 4 };
     struct pt2_launch launch = { .program = program, .bindings = bindings, .params = params,
                                  .points = (uint64_t)points, .label = "probe" };
-    struct pt2_exec *exec;
-    PT2_TRY(b->d->backend->exec_create(b->d, &launch, 1, true, &exec));
-    pt2_status status = PT2_OK;
-    *out_ns = UINT64_MAX;
-    for (int k = 0; k < REPEATS && status == PT2_OK; k++) {
-        uint64_t ns = 0;
-        status = run_once(b, exec, &ns);
-        *out_ns = ns < *out_ns ? ns : *out_ns;
-        if (ns > 10 * (uint64_t)ENOUGH_NS)
-            break;
-    }
-    b->d->backend->exec_destroy(b->d, exec);
-    return status;
+    return pt2_time_launch(b->d, &launch, REPEATS, out_ns);
 }
 
 /* More turns until it takes long enough, but no more than 65535, after which one driver ends all loops. */

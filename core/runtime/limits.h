@@ -8,6 +8,10 @@
 
 #include "backend.h"
 
+/* Device time of a launch: the least of `repeats`, of fewer where one takes long. Nothing else may use its buffers. */
+PT2_MUST_USE pt2_status pt2_time_launch(struct pt2_device *d, const struct pt2_launch *launch, int repeats,
+                                        uint64_t *out_ns);
+
 struct pt2_limits {
     double operations; /* float32 per second; a fused multiply-add is two. 0: not measured (interpreting devices) */
     double bytes;      /* of device memory per second, read and written */

@@ -2,6 +2,7 @@
  * Opening a model: archive, graph, passes, plans, kernels, weights; each a line in `open_program`. */
 #include "runtime/internal.h"
 #include "pass/pass.h"
+#include "runtime/tune.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -293,13 +294,17 @@ static pt2_status upload_constants(struct pt2_model *m)
 
 static pt2_status open_program(struct pt2_model *m, const pt2_model_params *params)
 {
+    const char *cache_dir = params->no_cache ? NULL : pt2_cache_dir();
     uint32_t without;
+    enum pt2_tune tune;
     PT2_TRY(pt2_without_parse(params->without, &without));
+    PT2_TRY(pt2_tune_parse(params->tune, &tune));
     PT2_TRY(choose_devices(m, params));
     PT2_TRY(pt2_lower_program(m->program, params->operators, &m->module, &m->lowered));
     PT2_TRY(pt2_run_passes(&m->module, without));
     dump_graphs(m);
     PT2_TRY(plan_graphs(m, params, without));
+    PT2_TRY(pt2_tune_apply(m, cache_dir, without));
     dump_kernels(m);
     find_needs(m);
     pt2_load_needs(m);
@@ -307,7 +312,8 @@ static pt2_status open_program(struct pt2_model *m, const pt2_model_params *para
     m->consts = PT2_NEW_N(&m->module.arena, struct pt2_place, m->module.values.count);
     PT2_TRY(upload_weights(m));
     PT2_TRY(upload_constants(m));
-    return pt2_load_run(m);
+    PT2_TRY(pt2_load_run(m));
+    return tune == PT2_TUNE_OFF ? PT2_OK : pt2_tune_model(m, tune, false, cache_dir, without, NULL, NULL);
 }
 
 static pt2_status finish_open(struct pt2_model *m, pt2_status status, const pt2_model_params *params,

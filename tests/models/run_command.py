@@ -5,6 +5,8 @@
     run_command.py PT2GPU --device lavapipe [TEST ...]
 """
 import argparse
+import glob
+import itertools
 import json
 import os
 import random
@@ -41,10 +43,10 @@ class Command(unittest.TestCase):
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def call(self, *args, backend=True, stdin=None):
+    def call(self, *args, backend=True, stdin=None, env=None):
         words = [self.pt2gpu, *args] + (["--backend=" + self.device.backend] if backend else [])
         return subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=300, input=stdin,
-                              env=self.device.environment())
+                              env={**self.device.environment(), **(env or {})})
 
     def ok(self, *args, **more):
         process = self.call(*args, **more)
@@ -177,6 +179,29 @@ class Command(unittest.TestCase):
         self.assertEqual([len(a["ms"]) for a in answers], [2, 3])
         self.assertTrue(all(a["agrees"] for a in answers))
         self.assertEqual(self.call("bench", SIMPLE_NET, "--serve", "--runs=5", stdin="6\n").returncode, USAGE)
+
+    def test_tune(self):
+        """Tiles are found, kept and used; what a damaged file asks for is taken only where it is possible."""
+        model, stored = (os.path.join(DATA, "two_towers" + end) for end in (".pt2", ".npz"))
+        cache = {"PT2GPU_CACHE": os.path.join(self.folder, "cache")}
+        text = self.ok("tune", model, env=cache)
+        rows = [line.split() for line in text.splitlines()[1:-1]]
+        if self.device.name == "reference":
+            self.assertIn("nothing to tune", text)
+            return
+        self.assertGreater(len(rows), 0)
+        for row in rows:
+            self.assertEqual(row[6], "0", "tiles that give other results: " + text)
+            self.assertGreaterEqual(float(row[1]), float(row[3]) * 0.999)
+        self.assertIn("nothing to tune", self.ok("tune", model, env=cache))
+        facts, = glob.glob(os.path.join(cache["PT2GPU_CACHE"], "*.facts"))
+        names = [line.split()[0] for line in open(facts) if line.startswith("tiles-")]
+        self.assertEqual(len(names), len(rows))
+        wrong = itertools.cycle(("7 9 5", "65536 65536 65536", "-3 1e300 nan", "16 64"))
+        with open(facts, "w") as f:
+            f.writelines(f"{name} {tiles}\n" for name, tiles in zip(names, wrong))
+        self.assertIn("agrees", self.ok("run", model, "--against", stored, env=cache))
+        self.refused([USAGE], "run", model, "--tune=slowly")
 
     def test_check(self):
         self.assertIn("0 differ", self.ok("check", SIMPLE_NET, "--input", GOLDEN, "--against", GOLDEN))

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ * What tiles there are to try, as a table by form. */
+#include "kernel/tiles.h"
+#include "kernel/contract.h"
+
+enum { SIZES = 7, FLOAT = 4 };
+
+/* In increasing order, ended by 0. SHARED: per invocation, the same for rows and columns. */
+static const struct sizes {
+    int rows[SIZES], cols[SIZES], depth[SIZES];
+} sizes[] = {
+    [PT2_CONTRACT_PACKED] = { { 16, 32, 64, 128, 256 }, { 64, 128, 256, 512, 1024, 2048 }, { 64, 128, 256 } },
+    [PT2_CONTRACT_REGISTERS] = { { 4, 8, 16 }, { 4, 8, 16 }, { 0 } },
+    [PT2_CONTRACT_SHARED] = { { 2, 4, 8 }, { 2, 4, 8 }, { 8, 16, 32 } },
+};
+
+static bool possible(const struct pt2_contract *c, const struct pt2_caps *caps, struct pt2_tiles t)
+{
+    if (c->form == PT2_CONTRACT_REGISTERS)
+        return t.rows * t.cols <= PT2_MAX_SUMS;
+    if (c->form == PT2_CONTRACT_SHARED)
+        return t.rows == t.cols && t.rows * t.depth % (c->across * c->across) == 0 &&
+               (uint32_t)((t.rows + t.cols + 2) * t.depth * FLOAT) <= caps->shared_bytes;
+    return true;
+}
+
+static bool same(struct pt2_tiles a, struct pt2_tiles b)
+{
+    return a.rows == b.rows && a.cols == b.cols && a.depth == b.depth;
+}
+
+/* The next smaller or larger size in a list; the size itself when there is none. */
+static int next(const int *list, int unit, int size, int direction)
+{
+    int found = size;
+    for (int k = 0; k < SIZES && list[k]; k++) {
+        int x = list[k] * unit;
+        if (direction < 0 && x < size)
+            found = x;
+        if (direction > 0 && x > size && found == size)
+            found = x;
+    }
+    return found;
+}
+
+struct candidates {
+    const struct pt2_contract *c;
+    const struct pt2_caps *caps;
+    struct pt2_tiles own, *out;
+    int count, cap;
+};
+
+static void add(struct candidates *s, struct pt2_tiles t)
+{
+    bool known = same(t, s->own) || s->count == s->cap || !possible(s->c, s->caps, t);
+    for (int k = 0; k < s->count; k++)
+        known |= same(s->out[k], t);
+    if (!known)
+        s->out[s->count++] = t;
+}
+
+static void add_neighbours(struct candidates *s, const struct sizes *list, int unit)
+{
+    for (int direction = 1; direction >= -1; direction -= 2) {
+        int rows = next(list->rows, unit, s->own.rows, direction);
+        int cols = next(list->cols, unit, s->own.cols, direction);
+        add(s, (struct pt2_tiles){ rows, s->own.cols, s->own.depth });
+        add(s, (struct pt2_tiles){ s->own.rows, cols, s->own.depth });
+        add(s, (struct pt2_tiles){ rows, cols, s->own.depth });
+        add(s, (struct pt2_tiles){ s->own.rows, s->own.cols, next(list->depth, 1, s->own.depth, direction) });
+    }
+}
+
+static void add_all(struct candidates *s, const struct sizes *list, int unit)
+{
+    for (int i = 0; i < SIZES && list->rows[i]; i++)
+        for (int j = 0; j < SIZES && list->cols[j]; j++)
+            for (int k = 0; k < SIZES && (k == 0 || list->depth[k]); k++)
+                add(s, (struct pt2_tiles){ list->rows[i] * unit, list->cols[j] * unit, list->depth[k] });
+}
+
+int pt2_tiles_candidates(const struct pt2_contract *c, const struct pt2_caps *caps, bool thorough, int cap,
+                         struct pt2_tiles *out)
+{
+    const struct sizes *list = &sizes[c->form];
+    struct candidates s = { c, caps, { c->tile_rows, c->tile_cols, c->tile_depth }, out, 0, cap };
+    int unit = c->form == PT2_CONTRACT_SHARED ? c->across : 1;
+    if (thorough)
+        add_all(&s, list, unit);
+    else
+        add_neighbours(&s, list, unit);
+    return s.count;
+}

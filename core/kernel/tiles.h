@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Sizes of tiles that a tuner tries. Each form of contractions chooses its own (kernel/contract.c and its neighbours);
+ * a region may ask for others, which the chooser takes where they are possible.
+ */
+#ifndef PT2_KERNEL_TILES_H
+#define PT2_KERNEL_TILES_H
+
+#include "backend.h"
+
+/* 0: as the chooser has it. */
+struct pt2_tiles {
+    int rows, cols, depth;
+};
+
+struct pt2_contract; /* kernel/contract.h */
+
+/* Other tiles than the contraction has that its form could have on the device: the next smaller and larger in each
+ * direction, or all (`thorough`). Returns their number, at most `cap`. */
+int pt2_tiles_candidates(const struct pt2_contract *c, const struct pt2_caps *caps, bool thorough, int cap,
+                         struct pt2_tiles *out);
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ * pt2gpu tune: finds tiles for a model's kernels on this device, and keeps them for every later run. */
+#include "runtime/tune.h"
+#include "archive/program.h"
+#include "base/without.h"
+#include "device.h"
+#include "runtime/trace.h"
+#include "tools/tool.h"
+
+#include <stdio.h>
+
+struct tune {
+    struct target target;
+    struct text_list models;
+    bool thorough, again;
+    int kernels, wrong;
+    double chosen_ms, best_ms;
+};
+
+static void print_tuned(void *ctx, const struct pt2_tuned *t)
+{
+    struct tune *tune = ctx;
+    const struct pt2_pnode *n = pt2_region_origin(t->region);
+    char chosen[48], best[48];
+    if (!tune->kernels++)
+        printf("%-14s %9s  %-14s %9s %8s %6s %6s  %-28s  %s\n", "chosen tiles", "ms", "fastest", "ms", "ratio", "tried",
+               "wrong", "kernel", "node");
+    snprintf(chosen, sizeof chosen, "%dx%dx%d", t->chosen.rows, t->chosen.cols, t->chosen.depth);
+    snprintf(best, sizeof best, "%dx%dx%d", t->best.rows, t->best.cols, t->best.depth);
+    printf("%-14s %9.4f  %-14s %9.4f %8.2f %6d %6d  %-28s  %s\n", chosen, t->chosen_ms, best, t->best_ms,
+           t->best_ms > 0 ? t->chosen_ms / t->best_ms : 1, t->tried, t->wrong, t->region->kernel->name,
+           n ? n->name : "");
+    fflush(stdout);
+    tune->chosen_ms += t->chosen_ms;
+    tune->best_ms += t->best_ms;
+    tune->wrong += t->wrong;
+}
+
+static enum exit_status execute(struct tune *tune)
+{
+    pt2_model_params params;
+    pt2_model *model = NULL;
+    uint32_t without = 0;
+    pt2_status status = target_params(&tune->target, &params);
+    if (status == PT2_OK)
+        status = pt2_without_parse(params.without, &without);
+    if (status == PT2_OK)
+        status = pt2_model_open(tune->models.items[0], &params, &model);
+    if (status == PT2_OK)
+        status = pt2_tune_model(model, tune->thorough ? PT2_TUNE_THOROUGH : PT2_TUNE_QUICK, tune->again,
+                                params.no_cache ? NULL : pt2_cache_dir(), without, print_tuned, tune);
+    enum exit_status result = status == PT2_OK ? STATUS_DONE : tool_fail(status);
+    if (status == PT2_OK && tune->kernels)
+        printf("%d kernels: %.4f ms before, %.4f ms now, once each\n", tune->kernels, tune->chosen_ms, tune->best_ms);
+    else if (status == PT2_OK)
+        puts("nothing to tune: no tiled kernels, or all are tuned already (--again tunes them once more)");
+    pt2_model_destroy(&model);
+    return result;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+    struct tune tune = { .target = TARGET_INIT };
+    const struct option options[] = {
+        { "thorough", OPTION_FLAG, &tune.thorough, NULL, "all tiles there are, not only those near the chosen ones" },
+        { "again", OPTION_FLAG, &tune.again, NULL, "also kernels that are tuned already" },
+        TARGET_OPTIONS(&tune.target),
+        { 0 },
+    };
+    int status = options_parse(self, options, argc, argv, &tune.models, 1);
+    if (status == OPTIONS_OK && !tune.models.count)
+        status = usage_error(self, "which model?");
+    if (status == OPTIONS_OK)
+        status = (int)execute(&tune);
+    text_list_free(&tune.models);
+    return status;
+}
+
+const struct command command_tune = { "tune", "MODEL.pt2", "finds the fastest tiles for a model's kernels", run };
