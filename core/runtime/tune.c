@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_TRIALS = 64, PLAIN = 0, CHOSEN = 1, OTHERS = 2 };
+enum { MAX_TRIALS = 96, PLAIN = 0, CHOSEN = 1, OTHERS = 2 };
 
 pt2_status pt2_tune_parse(const char *text, enum pt2_tune *out)
 {
