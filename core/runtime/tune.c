@@ -129,8 +129,7 @@ static pt2_status add_trial(struct tuning *t, struct pt2_tiles tiles, uint32_t w
 static pt2_status add_trials(struct tuning *t)
 {
     struct pt2_tiles others[MAX_TRIALS - OTHERS];
-    /* A kernel whose columns were put in panels has no plain one on the same buffers: the builder's own tiles serve. */
-    uint32_t plain = t->r->panels ? t->without : t->without | 1u << PT2_OPT_TILES | 1u << PT2_OPT_ROWS;
+    uint32_t plain = t->without | 1u << PT2_OPT_TILES | 1u << PT2_OPT_ROWS;
     PT2_TRY(add_trial(t, (struct pt2_tiles){ 0 }, plain));
     PT2_TRY(add_trial(t, (struct pt2_tiles){ 0 }, t->without));
     int n = pt2_tiles_candidates(t->r->kernel->contract, &t->m->plan_devices[t->r->device].caps, t->thorough,
