@@ -376,9 +376,10 @@ static double gamma_fraction(double a, double x)
     return h * exp(a * log(x) - x - lgamma(a));
 }
 
+/* PyTorch looks at one argument at a time: at an edge a NaN in the other one does not matter. */
 static double gamma_edge(double a, double x, double at_zero)
 {
-    if (isnan(a) || isnan(x) || a < 0 || x < 0)
+    if (a < 0 || x < 0)
         return NAN;
     if (a == 0)
         return x > 0 ? 1 - at_zero : NAN;
@@ -386,7 +387,9 @@ static double gamma_edge(double a, double x, double at_zero)
         return at_zero;
     if (isinf(a))
         return isinf(x) ? NAN : at_zero;
-    return isinf(x) ? 1 - at_zero : -1;
+    if (isinf(x))
+        return 1 - at_zero;
+    return isnan(a) || isnan(x) ? NAN : -1;
 }
 
 static double ref_igamma(double a, double x)
