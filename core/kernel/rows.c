@@ -208,20 +208,31 @@ static bool has_form(const struct find *f)
     return true;
 }
 
-/* A long reduction that reads neighbours along its loop. Where neighbouring points read neighbours, and there are
- * enough of them, a point per invocation is the better form. */
-static bool has_rows(const struct find *f)
+/* The stage with its loops merged as far as they can be. */
+static struct pt2_stage merged(struct find *f, const struct pt2_stage *s)
+{
+    struct pt2_stage m = *s;
+    m.loops = pt2_arena_copy(&f->m->arena, s->loops, (size_t)s->num_loops * sizeof *s->loops);
+    merge_loops(f->E, &m);
+    return m;
+}
+
+/* A long loop that reads neighbours. Where neighbouring points read neighbours, and there are enough of them, a point
+ * per invocation is the better form. */
+static bool has_rows(struct find *f)
 {
     bool rows = false, columns = false;
     int last = *f->rank - 1;
     while (last > 0 && pt2_is_int(f->extents[last], 1))
         last--;
     for (int k = 0; k < f->num_stages; k++) {
-        const struct pt2_stage *s = &f->stages[k];
-        if (s->kind != PT2_STAGE_REDUCE || !s->num_loops || last_loop(s)->hi < min_row(f->caps))
+        if (!f->stages[k].num_loops)
             continue;
-        rows |= neighbours_along(f->E, s->body, s->num_loops);
-        columns |= last >= 0 && neighbours_along(f->E, s->body, PT2_OUTER_AXIS + last);
+        struct pt2_stage s = merged(f, &f->stages[k]);
+        if (last_loop(&s)->hi < min_row(f->caps))
+            continue;
+        rows |= neighbours_along(f->E, s.body, s.num_loops);
+        columns |= last >= 0 && neighbours_along(f->E, s.body, PT2_OUTER_AXIS + last);
     }
     return rows && !(columns && pt2_product(f->E, *f->rank, f->extents)->hi >= COLUMN_POINTS);
 }
