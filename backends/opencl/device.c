@@ -17,7 +17,7 @@ struct found {
     struct pt2_device_desc desc;
     char options[128];
     size_t max_arg_bytes;
-    bool lazy_binaries;
+    bool lazy_binaries, widens_alone;
 };
 
 static struct found found[MAX_DEVICES];
@@ -164,11 +164,13 @@ static void fill_caps(cl_device_id id, struct pt2_caps *caps, size_t max_arg_byt
     caps->max_params = (int)((max_arg_bytes / 2) / sizeof(cl_int)); /* the other half is for buffers */
 }
 
-/* Two facts that no question of OpenCL tells, both of PoCL (seen with 3.1).
+/* Three facts that no question of OpenCL tells, all of PoCL (seen with 3.1).
  *  - It compiles for a group size when a kernel is first launched and keeps that on disk itself. Asked for a binary it
  *    compiles all kernels once more, 60 ms each, to something that the first launch then does not use.
  *  - Its built-in functions of scalars are calls that keep its loop over invocations from being vectorized: log of a
- *    million numbers takes 13 ms, the one of shaders/math.h 1 ms. exp and tanh are exceptions. */
+ *    million numbers takes 13 ms, the one of shaders/math.h 1 ms. exp and tanh are exceptions.
+ *  - It loads a kernel once more when a launch is wider than those before, and, when both copies are in use at the same
+ *    time, gives back the wrong one: an assertion in pocl_release_dlhandle_cache ends the process. */
 static bool is_pocl(cl_device_id id)
 {
     char version[256];
@@ -201,7 +203,7 @@ static void add_device(cl_platform_id platform, cl_device_id id)
     get_text(id, CL_DRIVER_VERSION, driver, sizeof driver);
     ocl.clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof vendor - 1, vendor, NULL);
     snprintf(f->desc.driver, sizeof f->desc.driver, "%s %s", vendor, driver);
-    f->lazy_binaries = is_pocl(id);
+    f->lazy_binaries = f->widens_alone = is_pocl(id);
     fill_caps(id, &f->desc.caps, f->max_arg_bytes);
     fill_options(f);
 }
@@ -274,6 +276,7 @@ static pt2_status ocl_open(int number, struct pt2_device **out_device)
     dev->options = f->options;
     dev->max_arg_bytes = f->max_arg_bytes;
     dev->lazy_binaries = f->lazy_binaries;
+    dev->widens_alone = f->widens_alone;
     pthread_mutex_init(&dev->lock, NULL);
     pt2_status status = create_context(dev);
     if (status != PT2_OK) {

@@ -55,8 +55,9 @@ static pt2_status set_args(struct ocl_device *dev, struct ocl_launch *l, const s
 
 static pt2_status prepare(struct ocl_device *dev, struct ocl_launch *l, const struct pt2_launch *from)
 {
-    const struct pt2_program_obj *program = from->program;
+    struct pt2_program_obj *program = from->program;
     cl_int error;
+    l->program = program;
     if (!from->points)
         return PT2_OK;
     uint64_t per_group = (uint64_t)program->points_per_group;
@@ -258,17 +259,34 @@ static pt2_status enqueue_by_deps(struct ocl_device *dev, struct pt2_exec *exec,
     return PT2_OK;
 }
 
-pt2_status ocl_exec_enqueue(struct ocl_device *dev, struct pt2_exec *exec, cl_command_queue queue, uint32_t num_after,
-                            const cl_event *after, cl_event *out_done)
+pt2_status ocl_exec_enqueue(struct ocl_device *dev, struct pt2_exec *exec, cl_command_queue queue, bool in_order,
+                            uint32_t num_after, const cl_event *after, cl_event *out_done)
 {
     drop_events(exec);
-    pt2_status status = exec->in_order ? enqueue_in_order(dev, exec, queue, num_after, after, out_done)
+    pt2_status status = in_order ? enqueue_in_order(dev, exec, queue, num_after, after, out_done)
                                        : enqueue_by_deps(dev, exec, queue, num_after, after, out_done);
     if (status != PT2_OK)
         ocl.clFinish(queue); /* what was enqueued has no point that anybody could wait for */
     if (!exec->timed || status != PT2_OK)
         drop_events(exec);
     return status;
+}
+
+/* ---- widths ---- */
+
+bool ocl_exec_widens(const struct pt2_exec *exec)
+{
+    for (uint32_t i = 0; i < exec->count; i++)
+        if (exec->launches[i].kernel && exec->launches[i].global > exec->launches[i].program->widest)
+            return true;
+    return false;
+}
+
+void ocl_exec_has_run(const struct pt2_exec *exec)
+{
+    for (uint32_t i = 0; i < exec->count; i++)
+        if (exec->launches[i].kernel && exec->launches[i].global > exec->launches[i].program->widest)
+            exec->launches[i].program->widest = exec->launches[i].global;
 }
 
 /* ---- timings ---- */

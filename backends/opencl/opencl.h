@@ -39,6 +39,7 @@ struct ocl_device {
     const char *options; /* of the compiler; static */
     size_t max_arg_bytes;
     bool lazy_binaries; /* asking for a program's binary compiles it once more */
+    bool widens_alone;  /* a launch wider than those before of its kernel must not overlap others; see is_pocl */
 
     pthread_mutex_t lock; /* of what follows, and of modules' users */
     struct ocl_lane lanes[OCL_LANES];
@@ -70,6 +71,7 @@ struct pt2_program_obj {
     int num_bufs, num_params;
     int local_size, points_per_group;
     bool params_in_buffer; /* too many to be arguments */
+    size_t widest;         /* global size of its largest launch so far; guarded by the device's lock */
 };
 
 /* ---- device.c ---- */
@@ -113,6 +115,7 @@ void ocl_cache_store(const char *dir, uint64_t key, const void *data, size_t siz
 struct ocl_launch {
     cl_kernel kernel;    /* owned; its arguments are set; NULL: nothing to do */
     cl_mem params;       /* owned; NULL when they are arguments */
+    struct pt2_program_obj *program;
     size_t global, local;
     uint32_t first_dep, num_deps; /* in the exec's deps */
     bool is_last;        /* no other launch depends on it */
@@ -134,8 +137,12 @@ void ocl_exec_destroy(struct pt2_device *device, struct pt2_exec *exec);
 pt2_status ocl_timings(struct pt2_device *device, struct pt2_exec *exec, struct pt2_timing *timings);
 /* Enqueues all launches after `num_after` events; *out_done: an event of its end, for the caller to release. The
  * queue must be in order if the exec is. */
-pt2_status ocl_exec_enqueue(struct ocl_device *dev, struct pt2_exec *exec, cl_command_queue queue, uint32_t num_after,
-                            const cl_event *after, cl_event *out_done);
+pt2_status ocl_exec_enqueue(struct ocl_device *dev, struct pt2_exec *exec, cl_command_queue queue, bool in_order,
+                            uint32_t num_after, const cl_event *after, cl_event *out_done);
+
+/* Whether some launch is wider than any before it of its kernel; and that its launches have run. */
+bool ocl_exec_widens(const struct pt2_exec *exec);
+void ocl_exec_has_run(const struct pt2_exec *exec);
 
 /* ---- queue.c ---- */
 pt2_status ocl_submit(struct pt2_device *device, struct pt2_exec *exec, uint64_t after, uint64_t *out_point);

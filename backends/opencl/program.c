@@ -291,7 +291,7 @@ static pt2_status create_program(const struct build *b, int i, struct pt2_progra
         return pt2_fail(PT2_ERR_NOMEM, "OpenCL: no memory for a program");
     add_name(&name, k, r->number);
     *p = (struct pt2_program_obj){ r->module, name.data, k->num_bufs, k->num_params, k->local_size,
-                                   k->points_per_group, params_in_buffer(b->dev, k) };
+                                   k->points_per_group, params_in_buffer(b->dev, k), 0 };
     r->module = NULL; /* the share is the program's now */
     *out_program = p;
     return PT2_OK;

@@ -184,10 +184,10 @@ static pt2_status make_room(struct ocl_device *dev)
     return collect(dev);
 }
 
-static pt2_status choose_queue(struct ocl_device *dev, const struct pt2_exec *exec, uint64_t after,
+static pt2_status choose_queue(struct ocl_device *dev, const struct pt2_exec *exec, bool in_order, uint64_t after,
                                struct ocl_lane **out_lane, cl_command_queue *out_queue)
 {
-    bool wide = !exec->in_order;
+    bool wide = !in_order;
     cl_command_queue_properties order = wide ? CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE : 0;
     cl_command_queue *queue = &dev->timed[wide];
     *out_lane = NULL;
@@ -204,20 +204,35 @@ static pt2_status choose_queue(struct ocl_device *dev, const struct pt2_exec *ex
     return PT2_OK;
 }
 
+static pt2_status wait_for_all(struct ocl_device *dev)
+{
+    while (dev->done_point < dev->last_point) {
+        PT2_TRY(wait_event(dev, flight(dev, dev->done_point + 1)->done, UINT64_MAX));
+        PT2_TRY(collect(dev));
+    }
+    return PT2_OK;
+}
+
 static pt2_status submit(struct ocl_device *dev, struct pt2_exec *exec, uint64_t after)
 {
+    bool alone = dev->widens_alone && ocl_exec_widens(exec), in_order = exec->in_order || alone;
     cl_event waits[OCL_IN_FLIGHT];
     struct ocl_flight f = { .point = dev->last_point + 1 };
     cl_command_queue queue;
-    PT2_TRY(make_room(dev));
-    PT2_TRY(choose_queue(dev, exec, after, &f.lane, &queue));
+    PT2_TRY(alone ? wait_for_all(dev) : make_room(dev));
+    PT2_TRY(choose_queue(dev, exec, in_order, after, &f.lane, &queue));
     uint32_t num_waits = gather(dev, after, f.lane, waits);
-    PT2_TRY(ocl_exec_enqueue(dev, exec, queue, num_waits, waits, &f.done));
+    PT2_TRY(ocl_exec_enqueue(dev, exec, queue, in_order, num_waits, waits, &f.done));
     *flight(dev, f.point) = f;
     dev->last_point = f.point;
     if (f.lane)
         f.lane->last = f.point;
-    OCL_TRY(dev, clFlush, (queue));
+    if (!alone) {
+        OCL_TRY(dev, clFlush, (queue));
+        return PT2_OK;
+    }
+    OCL_TRY(dev, clFinish, (queue));
+    ocl_exec_has_run(exec);
     return PT2_OK;
 }
 
