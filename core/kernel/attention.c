@@ -86,7 +86,8 @@ bool pt2_attention_choose(struct pt2_module *m, struct pt2_attention *a, const s
     a->tile_rows = a->tile_keys = 1;
     a->swapped = false;
     pt2_visit(stages[PT2_ATT_SCORE].body->args[0], find_key, &a->swapped);
-    if (caps->interprets)
+    /* On processors that run shaders the parts alone are faster: their tiles read by vectors. */
+    if (caps->interprets || (caps->kind == PT2_KIND_CPU && !caps->wide_vectors))
         return false;
     if (caps->wide_vectors)
         choose_packed(a, caps);

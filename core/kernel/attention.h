@@ -50,7 +50,7 @@ struct pt2_attention {
     pt2_ex *places[3];
 };
 
-/* Chooses the form and the tiles of what `stages` compute; false: the device does not run it. */
+/* Chooses the form and the tiles of what `stages` compute; false: the device does not run it, or its parts faster. */
 bool pt2_attention_choose(struct pt2_module *m, struct pt2_attention *a, const struct pt2_stage *stages,
                           const struct pt2_caps *caps);
 /* Number of tiles: an expression over what the extents were. */

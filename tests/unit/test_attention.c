@@ -216,14 +216,12 @@ static void run_forms(const struct shape *s)
     struct pt2_caps caps = dev->desc.caps;
     struct data d;
     make_data(s, &d);
-    run_form(s, &d, &caps, "the device's form");
+    if (caps.wide_vectors)
+        run_form(s, &d, &caps, "panels");
     caps.wide_vectors = false;
-    caps.kind = PT2_KIND_CPU;
-    if (dev->desc.caps.wide_vectors)
-        run_form(s, &d, &caps, "registers");
-    caps.kind = PT2_KIND_DISCRETE;
-    if (dev->desc.caps.kind == PT2_KIND_CPU)
-        run_form(s, &d, &caps, "shared memory");
+    if (caps.kind == PT2_KIND_CPU) /* which has kernels for the parts only */
+        caps.kind = PT2_KIND_DISCRETE;
+    run_form(s, &d, &caps, "registers");
     free_data(&d);
 }
 
