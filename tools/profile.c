@@ -217,8 +217,9 @@ void profile_limits_text(const struct profile *p)
 
 static void print_known(const char *format, double x)
 {
-    char text[32];
-    snprintf(text, sizeof text, x < 0 ? "-" : format, x);
+    char text[32] = "-";
+    if (x >= 0)
+        snprintf(text, sizeof text, format, x);
     printf("%10s", text);
 }
 

@@ -344,6 +344,15 @@ static void stand_in(struct fold *f, struct pt2_graph *g, const struct pt2_node 
     }
 }
 
+/* Only the load graph reads its results, or nothing does. */
+static bool unread(struct fold *f, const struct pt2_node *n)
+{
+    bool read = n->num_outs == 0 || !info_of(f, n->outs[0])->known || !computes(n->kind);
+    for (int k = 0; k < n->num_outs; k++)
+        read |= is_read(info_of(f, n->outs[k]));
+    return !read;
+}
+
 static void rebuild(struct fold *f, struct pt2_graph *g)
 {
     struct pt2_node **nodes = g->nodes.data;
@@ -355,7 +364,7 @@ static void rebuild(struct fold *f, struct pt2_graph *g)
             emit(f, n);
         if (n->num_outs && info_of(f, n->outs[0])->kept)
             stand_in(f, g, n);
-        else
+        else if (!unread(f, n))
             pt2_push(&f->m->arena, &g->nodes, n);
     }
 }
