@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
  * Convolutions in gather form: each output element sums x * weight over input channels and kernel positions, where x
- * is 0 outside the input. The transposed form gathers too: from the inputs whose stride meets the output element. */
+ * is 0 outside the input. The transposed form gathers too: from the inputs whose stride meets the output element. With
+ * a stride it computes the outputs of each phase, those that the same kernel positions reach, as an axis of their own:
+ * weights depend on the phase and inputs do not, so that it is a matrix product like any convolution. */
 #include "ops/reduce.h"
 
-/* What one convolution's index arithmetic shares. Output VARs: n, channel, spatial…; axes: channel in group,
+/* What one convolution's index arithmetic shares. VARs of the sum: n, phases, channel, spatial…; axes: channel in group,
  * kernel. */
 struct geometry {
     int spatial;                /* number of spatial dimensions */
     bool batched;
-    int rank;                   /* of x and of the result */
-    pt2_ex *out;                /* output VARs */
+    int rank, channel;          /* of the sum; its axis of output channels, the spatial ones follow */
+    pt2_ex shape[PT2_MAX_RANK]; /* of the sum */
+    int phase[PT2_MAX_RANK];    /* by spatial dimension: the axis of its phases; -1: it has none */
+    pt2_ex first[PT2_MAX_RANK]; /* with phases: the output is at (first + position) * stride + phase - padding */
+    pt2_ex *out;                /* VARs of the sum */
     pt2_ex axes[PT2_MAX_RANK];  /* extents of the reduced axes */
     pt2_ex *axis;               /* their VARs */
     pt2_ex x[PT2_MAX_RANK], w[PT2_MAX_RANK];
@@ -80,8 +85,8 @@ static void phased_position(struct pt2_lower *L, struct geometry *g, const struc
                             pt2_ex kernel)
 {
     struct pt2_exprs *E = L->E;
-    pt2_ex o = pt2_add(E, g->out[g->batched + 1 + d], c->padding[d]), j = g->axis[1 + d], s = c->stride[d];
-    pt2_ex k = pt2_add(E, pt2_floormod(E, o, s), pt2_mul(E, j, s)), at = pt2_sub(E, pt2_floordiv(E, o, s), j);
+    pt2_ex j = g->axis[1 + d], k = pt2_add(E, g->out[g->phase[d]], pt2_mul(E, j, c->stride[d]));
+    pt2_ex at = pt2_sub(E, pt2_add(E, g->first[d], g->out[g->channel + 1 + d]), j);
     also_inside(L, g, pt2_le(E, pt2_idx(E, 0), at));
     also_inside(L, g, pt2_lt(E, at, size));
     also_inside(L, g, pt2_lt(E, k, kernel));
@@ -93,7 +98,7 @@ static void phased_position(struct pt2_lower *L, struct geometry *g, const struc
 static void position(struct pt2_lower *L, struct geometry *g, const struct op_conv *c, int d, pt2_ex size)
 {
     struct pt2_exprs *E = L->E;
-    pt2_ex o = g->out[g->batched + 1 + d], k = pt2_mul(E, g->axis[1 + d], c->dilation[d]), at;
+    pt2_ex o = g->out[g->channel + 1 + d], k = pt2_mul(E, g->axis[1 + d], c->dilation[d]), at;
     if (c->transposed) {
         pt2_ex t = pt2_sub(E, pt2_add(E, o, c->padding[d]), k);
         at = pt2_floordiv(E, t, c->stride[d]);
@@ -111,14 +116,39 @@ static void position(struct pt2_lower *L, struct geometry *g, const struct op_co
     g->w[2 + d] = g->axis[1 + d];
 }
 
+/* The axes of the sum for a result of this shape. */
+static void layout_result(struct pt2_lower *L, struct geometry *g, const struct op_conv *c, const pt2_ex *shape)
+{
+    struct pt2_exprs *E = L->E;
+    if (g->batched)
+        g->shape[0] = shape[0];
+    g->rank = g->batched;
+    for (int d = 0; d < g->spatial; d++) {
+        g->phase[d] = phased(c, d) ? g->rank : -1;
+        if (phased(c, d))
+            g->shape[g->rank++] = c->stride[d];
+    }
+    g->channel = g->rank;
+    g->shape[g->rank++] = shape[g->batched];
+    for (int d = 0; d < g->spatial; d++) {
+        pt2_ex size = shape[g->batched + 1 + d], s = c->stride[d];
+        if (phased(c, d)) {
+            g->first[d] = pt2_floordiv(E, c->padding[d], s);
+            pt2_ex end = pt2_floordiv(E, pt2_addi(E, pt2_add(E, size, c->padding[d]), s->i - 1), s);
+            size = pt2_sub(E, end, g->first[d]);
+        }
+        g->shape[g->rank++] = size;
+    }
+}
+
 static void layout(struct pt2_lower *L, struct geometry *g, pt2_t *x, pt2_t *w, const struct op_conv *c,
                    const pt2_ex *shape)
 {
     g->spatial = w->rank - 2;
     g->batched = x->rank == w->rank;
-    g->rank = x->rank;
     g->inside = NULL;
-    g->out = op_vars(L, g->rank, shape);
+    layout_result(L, g, c, shape);
+    g->out = op_vars(L, g->rank, g->shape);
     pt2_ex cin = w->shape[c->transposed ? 0 : 1];
     g->axes[0] = c->transposed ? pt2_floordiv(L->E, cin, pt2_idx(L->E, c->groups)) : cin;
     for (int d = 0; d < g->spatial; d++) {
@@ -128,7 +158,7 @@ static void layout(struct pt2_lower *L, struct geometry *g, pt2_t *x, pt2_t *w, 
     g->axis = op_axes(L, g->rank, 1 + g->spatial, g->axes);
     if (g->batched)
         g->x[0] = g->out[0];
-    channels(L, g, w, c, g->out[g->batched], shape[g->batched]);
+    channels(L, g, w, c, g->out[g->channel], shape[g->batched]);
     for (int d = 0; d < g->spatial; d++) {
         pt2_ex size = x->shape[g->batched + 1 + d];
         if (phased(c, d))
@@ -138,14 +168,35 @@ static void layout(struct pt2_lower *L, struct geometry *g, pt2_t *x, pt2_t *w, 
     }
 }
 
-static pt2_t *reduce_sum(struct pt2_lower *L, const struct geometry *g, const pt2_ex *shape, pt2_dtype dtype,
-                         pt2_ex body)
+/* The sum, seen as the result. */
+static pt2_t *result(struct pt2_lower *L, const struct geometry *g, const struct op_conv *c, pt2_t *sum,
+                     const pt2_ex *shape)
 {
-    return op_reduce(L, PT2_RED_SUM, dtype, g->rank, shape, 1 + g->spatial, g->axes, body);
+    struct pt2_exprs *E = L->E;
+    int rank = g->batched + 1 + g->spatial;
+    pt2_ex at[PT2_MAX_RANK], *o = op_vars(L, rank, shape);
+    if (g->batched)
+        at[0] = o[0];
+    at[g->channel] = o[g->batched];
+    for (int d = 0; d < g->spatial; d++) {
+        pt2_ex p = o[g->batched + 1 + d], s = c->stride[d];
+        if (g->phase[d] >= 0) {
+            p = pt2_add(E, p, pt2_sub(E, c->padding[d], pt2_mul(E, g->first[d], s)));
+            at[g->phase[d]] = pt2_floormod(E, p, s);
+            p = pt2_floordiv(E, p, s);
+        }
+        at[g->channel + 1 + d] = p;
+    }
+    return g->rank == rank ? sum : op_view(L, sum, rank, shape, at);
 }
 
-static pt2_t *convolve_complex(struct pt2_lower *L, const struct geometry *g, pt2_t *x, pt2_t *w, pt2_t *bias,
-                               pt2_dtype dtype, const pt2_ex *shape)
+static pt2_t *reduce_sum(struct pt2_lower *L, const struct geometry *g, pt2_dtype dtype, pt2_ex body)
+{
+    return op_reduce(L, PT2_RED_SUM, dtype, g->rank, g->shape, 1 + g->spatial, g->axes, body);
+}
+
+static pt2_t *convolve_complex(struct pt2_lower *L, const struct geometry *g, const struct op_conv *c, pt2_t *x,
+                               pt2_t *w, pt2_t *bias, pt2_dtype dtype, const pt2_ex *shape)
 {
     struct pt2_exprs *E = L->E;
     pt2_dtype real = pt2_dtype_real(op_acc_dtype(dtype));
@@ -155,11 +206,13 @@ static pt2_t *convolve_complex(struct pt2_lower *L, const struct geometry *g, pt
         a.im = pt2_select(E, g->inside, a.im, pt2_int(E, a.im->dtype, 0));
     }
     struct pt2_complex p = op_cx_mul(E, a, b);
-    pt2_t *re = reduce_sum(L, g, shape, real, p.re), *im = reduce_sum(L, g, shape, real, p.im);
-    struct pt2_complex r = { op_at(L, re, g->out), op_at(L, im, g->out) };
+    pt2_t *re = result(L, g, c, reduce_sum(L, g, real, p.re), shape);
+    pt2_t *im = result(L, g, c, reduce_sum(L, g, real, p.im), shape);
+    pt2_ex *out = op_vars(L, re->rank, shape);
+    struct pt2_complex r = { op_at(L, re, out), op_at(L, im, out) };
     if (bias)
-        r = op_cx_add(E, r, op_cx_to(L, op_at_c(L, bias, &g->out[g->batched]), dtype));
-    return op_map_c(L, dtype, g->rank, shape, r);
+        r = op_cx_add(E, r, op_cx_to(L, op_at_c(L, bias, &out[g->batched]), dtype));
+    return op_map_c(L, dtype, re->rank, shape, r);
 }
 
 pt2_t *op_convolution(struct pt2_lower *L, pt2_t *x, pt2_t *weight, pt2_t *bias, const struct op_conv *c,
@@ -172,16 +225,16 @@ pt2_t *op_convolution(struct pt2_lower *L, pt2_t *x, pt2_t *weight, pt2_t *bias,
     check_channels(L, x, weight, c, shape[x->rank == weight->rank]);
     layout(L, &g, x, weight, c, shape);
     if (pt2_dtype_is_complex(dtype))
-        return convolve_complex(L, &g, x, weight, bias, dtype, shape);
+        return convolve_complex(L, &g, c, x, weight, bias, dtype, shape);
     pt2_dtype acc = op_acc_dtype(dtype);
     x = op_convert(L, x, dtype);
     pt2_ex a = g.inside ? op_at_or(L, x, g.x, g.inside, pt2_int(L->E, acc, 0)) : op_at(L, x, g.x);
     pt2_ex b = op_at(L, op_convert(L, weight, dtype), g.w);
-    pt2_t *t = reduce_sum(L, &g, shape, bias ? acc : dtype, pt2_mul(L->E, a, b));
+    pt2_t *t = result(L, &g, c, reduce_sum(L, &g, bias ? acc : dtype, pt2_mul(L->E, a, b)), shape);
     if (!bias)
         return t;
-    pt2_ex add = op_at_as(L, bias, &g.out[g.batched], acc);
-    return op_map(L, dtype, g.rank, shape, pt2_add(L->E, op_at(L, t, g.out), add));
+    pt2_ex *out = op_vars(L, t->rank, shape), add = op_at_as(L, bias, &out[g.batched], acc);
+    return op_map(L, dtype, t->rank, shape, pt2_add(L->E, op_at(L, t, out), add));
 }
 
 /* ---- arguments ---- */
