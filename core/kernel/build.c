@@ -455,7 +455,7 @@ static void find_move(void *ctx, pt2_ex e)
 }
 
 /* A MAP that moves data needs each index by itself, and a division for each: with wide vectors its last axis, if it is
- * some whole vectors, is a loop inside of the point. */
+ * at least a vector, is a loop inside of the point. */
 static bool loops_over_last(const struct pt2_region *r, const struct pt2_caps *caps)
 {
     const struct pt2_node *n = r->members.data[0].node;
@@ -464,7 +464,7 @@ static bool loops_over_last(const struct pt2_region *r, const struct pt2_caps *c
     if (!caps->wide_vectors || r->members.count > 1 || n->kind != PT2_NODE_MAP || r->rank != v->rank || v->rank < 2)
         return false;
     pt2_ex last = v->shape[v->rank - 1];
-    if (!pt2_is_const(last) || last->i % 16 || last->i > 64)
+    if (!pt2_is_const(last) || last->i < 16 || last->i > 1024)
         return false;
     pt2_visit(n->body, find_move, &m);
     return m.found;

@@ -28,9 +28,10 @@ static pt2_ex num(struct pt2_lower *L, int t, double v)
     return pt2_num(L->E, t, v);
 }
 
+/* A coordinate, which sizes bound: 32 bits hold it as they hold every index. */
 static pt2_ex to_index(struct pt2_lower *L, pt2_ex e)
 {
-    return pt2_cast(L->E, PT2_IDX, pt2_cast(L->E, PT2_I64, e));
+    return pt2_cast(L->E, PT2_IDX, pt2_cast(L->E, PT2_I32, e));
 }
 
 static pt2_ex clamp(struct pt2_lower *L, pt2_ex e, pt2_ex size)
