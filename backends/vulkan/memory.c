@@ -3,7 +3,8 @@
  *
  * Drivers allow few allocations (4096 on many), models have thousands of weights: small buffers share blocks. A
  * block keeps its free ranges in a list ordered by offset; first fit; neighbours are joined when freed. A block
- * that is empty again is returned. Blocks that the host can reach stay mapped.
+ * that is empty again is returned. Blocks that the host can reach stay mapped. A new block is as large as all of its
+ * type are together, within limits: small models need little (some drivers clear what they allocate), large ones few.
  *
  * Three kinds of memory are chosen once: `direct_type` is device-local and visible to the host, when there is
  * enough of it; `device_type` is device-local; `staging_type` is visible to the host and cached if possible. */
@@ -11,7 +12,7 @@
 
 #include <stdlib.h>
 
-enum { ALIGN = 256, BLOCK_BYTES = 64 << 20 };
+enum { ALIGN = 256, MIN_BLOCK = 1 << 20, MAX_BLOCK = 64 << 20 };
 
 struct range {
     uint64_t offset, size;
@@ -161,9 +162,18 @@ static void drop_if_empty(struct vk_device *d, struct vk_block *b)
     free_block(d, b);
 }
 
+static uint64_t block_bytes(const struct vk_device *d, uint32_t type, uint64_t wanted)
+{
+    uint64_t have = 0;
+    for (const struct vk_block *b = d->blocks; b; b = b->next)
+        have += b->type == type ? b->size : 0;
+    uint64_t size = have < MIN_BLOCK ? MIN_BLOCK : have > MAX_BLOCK ? MAX_BLOCK : have;
+    return wanted > size / 4 ? wanted : size;
+}
+
 static VkResult take_memory(struct vk_device *d, uint32_t type, uint64_t align, struct pt2_buf *buf)
 {
-    uint64_t block = buf->taken > BLOCK_BYTES / 4 ? buf->taken : BLOCK_BYTES;
+    uint64_t block = block_bytes(d, type, buf->taken);
     VkResult r = VK_SUCCESS;
     struct vk_block *b = d->blocks;
     while (b && (b->type != type || !take_range(b, buf->taken, align, &buf->offset)))
