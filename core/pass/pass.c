@@ -35,6 +35,8 @@ pt2_status pt2_run_passes(struct pt2_module *m, uint32_t without)
     PT2_TRY(verify(m, "fold"));
     each(m, pt2_has_opt(without, PT2_OPT_INLINE) ? inline_all : inline_views, true);
     PT2_TRY(verify(m, "inline"));
+    each(m, pt2_pass_siblings, pt2_has_opt(without, PT2_OPT_SIBLINGS));
+    PT2_TRY(verify(m, "siblings"));
     each(m, pt2_pass_split, true);
     PT2_TRY(verify(m, "split"));
     each(m, pt2_pass_cse, cse);

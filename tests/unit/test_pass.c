@@ -23,7 +23,7 @@ static const struct pass {
     void (*run)(struct pt2_graph *g);
 } passes[] = {
     { "cse", pt2_pass_cse }, { "dce", pt2_pass_dce }, { "inline", inline_all }, { "inline_views", inline_views },
-    { "inplace", pt2_pass_inplace }, { "fold", fold },
+    { "inplace", pt2_pass_inplace }, { "fold", fold }, { "siblings", pt2_pass_siblings },
 };
 
 static char *read_file(const char *path)
