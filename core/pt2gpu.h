@@ -142,7 +142,8 @@ typedef struct pt2_model_params {
     const char *program; /* which program of a multi-model archive; NULL: "model", or the only one */
     int no_cache;        /* non-zero: neither read nor write the kernel cache on disk */
     const char *place;   /* debugging: "alternate" puts every second region on the next listed device */
-    /* debugging: optimisations to leave out, of cse, fold, inline, siblings, fuse, unfold, tiles, pack, rows, attention */
+    /* debugging: optimisations to leave out, of cse, fold, inline, siblings, fuse, unfold, tiles, pack, rows,
+     * attention */
     const char *without;
     /* How long to look for faster tiles of matrix products and convolutions while opening: "off" or NULL, "quick",
      * "thorough". They are measured with the sizes of the sample inputs, kept on disk unless no_cache, and

@@ -256,9 +256,10 @@ static bool is_sum(const struct family *f, const struct pt2_node *n)
 static bool small_enough(const struct family *f)
 {
     for (int k = 0; k < f->num_weights; k++) {
+        const struct weight *w = &f->weights[k];
         double bytes = 0;
         for (int s = 0; s < f->count; s++)
-            bytes += (double)pt2_const_elements(f->weights[k].of[s]) * (double)pt2_dtype_size(f->weights[k].of[s]->dtype);
+            bytes += (double)pt2_const_elements(w->of[s]) * (double)pt2_dtype_size(w->of[s]->dtype);
         if (bytes > MAX_BYTES)
             return false;
     }
