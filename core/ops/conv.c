@@ -6,8 +6,8 @@
  * weights depend on the phase and inputs do not, so that it is a matrix product like any convolution. */
 #include "ops/reduce.h"
 
-/* What one convolution's index arithmetic shares. VARs of the sum: n, phases, channel, spatial…; axes: channel in group,
- * kernel. */
+/* What one convolution's index arithmetic shares. VARs of the sum: n, phases, channel, spatial…; axes: channel in
+ * group, kernel. */
 struct geometry {
     int spatial;                /* number of spatial dimensions */
     bool batched;
