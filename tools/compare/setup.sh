@@ -19,7 +19,10 @@ make() # name package...
 
 wanted=${*:-torch onnx iree}
 base=
-make torch torch numpy torchvision timm transformers
+case " $wanted " in
+*" torch "*) make torch torch numpy torchvision timm transformers ;;
+*) [ -e "$home/torch" ] || { echo "setup.sh: the others read PyTorch from the group torch" >&2; exit 2; } ;;
+esac
 base=$("$home/torch/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 for group in $wanted; do
     case $group in
