@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { MAX_DEVICES = 32, MAX_BACKENDS = 8 };
 
@@ -181,48 +180,6 @@ pt2_status pt2_device_programs(struct pt2_device *device, const struct pt2_kerne
         out_programs[k] = find(&open_devices[d], kernels[k]->hash);
     pthread_mutex_unlock(&lock);
     return status;
-}
-
-/* ---- the cache's folder ---- */
-
-static char cache_dir[4096];
-
-static void make_parents(char *path)
-{
-    for (char *c = path + 1; *c; c++)
-        if (*c == '/') {
-            *c = 0;
-            mkdir(path, 0755);
-            *c = '/';
-        }
-    mkdir(path, 0755);
-}
-
-static void find_cache_dir(void)
-{
-    const char *own = getenv("PT2GPU_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    struct stat st;
-    int n = 0;
-    if (own)
-        n = snprintf(cache_dir, sizeof cache_dir, "%s", own);
-    else if (xdg && *xdg)
-        n = snprintf(cache_dir, sizeof cache_dir, "%s/pt2gpu", xdg);
-    else if (home && *home)
-        n = snprintf(cache_dir, sizeof cache_dir, "%s/.cache/pt2gpu", home);
-    if (n <= 0 || (size_t)n >= sizeof cache_dir) {
-        cache_dir[0] = 0;
-        return;
-    }
-    make_parents(cache_dir);
-    if (stat(cache_dir, &st) || !S_ISDIR(st.st_mode))
-        cache_dir[0] = 0;
-}
-
-const char *pt2_cache_dir(void)
-{
-    static pthread_once_t cache_once = PTHREAD_ONCE_INIT;
-    pthread_once(&cache_once, find_cache_dir);
-    return cache_dir[0] ? cache_dir : NULL;
 }
 
 /* ---- choosing ---- */

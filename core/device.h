@@ -32,10 +32,6 @@ PT2_MUST_USE pt2_status pt2_device_acquire(const struct pt2_device_entry *entry,
 PT2_MUST_USE pt2_status pt2_device_programs(struct pt2_device *device, const struct pt2_kernel *const *kernels,
                                             int count, const char *cache_dir, struct pt2_program_obj **out_programs);
 
-/* Folder of the kernel cache: PT2GPU_CACHE, else $XDG_CACHE_HOME/pt2gpu, else ~/.cache/pt2gpu; made when missing. NULL:
- * none. */
-const char *pt2_cache_dir(void);
-
 /* "auto", "vulkan", "opencl:1,reference": the devices in order of preference, the reference backend last in any case.
  * Returns their number. Errors: ARG (unknown backend), NODEVICE. */
 PT2_MUST_USE pt2_status pt2_device_choose(const char *list, const struct pt2_device_entry **out, int cap,

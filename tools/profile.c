@@ -3,6 +3,7 @@
  * runs. */
 #include "tools/profile.h"
 #include "archive/program.h"
+#include "base/cache.h"
 #include "device.h"
 #include "runtime/inspect.h"
 #include "tools/inputs.h"

@@ -2,8 +2,8 @@
  * pt2gpu tune: finds tiles for a model's kernels on this device, and keeps them for every later run. */
 #include "runtime/tune.h"
 #include "archive/program.h"
+#include "base/cache.h"
 #include "base/without.h"
-#include "device.h"
 #include "runtime/trace.h"
 #include "tools/tool.h"
 

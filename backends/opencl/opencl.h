@@ -105,12 +105,6 @@ pt2_status ocl_compile(struct pt2_device *device, const struct pt2_kernel *const
                        const char *cache_dir, struct pt2_program_obj **out_programs);
 void ocl_program_destroy(struct pt2_device *device, struct pt2_program_obj *program);
 
-/* ---- cache.c ---- */
-/* The binary stored under `key`; NULL when there is none or it is damaged. The caller frees it. */
-void *ocl_cache_load(const char *dir, uint64_t key, size_t *out_size);
-/* Best effort: a cache that cannot be written costs time only. */
-void ocl_cache_store(const char *dir, uint64_t key, const void *data, size_t size);
-
 /* ---- exec.c ---- */
 struct ocl_launch {
     cl_kernel kernel;    /* owned; its arguments are set; NULL: nothing to do */

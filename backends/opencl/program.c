@@ -10,6 +10,7 @@
  * `p<k>`, or one buffer with all. */
 #include "opencl.h"
 
+#include "base/cache.h"
 #include "kernel/kernel.h"
 
 #include <stdio.h>
@@ -159,7 +160,7 @@ static cl_program build_cached(struct ocl_device *dev, const char *cache_dir, ui
 {
     size_t size = 0;
     cl_int error, state;
-    unsigned char *data = ocl_cache_load(cache_dir, key, &size);
+    unsigned char *data = pt2_cache_get(cache_dir, (const uint64_t[2]){ key }, "clbin", &size);
     if (!data)
         return NULL;
     const unsigned char *binary = data;
@@ -179,7 +180,7 @@ static void store_binary(cl_program program, const char *cache_dir, uint64_t key
         return;
     unsigned char *data = malloc(size);
     if (data && !ocl.clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof data, &data, NULL))
-        ocl_cache_store(cache_dir, key, data, size);
+        pt2_cache_put(cache_dir, (const uint64_t[2]){ key }, "clbin", data, size);
     free(data);
 }
 

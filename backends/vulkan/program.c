@@ -6,6 +6,8 @@
  * it is kept in one VkPipelineCache per device, saved when the device is closed. */
 #include "vk.h"
 
+#include "base/cache.h"
+
 #include <shaderc/shaderc.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -67,19 +69,18 @@ static pt2_status get_spirv(struct vk_device *d, const struct pt2_kernel *k, con
                             struct vk_spirv *out)
 {
     struct pt2_str text = { 0 };
-    void *data;
     pt2_status status = PT2_OK;
     vk_source(d, k, &text);
     uint64_t key[2] = { pt2_hash(text.data, text.len, d->cache_key[0]),
                         pt2_hash(text.data, text.len, d->cache_key[1]) };
-    if (cache_dir && vk_cache_get(cache_dir, key, "spv", &data, &out->size)) {
-        out->words = data;
+    out->words = cache_dir ? pt2_cache_get(cache_dir, key, "spv", &out->size) : NULL;
+    if (out->words) {
         atomic_fetch_add(&d->base.found, 1);
     } else {
         atomic_fetch_add(&d->base.compiled, 1);
         status = run_shaderc(d, &text, k->name, out);
         if (status == PT2_OK && cache_dir)
-            vk_cache_put(cache_dir, key, "spv", out->words, out->size);
+            pt2_cache_put(cache_dir, key, "spv", out->words, out->size);
     }
     pt2_str_free(&text);
     return status;
@@ -267,8 +268,8 @@ static pt2_status open_pipelines(struct vk_device *d, const char *cache_dir)
     if (cache_dir && !d->cache_dir)
         d->cache_dir = strdup(cache_dir);
     if (!d->pipelines) {
-        if (cache_dir && vk_cache_get(cache_dir, d->cache_key, "pipelines", &data, &size))
-            d->pipelines_size = info.initialDataSize = size, info.pInitialData = data;
+        data = cache_dir ? pt2_cache_get(cache_dir, d->cache_key, "pipelines", &size) : NULL;
+        d->pipelines_size = info.initialDataSize = size, info.pInitialData = data;
         r = d->CreatePipelineCache(d->handle, &info, NULL, &d->pipelines);
         free(data);
     }
@@ -283,7 +284,7 @@ static void save_pipelines(struct vk_device *d)
         return;
     void *data = malloc(size);
     if (data && d->GetPipelineCacheData(d->handle, d->pipelines, &size, data) == VK_SUCCESS)
-        vk_cache_put(d->cache_dir, d->cache_key, "pipelines", data, size);
+        pt2_cache_put(d->cache_dir, d->cache_key, "pipelines", data, size);
     free(data);
 }
 

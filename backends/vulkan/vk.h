@@ -182,12 +182,6 @@ pt2_status vk_forbid_contraction(struct vk_spirv *s);
 /* Appends those parts of the prelude, math.h and special.h that a kernel's text needs. Thread-safe. */
 void vk_add_library(const char *kernel, struct pt2_str *out);
 
-/* ---- cache.c ---- */
-
-/* Files that are missing or damaged count as absent. Failing to write is no error: a cache is never needed. */
-bool vk_cache_get(const char *dir, const uint64_t key[2], const char *suffix, void **out_data, size_t *out_size);
-void vk_cache_put(const char *dir, const uint64_t key[2], const char *suffix, const void *data, size_t size);
-
 /* ---- program.c ---- */
 
 struct pt2_program_obj {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Opening a model: archive, graph, passes, plans, kernels, weights; each a line in `open_program`. */
 #include "runtime/internal.h"
+#include "base/cache.h"
 #include "pass/pass.h"
 #include "runtime/tune.h"
 
