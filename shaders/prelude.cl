@@ -41,6 +41,8 @@ typedef ulong pt_u64;
     _Pragma("clang loop vectorize(assume_safety) vectorize_width(16) interleave_count(1) unroll(disable)")
 /* Loops of a few turns: more code for them would only take longer to compile. */
 #define SHORT_LOOP _Pragma("clang loop vectorize(disable) interleave(disable) unroll(disable)")
+/* Arrays that are read by vectors. */
+#define PANEL __attribute__((aligned(64)))
 #define BARRIER() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
 
 /* ---- literals, bits ---- */
@@ -174,30 +176,42 @@ static void pt_put_f16(__global ushort *p, float v)
 
 /* ---- vectors, for contractions ---- */
 
-/* The 16 rows of 16 numbers at `from` as columns at `to`: blocks of 8, 4, 2 and 1 change places across the diagonal. */
-static void pt_transpose16(const float *from, int from_pitch, float *to, int to_pitch)
-{
-    float16 r[16], a, b;
-    for (int i = 0; i < 16; i++)
-        r[i] = vload16(0, from + i * from_pitch);
-#define PT_EXCHANGE(d, A, B)                                                                                          \
-    for (int i = 0; i < 16; i++)                                                                                      \
+/* The n rows of n numbers at `from` as columns at `to`: blocks of n/2 … 1 change places across the diagonal. */
+#define PT_EXCHANGE(V, n, d, A, B)                                                                                    \
+    for (int i = 0; i < n; i++)                                                                                       \
         if ((i & d) == 0) {                                                                                           \
-            a = r[i];                                                                                                 \
-            b = r[i + d];                                                                                             \
-            r[i] = (float16)A;                                                                                        \
-            r[i + d] = (float16)B;                                                                                    \
+            V a = r[i], b = r[i + d];                                                                                 \
+            r[i] = (V)A;                                                                                              \
+            r[i + d] = (V)B;                                                                                          \
         }
-    PT_EXCHANGE(8, (a.lo, b.lo), (a.hi, b.hi))
-    PT_EXCHANGE(4, (a.s0123, b.s0123, a.s89ab, b.s89ab), (a.s4567, b.s4567, a.scdef, b.scdef))
-    PT_EXCHANGE(2, (a.s01, b.s01, a.s45, b.s45, a.s89, b.s89, a.scd, b.scd),
+#define PT_TRANSPOSE(n, BLOCKS)                                                                                       \
+    static void pt_transpose##n(const float *from, int from_pitch, float *to, int to_pitch)                           \
+    {                                                                                                                 \
+        float##n r[n];                                                                                                \
+        for (int i = 0; i < n; i++)                                                                                   \
+            r[i] = vload##n(0, from + i * from_pitch);                                                                \
+        BLOCKS                                                                                                        \
+        for (int i = 0; i < n; i++)                                                                                   \
+            vstore##n(r[i], 0, to + i * to_pitch);                                                                    \
+    }
+PT_TRANSPOSE(16,
+    PT_EXCHANGE(float16, 16, 8, (a.lo, b.lo), (a.hi, b.hi))
+    PT_EXCHANGE(float16, 16, 4, (a.s0123, b.s0123, a.s89ab, b.s89ab), (a.s4567, b.s4567, a.scdef, b.scdef))
+    PT_EXCHANGE(float16, 16, 2, (a.s01, b.s01, a.s45, b.s45, a.s89, b.s89, a.scd, b.scd),
                 (a.s23, b.s23, a.s67, b.s67, a.sab, b.sab, a.sef, b.sef))
-    PT_EXCHANGE(1, (a.s0, b.s0, a.s2, b.s2, a.s4, b.s4, a.s6, b.s6, a.s8, b.s8, a.sa, b.sa, a.sc, b.sc, a.se, b.se),
-                (a.s1, b.s1, a.s3, b.s3, a.s5, b.s5, a.s7, b.s7, a.s9, b.s9, a.sb, b.sb, a.sd, b.sd, a.sf, b.sf))
+    PT_EXCHANGE(float16, 16, 1,
+                (a.s0, b.s0, a.s2, b.s2, a.s4, b.s4, a.s6, b.s6, a.s8, b.s8, a.sa, b.sa, a.sc, b.sc, a.se, b.se),
+                (a.s1, b.s1, a.s3, b.s3, a.s5, b.s5, a.s7, b.s7, a.s9, b.s9, a.sb, b.sb, a.sd, b.sd, a.sf, b.sf)))
+PT_TRANSPOSE(8,
+    PT_EXCHANGE(float8, 8, 4, (a.lo, b.lo), (a.hi, b.hi))
+    PT_EXCHANGE(float8, 8, 2, (a.s01, b.s01, a.s45, b.s45), (a.s23, b.s23, a.s67, b.s67))
+    PT_EXCHANGE(float8, 8, 1, (a.s0, b.s0, a.s2, b.s2, a.s4, b.s4, a.s6, b.s6),
+                (a.s1, b.s1, a.s3, b.s3, a.s5, b.s5, a.s7, b.s7)))
+PT_TRANSPOSE(4,
+    PT_EXCHANGE(float4, 4, 2, (a.lo, b.lo), (a.hi, b.hi))
+    PT_EXCHANGE(float4, 4, 1, (a.s0, b.s0, a.s2, b.s2), (a.s1, b.s1, a.s3, b.s3)))
 #undef PT_EXCHANGE
-    for (int i = 0; i < 16; i++)
-        vstore16(r[i], 0, to + i * to_pitch);
-}
+#undef PT_TRANSPOSE
 
 /* ---- floats ---- */
 

@@ -146,6 +146,7 @@ static double tiles_of(const struct pt2_contract *c)
 /* n in equal parts of at most `most`, which are multiples of `unit`: the size of a part. */
 static int part(int64_t n, int unit, int most)
 {
+    most = most / unit * unit;
     int64_t whole = n < PT2_INF / 2 ? n : most, parts = (whole + most - 1) / most;
     int64_t each = ((whole + parts - 1) / parts + unit - 1) / unit * unit;
     return (int)pt2_min64(each, most);
@@ -158,9 +159,11 @@ static int least(int a, int b) { return a < b ? a : b; }
 static void choose_packed(struct pt2_exprs *E, struct pt2_contract *c, const struct pt2_caps *caps)
 {
     int64_t rows = c->size[PT2_AXIS_ROW]->hi, cols = c->size[PT2_AXIS_COL]->hi;
-    c->block_rows = round_up(rows, 1, 8);
-    c->block_vectors = c->block_rows > 4 ? 2 : 4;
-    int width = 16 * c->block_vectors;
+    const struct pt2_reg_block *block = pt2_tiles_block(caps, rows);
+    c->lanes = block->lanes;
+    c->block_rows = block->rows;
+    c->block_vectors = block->vectors;
+    int width = block->lanes * block->vectors, high = block->rows;
     int most_cols = rows > 128 ? 256 : rows > 32 ? 512 : PT2_MAX_TILE_COLS;
     c->tile_rows = part(rows, c->block_rows, PT2_MAX_TILE_ROWS);
     c->tile_cols = part(cols, width, most_cols);
@@ -170,17 +173,17 @@ static void choose_packed(struct pt2_exprs *E, struct pt2_contract *c, const str
         else
             c->tile_rows = part(rows, c->block_rows, c->tile_rows - c->block_rows);
     if (c->ask.rows > 0)
-        c->tile_rows = part(rows, c->block_rows, least((c->ask.rows + 7) / 8 * 8, PT2_MAX_TILE_ROWS));
+        c->tile_rows = part(rows, c->block_rows, least((c->ask.rows + high - 1) / high * high, PT2_MAX_TILE_ROWS));
     if (c->ask.cols > 0)
         c->tile_cols = part(cols, width, least((c->ask.cols + width - 1) / width * width, PT2_MAX_TILE_COLS));
-    c->tile_rows = least(c->tile_rows, PT2_SUM_FLOATS / c->tile_cols / 8 * 8);
+    c->tile_rows = least(c->tile_rows, PT2_SUM_FLOATS / c->tile_cols / high * high);
     int pitch = (c->tile_cols > c->tile_rows ? c->tile_cols : c->tile_rows) + PT2_PANEL_PAD;
     c->tile_depth = c->windows.n && c->windows.taps->hi > 256 ? PT2_MAX_TAPS : 256;
     if (!c->windows.n)
         c->tile_depth = least(c->tile_depth, PT2_PANEL_FLOATS / pitch / 16 * 16); /* transposed 16 at a time */
     if (!c->windows.n && c->ask.depth > 0)
         c->tile_depth = least(c->tile_depth, (c->ask.depth + 15) / 16 * 16);
-    c->tile_rows = least(c->tile_rows, PT2_PANEL_FLOATS / (c->tile_depth + PT2_PANEL_PAD) / 8 * 8);
+    c->tile_rows = least(c->tile_rows, PT2_PANEL_FLOATS / (c->tile_depth + PT2_PANEL_PAD) / high * high);
     c->panel_block = c->windows.n ? 0 : width;
     c->direct_cols = c->panels >= 0 || (!c->windows.n && c->panel[1].pitch && rows <= 16 &&
                                         pt2_prove_divides(E, pt2_idx(E, width), c->size[PT2_AXIS_COL]));

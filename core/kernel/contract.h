@@ -102,7 +102,7 @@ struct pt2_contract {
     struct pt2_windows windows;
     struct pt2_axes stores;                     /* the columns, for the stages behind the sum */
     pt2_ex channels;                            /* the part of the depth that is no tap of a window */
-    int block_rows, block_vectors;              /* of the sums that are kept in registers */
+    int lanes, block_rows, block_vectors;       /* of the sums that are kept in registers */
     bool direct_cols;                           /* columns are read in place, where storage allows it */
     int panels;                                 /* the buffer that has them in panels; -1: none */
     int panel_block;                            /* columns of a panel, were there panels; 0: not wanted */

@@ -9,8 +9,6 @@
 
 #include <stdio.h>
 
-enum { LANES = 16 };
-
 static bool in_place(const struct tile *p, int side)
 {
     const struct pt2_panel *f = &p->c->panel[side];
@@ -188,15 +186,16 @@ static void say_deep_cols(struct tile *p)
 {
     struct render *r = p->r;
     struct body b = open_deep(p, &p->c->panel[1]);
-    pt2_say(r, "float some[%d];", LANES * (PT2_MAX_TAPS + PT2_PANEL_PAD));
-    pt2_say(r, "for (int x = 0; x < work_cols; x += %d) {", LANES);
-    pt2_say(r, "for (int j = 0; j < %d; j++) {", LANES);
+    int lanes = p->c->lanes;
+    pt2_say(r, "float some[%d];", lanes * (PT2_MAX_TAPS + PT2_PANEL_PAD));
+    pt2_say(r, "for (int x = 0; x < work_cols; x += %d) {", lanes);
+    pt2_say(r, "for (int j = 0; j < %d; j++) {", lanes);
     pt2_say(r, "float *to = some + j * depth_pitch;");
     pt2_say(r, "int q = min(first_col + x + j, cols - 1);");
     say_deep(p, &p->c->panel[1], &b);
     pt2_say(r, "}");
-    pt2_say(r, "for (int k = 0; k < steps; k += %d)", LANES);
-    pt2_say(r, "    pt_transpose16(some + k, depth_pitch, pb + k * col_pitch + x, col_pitch);");
+    pt2_say(r, "for (int k = 0; k < steps; k += %d)", lanes);
+    pt2_say(r, "    pt_transpose%d(some + k, depth_pitch, pb + k * col_pitch + x, col_pitch);", lanes);
     pt2_say(r, "}");
     pt2_say(r, "}");
     pt2_render_forget(r, &b);
@@ -278,40 +277,53 @@ static void say_cols_at(struct tile *p)
     }
 }
 
-/* The block at y, x over the steps; added to what the steps before gave. */
+static void say_sums(struct tile *p)
+{
+    const struct pt2_contract *c = p->c;
+    for (int j = 0; j < c->block_rows; j++)
+        for (int v = 0; v < c->block_vectors; v++)
+            pt2_say(p->r, "float%d s%d_%d = (float%d)(0.0f);", c->lanes, j, v, c->lanes);
+}
+
+/* Added to what the steps before gave. */
+static void say_store_sums(struct tile *p)
+{
+    struct render *r = p->r;
+    const struct pt2_contract *c = p->c;
+    pt2_say(r, "float *to = sum + y * tile_cols + x;");
+    for (int j = 0; j < c->block_rows; j++, pt2_say(r, "to += tile_cols;"))
+        for (int v = 0; v < c->block_vectors; v++)
+            pt2_say(r, "vstore%d(start > 0 ? s%d_%d + vload%d(%d, to) : s%d_%d, %d, to);", c->lanes, j, v, c->lanes, v,
+                    j, v, v);
+}
+
+/* The block at y, x over the steps. */
 static void say_block(struct tile *p)
 {
     struct render *r = p->r;
     const struct pt2_contract *c = p->c;
     char f[64];
-    for (int j = 0; j < c->block_rows; j++)
-        for (int v = 0; v < c->block_vectors; v++)
-            pt2_say(r, "float16 s%d_%d = (float16)(0.0f);", j, v);
+    say_sums(p);
     for (int j = 0; j < c->block_rows && rows_in_place(p); j++)
         pt2_say(r, "const __global float *a%d_ = b%lld + row[y + %d] + start;", j, (long long)c->panel[0].value->i, j);
     pt2_say(r, "for (int k = 0; k < steps; k++) {");
     say_cols_at(p);
     for (int v = 0; v < c->block_vectors; v++)
-        pt2_say(r, "float16 c%d = vload16(%d, at);", v, v);
+        pt2_say(r, "float%d c%d = vload%d(%d, at);", c->lanes, v, c->lanes, v);
     for (int j = 0; j < c->block_rows; j++) {
         say_row_value(p, j, f, sizeof f);
-        pt2_say(r, "float f%d = %s;", j, f);
+        pt2_say(r, "float%d f%d = %s;", c->lanes, j, f);
         for (int v = 0; v < c->block_vectors; v++)
-            pt2_say(r, "s%d_%d = fma((float16)(f%d), c%d, s%d_%d);", j, v, j, v, j, v);
+            pt2_say(r, "s%d_%d = fma(f%d, c%d, s%d_%d);", j, v, j, v, j, v);
     }
     pt2_say(r, "}");
-    pt2_say(r, "float *to = sum + y * tile_cols + x;");
-    for (int j = 0; j < c->block_rows; j++)
-        for (int v = 0; v < c->block_vectors; v++)
-            pt2_say(
-                r, "vstore16(start > 0 ? s%d_%d + vload16(%d, to + %d * tile_cols) : s%d_%d, %d, to + %d * tile_cols);",
-                j, v, v, j, j, v, v, j);
+    say_store_sums(p);
 }
 
 static void say_blocks(struct tile *p)
 {
     struct render *r = p->r;
-    pt2_say(r, "for (int x = 0; x < work_cols; x += %d)", LANES * p->c->block_vectors);
+    pt2_say(r, "for (int x = 0; x < work_cols; x += %d)", p->c->lanes * p->c->block_vectors);
     pt2_say(r, "for (int y = 0; y < work_rows; y += %d) {", p->c->block_rows);
     say_block(p);
     pt2_say(r, "}");
@@ -387,10 +399,10 @@ static void say_arrays(struct tile *p)
 {
     struct render *r = p->r;
     if (!rows_in_place(p))
-        pt2_say(r, "float pa[%d];", PT2_PANEL_FLOATS);
+        pt2_say(r, "float pa[%d] PANEL;", PT2_PANEL_FLOATS);
     if (!cols_in_place(p))
-        pt2_say(r, "float pb[%d];", PT2_PANEL_FLOATS);
-    pt2_say(r, "float sum[%d];", PT2_SUM_FLOATS);
+        pt2_say(r, "float pb[%d] PANEL;", PT2_PANEL_FLOATS);
+    pt2_say(r, "float sum[%d] PANEL;", PT2_SUM_FLOATS);
     pt2_say(r, "int row_pitch = tile_rows + %d, col_pitch = tile_cols + %d, depth_pitch = tile_depth + %d;",
             PT2_PANEL_PAD, PT2_PANEL_PAD, PT2_PANEL_PAD);
 }
@@ -407,7 +419,7 @@ void pt2_contract_packed(struct tile *p)
 {
     struct render *r = p->r;
     const struct pt2_contract *c = p->c;
-    int width = LANES * c->block_vectors;
+    int width = c->lanes * c->block_vectors;
     pt2_say(r, "int tile = GROUP_ID();");
     pt2_say(r, "if (tile < %s) {", pt2_number(r->k->points).text);
     pt2_say_tile_place(p);

@@ -14,6 +14,24 @@ static const struct sizes {
     [PT2_CONTRACT_SHARED] = { { 2, 4, 8 }, { 2, 4, 8 }, { 8, 16, 32 } },
 };
 
+/* Sixteen lanes come with 32 registers, fewer with 16: sums, the vectors of a step and one number of a row must fit.
+ * A block has sums enough to hide the time that a multiply-add takes, and reads little for each. */
+static const struct pt2_reg_block blocks[] = {
+    { 16, 1, 1, 4 }, { 16, 2, 2, 4 }, { 16, 4, 4, 4 }, { 16, 0, 8, 2 },
+    { 8, 1, 1, 4 },  { 8, 2, 2, 4 },  { 8, 4, 4, 3 },  { 8, 0, 6, 2 },
+    { 4, 1, 1, 4 },  { 4, 2, 2, 4 },  { 4, 4, 4, 3 },  { 4, 0, 6, 2 },
+};
+
+const struct pt2_reg_block *pt2_tiles_block(const struct pt2_caps *caps, int64_t rows)
+{
+    const struct pt2_reg_block *b = blocks;
+    while (b->lanes > 4 && b->lanes > caps->simd_width)
+        b++;
+    while (b->most_rows && b->most_rows < rows)
+        b++;
+    return b;
+}
+
 static bool possible(const struct pt2_contract *c, const struct pt2_caps *caps, struct pt2_tiles t)
 {
     if (c->form == PT2_CONTRACT_REGISTERS)

@@ -13,6 +13,15 @@ struct pt2_tiles {
     int rows, cols, depth;
 };
 
+/* PACKED: the sums that are kept in registers are rows × vectors of so many lanes. */
+struct pt2_reg_block {
+    int lanes, most_rows; /* of a whole contraction; 0: any number */
+    int rows, vectors;
+};
+
+/* The block for the device's vectors and a number of rows. */
+const struct pt2_reg_block *pt2_tiles_block(const struct pt2_caps *caps, int64_t rows);
+
 struct pt2_contract; /* kernel/contract.h */
 
 /* Other tiles than the contraction has that its form could have on the device: the next smaller and larger in each
