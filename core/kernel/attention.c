@@ -26,6 +26,12 @@ static void choose_packed(struct pt2_attention *a, const struct pt2_caps *caps)
     a->tile_keys = round_up(a->keys->hi, 32, 64);
     while (tiles_of(a) < 2 * caps->compute_units && a->tile_rows > 32)
         a->tile_rows /= 2;
+    /* tiles have a power of two of rows */
+    const struct pt2_reg_block *block = pt2_tiles_block(caps, a->tile_rows);
+    a->lanes = block->lanes;
+    a->block_vectors = 2;
+    for (a->block_rows = 1; 2 * a->block_rows <= block->rows;)
+        a->block_rows *= 2;
 }
 
 /* ---- registers: the factors at several places ---- */

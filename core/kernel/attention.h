@@ -44,6 +44,7 @@ struct pt2_attention {
     bool swapped;                              /* the second factor of the score is q */
     enum pt2_contract_form form;
     int tile_rows, tile_keys, tile_cols;
+    int lanes, block_rows, block_vectors;      /* PACKED: of the sums that are kept in registers */
     /* REGISTERS: q at the rows of a tile, k at the keys, v at the columns of a block, each with VARs of its own from
      * first_var up; parameters are made in these too. */
     int num_places[3], first_var[3];
