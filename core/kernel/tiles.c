@@ -22,10 +22,15 @@ static const struct pt2_reg_block blocks[] = {
     { 4, 1, 1, 4 },  { 4, 2, 2, 4 },  { 4, 4, 4, 3 },  { 4, 0, 6, 2 },
 };
 
+int pt2_tiles_lanes(const struct pt2_caps *caps)
+{
+    return caps->simd_width >= 16 ? 16 : caps->simd_width >= 8 ? 8 : 4;
+}
+
 const struct pt2_reg_block *pt2_tiles_block(const struct pt2_caps *caps, int64_t rows)
 {
     const struct pt2_reg_block *b = blocks;
-    while (b->lanes > 4 && b->lanes > caps->simd_width)
+    while (b->lanes != pt2_tiles_lanes(caps))
         b++;
     while (b->most_rows && b->most_rows < rows)
         b++;

@@ -13,6 +13,9 @@ struct pt2_tiles {
     int rows, cols, depth;
 };
 
+/* Floats of the vectors that texts with explicit vectors use: 16, 8 or 4. */
+int pt2_tiles_lanes(const struct pt2_caps *caps);
+
 /* PACKED: the sums that are kept in registers are rows × vectors of so many lanes. */
 struct pt2_reg_block {
     int lanes, most_rows; /* of a whole contraction; 0: any number */

@@ -3,10 +3,11 @@
  * processors; the fastest counts. */
 #include "runtime/limits.h"
 #include "kernel/kernel.h"
+#include "kernel/tiles.h"
 #include "runtime/facts.h"
 
 enum {
-    FMAS = 32, /* per lane and turn of the loop */
+    FMAS = 40, /* per lane and turn of the loop */
     MIB = 1 << 20,
     REPEATS = 4,
     ENOUGH_NS = 20000000, /* a time that overhead does not falsify */
@@ -14,7 +15,7 @@ enum {
 
 struct probe {
     const char *name;
-    bool wide;   /* needs caps.wide_vectors */
+    bool wide;   /* needs caps.wide_vectors, and, in a probe of arithmetic, as many lanes */
     int lanes;   /* of an accumulator, in a probe of arithmetic; 0: a probe of memory */
     int buffers; /* read or written, in a probe of memory */
     int chunk;   /* elements that an invocation reads or copies */
@@ -23,14 +24,18 @@ struct probe {
 
 /* Arithmetic: P(0) turns; P(1) keeps the compiler from knowing the factor. Memory: P(0) elements, P(1) for each
  * invocation, which takes neighbours of what the others of its group take at that time, or (wide) all in a row. */
-#define EACH8(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define EACH10(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) /* with two factors, in sixteen registers */
 #define SCALAR_INIT(k) "float s" #k " = x + " #k ".0f;\n"
 #define SCALAR_FMA(k) "s" #k " = pt_fma_f32(s" #k ", m, c);\n"
-#define WIDE_INIT(k) "float16 s" #k " = x + " #k ".0f;\n"
+#define INIT4(k) "float4 s" #k " = x + " #k ".0f;\n"
+#define INIT8(k) "float8 s" #k " = x + " #k ".0f;\n"
+#define INIT16(k) "float16 s" #k " = x + " #k ".0f;\n"
 #define WIDE_FMA(k) "s" #k " = fma(s" #k ", m, c);\n"
 #define FMA_BEGIN "float x = pt_cvt_i32_f32(LOCAL_ID()), f = pt_cvt_i32_f32(P(1))*0.001f;\n"
-#define FMA_LOOP(X) "for (int i = 0; i < P(0); i++) {\n" EACH8(X) EACH8(X) EACH8(X) EACH8(X) "}\n"
-#define SUM8 "s0 + s1 + s2 + s3 + (s4 + s5 + s6 + s7)"
+#define FMA_LOOP(X) "for (int i = 0; i < P(0); i++) {\n" EACH10(X) EACH10(X) EACH10(X) EACH10(X) "}\n"
+#define SUM10 "s0 + s1 + s2 + s3 + (s4 + s5 + s6 + s7) + (s8 + s9)"
+#define FMA_WIDE(n)                                                                                               \
+    FMA_BEGIN "float" #n " m = f, c = 1.0f - f;\n" EACH10(INIT##n) FMA_LOOP(WIDE_FMA) "vstore" #n "(" SUM10 ", GLOBAL_ID(), b0);\n"
 #define SUM16(v) "float8 h = " v ".lo + " v ".hi; float4 q = h.lo + h.hi; float sum = q.x + q.y + q.z + q.w;\n"
 #define GROUPED                                               \
     "int first = GROUP_ID()*LOCAL_SIZE*P(1) + LOCAL_ID();\n" \
@@ -41,11 +46,11 @@ struct probe {
 
 static const struct probe probes[] = {
     { "fma", false, 1, 0, 0,
-      FMA_BEGIN "float m = f, c = 1.0f - f;\n" EACH8(SCALAR_INIT) FMA_LOOP(SCALAR_FMA)
-      "pt_st_f32(b0, GLOBAL_ID(), " SUM8 ");\n" },
-    { "fma_wide", true, 16, 0, 0,
-      FMA_BEGIN "float16 m = f, c = 1.0f - f;\n" EACH8(WIDE_INIT) FMA_LOOP(WIDE_FMA)
-      "float16 all = " SUM8 ";\n" SUM16("all") "pt_st_f32(b0, GLOBAL_ID(), sum);\n" },
+      FMA_BEGIN "float m = f, c = 1.0f - f;\n" EACH10(SCALAR_INIT) FMA_LOOP(SCALAR_FMA)
+      "pt_st_f32(b0, GLOBAL_ID(), " SUM10 ");\n" },
+    { "fma_4", true, 4, 0, 0, FMA_WIDE(4) },
+    { "fma_8", true, 8, 0, 0, FMA_WIDE(8) },
+    { "fma_16", true, 16, 0, 0, FMA_WIDE(16) },
     { "read", false, 0, 1, 64,
       "float sum = 0.0f;\n" GROUPED "sum += pt_ld_f32(b0, first + k*LOCAL_SIZE);\n"
       "if (first < P(0)) pt_st_f32(b1, GLOBAL_ID(), sum);\n" },
@@ -149,6 +154,11 @@ static pt2_status run_probe(struct bench *b, const struct probe *p, struct pt2_p
     return PT2_OK;
 }
 
+static bool suits(const struct probe *p, const struct pt2_caps *caps)
+{
+    return !p->wide || (caps->wide_vectors && (!p->lanes || p->lanes == pt2_tiles_lanes(caps)));
+}
+
 /* All in one call, since compilers spend most of the time on what kernels share. */
 static pt2_status run_probes(struct bench *b, struct pt2_limits *out)
 {
@@ -160,7 +170,7 @@ static pt2_status run_probes(struct bench *b, struct pt2_limits *out)
     const struct probe *chosen[NUM_PROBES];
     struct pt2_program_obj *programs[NUM_PROBES];
     for (int k = 0; k < NUM_PROBES; k++) {
-        if (probes[k].wide && !b->d->desc.caps.wide_vectors)
+        if (!suits(&probes[k], &b->d->desc.caps))
             continue;
         kernels[n] = (struct pt2_kernel){ .name = probes[k].name, .num_bufs = 2, .bufs = bufs, .num_params = 2,
                                           .text = probes[k].text, .local_size = local, .points_per_group = local };
