@@ -5,6 +5,8 @@
 
 enum {
     VECTOR_LANES = 16,    /* floats of the widest vector registers */
+    LONG_LANES = 64,      /* partial results are in memory: more of them wait less for each other */
+    LONG_ROW = 4096,      /* of which what is left behind the last whole strip is little */
     MIN_VECTOR_ROW = 24,
     MIN_SHADER_ROW = 64,  /* shaders on processors: a group costs as much as some tens of elements */
     MIN_GPU_ROW = 32,
@@ -253,7 +255,7 @@ static int lanes_of(const struct find *f, int64_t longest)
 {
     const struct pt2_caps *caps = f->caps;
     if (caps->wide_vectors)
-        return VECTOR_LANES;
+        return longest >= LONG_ROW && longest < PT2_INF ? LONG_LANES : VECTOR_LANES;
     if (!on_gpu(caps))
         return caps->simd_width > 1 ? caps->simd_width : 4;
     int lanes = 32;

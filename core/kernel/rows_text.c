@@ -196,6 +196,8 @@ static void say_loops(const struct row *w)
 
 /* ---- the lanes' results into one ---- */
 
+enum { FEW_LANES = 16 }; /* VECTOR: a vector has so many; GROUP: each lane can as well read the results of all */
+
 /* Folds in the partial results of another place: "v" and, for positions, "p". */
 static void fold_other(const struct row *w)
 {
@@ -205,17 +207,30 @@ static void fold_other(const struct row *w)
         fold(w, "v");
 }
 
+/* Element l + h of the arrays into element l. */
+static void fold_element(const struct row *w, const char *h)
+{
+    struct render *r = w->t->r;
+    pt2_say(r, "%s v = %s[l + %s];", pt2_c_type(w->dtype), w->position ? "best" : "a", h);
+    if (w->position)
+        pt2_say(r, "int p = at[l + %s];", h);
+    fold_other(w);
+    pt2_say(r, "}");
+}
+
 static void fold_array(const struct row *w)
 {
     struct render *r = w->t->r;
-    const char *type = pt2_c_type(w->dtype);
-    pt2_say(r, "for (int h = %d; h > 0; h /= 2) {", w->t->rows->lanes / 2);
+    int h = w->t->rows->lanes / 2;
+    char number[16];
+    for (; h >= FEW_LANES; h /= 2) {
+        snprintf(number, sizeof number, "%d", h);
+        pt2_say(r, "LANES for (int l = 0; l < %d; l++) {", h);
+        fold_element(w, number);
+    }
+    pt2_say(r, "for (int h = %d; h > 0; h /= 2) {", h);
     pt2_say(r, "for (int l = 0; l < h; l++) {");
-    pt2_say(r, "%s v = %s[l + h];", type, w->position ? "best" : "a");
-    if (w->position)
-        pt2_say(r, "int p = at[l + h];");
-    fold_other(w);
-    pt2_say(r, "}");
+    fold_element(w, "h");
     pt2_say(r, "}");
 }
 
@@ -249,8 +264,6 @@ static void fold_shared(const struct row *w, const char *first, int n, int step)
     fold_other(w);
     pt2_say(r, "}");
 }
-
-enum { FEW_LANES = 16 }; /* each lane can as well read the results of all */
 
 /* Two steps rather than a tree: barriers cost more than the reads of one lane. A reduction that follows may write its
  * results while lanes still read these: few lanes take turns with two parts of the array; many have the second step's
