@@ -136,62 +136,6 @@ static void choose_shared(struct pt2_contract *c, const struct pt2_caps *caps)
     c->tile_rows = c->tile_cols = each * c->across;
 }
 
-static double tiles_of(const struct pt2_contract *c)
-{
-    int64_t rows = c->size[PT2_AXIS_ROW]->hi, cols = c->size[PT2_AXIS_COL]->hi;
-    return (double)c->size[PT2_AXIS_BATCH]->hi * (double)((rows + c->tile_rows - 1) / c->tile_rows) *
-           (double)((cols + c->tile_cols - 1) / c->tile_cols);
-}
-
-/* n in equal parts of at most `most`, which are multiples of `unit`: the size of a part. */
-static int part(int64_t n, int unit, int most)
-{
-    most = most / unit * unit;
-    int64_t whole = n < PT2_INF / 2 ? n : most, parts = (whole + most - 1) / most;
-    int64_t each = ((whole + parts - 1) / parts + unit - 1) / unit * unit;
-    return (int)pt2_min64(each, most);
-}
-
-static int least(int a, int b) { return a < b ? a : b; }
-
-/* Large tiles, since each makes its panels; smaller ones where large ones would leave units without work. Few rows
- * leave room for more columns at a time. */
-static void choose_packed(struct pt2_exprs *E, struct pt2_contract *c, const struct pt2_caps *caps)
-{
-    int64_t rows = c->size[PT2_AXIS_ROW]->hi, cols = c->size[PT2_AXIS_COL]->hi;
-    const struct pt2_reg_block *block = pt2_tiles_block(caps, rows);
-    c->lanes = block->lanes;
-    c->block_rows = block->rows;
-    c->block_vectors = block->vectors;
-    int width = block->lanes * block->vectors, high = block->rows;
-    int most_cols = rows > 128 ? 256 : rows > 32 ? 512 : PT2_MAX_TILE_COLS;
-    c->tile_rows = part(rows, c->block_rows, PT2_MAX_TILE_ROWS);
-    c->tile_cols = part(cols, width, most_cols);
-    while (tiles_of(c) < 2.0 * caps->compute_units && (c->tile_rows > 32 || c->tile_cols > 2 * width))
-        if (c->tile_cols > 2 * width && (c->tile_cols > c->tile_rows || c->tile_rows <= 32))
-            c->tile_cols = part(cols, width, c->tile_cols - width);
-        else
-            c->tile_rows = part(rows, c->block_rows, c->tile_rows - c->block_rows);
-    if (c->ask.rows > 0)
-        c->tile_rows = part(rows, c->block_rows, least((c->ask.rows + high - 1) / high * high, PT2_MAX_TILE_ROWS));
-    if (c->ask.cols > 0)
-        c->tile_cols = part(cols, width, least((c->ask.cols + width - 1) / width * width, PT2_MAX_TILE_COLS));
-    c->tile_rows = least(c->tile_rows, PT2_SUM_FLOATS / c->tile_cols / high * high);
-    int pitch = (c->tile_cols > c->tile_rows ? c->tile_cols : c->tile_rows) + PT2_PANEL_PAD;
-    c->tile_depth = c->windows.n && c->windows.taps->hi > 256 ? PT2_MAX_TAPS : 256;
-    if (!c->windows.n)
-        c->tile_depth = least(c->tile_depth, PT2_PANEL_FLOATS / pitch / 16 * 16); /* transposed 16 at a time */
-    if (!c->windows.n && c->ask.depth > 0)
-        c->tile_depth = least(c->tile_depth, (c->ask.depth + 15) / 16 * 16);
-    c->tile_rows = least(c->tile_rows, PT2_PANEL_FLOATS / (c->tile_depth + PT2_PANEL_PAD) / high * high);
-    c->panel_block = c->windows.n ? 0 : width;
-    c->direct_cols = c->panels >= 0 || (!c->windows.n && c->panel[1].pitch && rows <= 16 &&
-                                        pt2_prove_divides(E, pt2_idx(E, width), c->size[PT2_AXIS_COL]));
-    c->tile[0] = pt2_idx(E, c->tile_rows);
-    c->tile[1] = pt2_idx(E, c->tile_cols);
-    c->tile[2] = pt2_idx(E, c->tile_depth);
-}
-
 /* ---- the factors at several places ---- */
 
 pt2_ex pt2_contract_at_place(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex factor, enum pt2_axis_role role,
@@ -241,7 +185,7 @@ static void choose_form(struct pt2_module *m, struct pt2_contract *c, const stru
 {
     if (caps->wide_vectors) {
         c->form = PT2_CONTRACT_PACKED;
-        choose_packed(&m->exprs, c, caps);
+        pt2_packing_choose(&m->exprs, c, caps);
     } else if (caps->kind == PT2_KIND_CPU) {
         c->form = PT2_CONTRACT_REGISTERS;
         pt2_contract_choose_registers(m, c, sum, bufs, caps);

@@ -19,5 +19,7 @@ enum {
 /* Fills in what only the packed form has, from the axes' roles, and merges axes in the stages. False, and the stages as
  * they were: it would not pay. */
 bool pt2_packing_find(struct pt2_exprs *E, struct pt2_contract *c, struct pt2_stage *stages, int num_stages);
+/* Chooses the block of sums and the tiles of a PACKED kernel (contract_tiles.c). */
+void pt2_packing_choose(struct pt2_exprs *E, struct pt2_contract *c, const struct pt2_caps *caps);
 
 #endif
