@@ -253,8 +253,6 @@ PT_TRANSPOSE(4,
     }                                                                                                                 \
     static T pt_sqrt_##S(T x) { return sqrt(x); }                                                                     \
     static T pt_rsqrt_##S(T x) { return rsqrt(x); }                                                                   \
-    static T pt_exp_##S(T x) { return exp(x); }                                                                       \
-    static T pt_tanh_##S(T x) { return tanh(x); }                                                                     \
     static T pt_nextafter_##S(T x, T y) { return nextafter(x, y); }                                                   \
     static T pt_copysign_##S(T x, T y) { return copysign(x, y); }                                                     \
     static T pt_floor_##S(T x) { return floor(x); }                                                                   \
@@ -263,6 +261,8 @@ PT_TRANSPOSE(4,
     static T pt_round_##S(T x) { return rint(x); }
 
 #define PT_FLOAT_MATH(T, S)                                                                                           \
+    static T pt_exp_##S(T x) { return exp(x); }                                                                       \
+    static T pt_tanh_##S(T x) { return tanh(x); }                                                                     \
     static T pt_exp2_##S(T x) { return exp2(x); }                                                                     \
     static T pt_expm1_##S(T x) { return expm1(x); }                                                                   \
     static T pt_log_##S(T x) { return log(x); }                                                                       \
@@ -292,10 +292,10 @@ PT_FLOAT(float, f32)
 #define PT_HAVE_FLOORDIV_F32
 #define PT_HAVE_NEXTAFTER_F32
 #define PT_HAVE_COPYSIGN_F32
-#define PT_HAVE_EXP_F32
-#define PT_HAVE_TANH_F32
 #ifndef PT_SLOW_BUILTINS /* where calls of these keep a loop over invocations from being vectorized, math.h is faster */
 PT_FLOAT_MATH(float, f32)
+#define PT_HAVE_EXP_F32
+#define PT_HAVE_TANH_F32
 #define PT_HAVE_EXP2_F32
 #define PT_HAVE_EXPM1_F32
 #define PT_HAVE_LOG_F32
@@ -315,6 +315,21 @@ PT_FLOAT_MATH(float, f32)
 #define PT_HAVE_ATANH_F32
 #define PT_HAVE_ATAN2_F32
 #define PT_HAVE_HYPOT_F32
+#else
+#define PT_HAVE_EXP_F32
+/* (exp(r) - 1 - r) / r^2 as in math.h, but without what the driver makes of floor and of conversions: adding 1.5 * 2^23
+ * rounds, and leaves the integer in the low bits. NaN stays NaN. */
+static float pt_exp_f32(float x)
+{
+    float c = x > 89.0f ? 89.0f : x < -104.0f ? -104.0f : x;
+    float t = pt_fma_f32(c, 1.44269504f, 12582912.0f), n = t - 12582912.0f;
+    float r = pt_fma_f32(n, -1.42860682e-6f, pt_fma_f32(n, -0.693145752f, c));
+    float p = pt_fma_f32(pt_fma_f32(r, 0.00019845886f, 0.00139407441f), r, 0.00833338965f);
+    p = pt_fma_f32(pt_fma_f32(pt_fma_f32(p, r, 0.0416663587f), r, 0.166666657f), r, 0.5f);
+    int k = as_int(t) - 0x4b400000, half_k = k >> 1;
+    float y = 1.0f + pt_fma_f32(r * r, p, r);
+    return y * as_float((half_k + 127) << 23) * as_float((k - half_k + 127) << 23);
+}
 #endif
 
 #if PT_FLOAT64

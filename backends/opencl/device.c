@@ -168,7 +168,7 @@ static void fill_caps(cl_device_id id, struct pt2_caps *caps, size_t max_arg_byt
  *  - It compiles for a group size when a kernel is first launched and keeps that on disk itself. Asked for a binary it
  *    compiles all kernels once more, 60 ms each, to something that the first launch then does not use.
  *  - Its built-in functions of scalars are calls that keep its loop over invocations from being vectorized: log of a
- *    million numbers takes 13 ms, the one of shaders/math.h 1 ms. exp and tanh are exceptions.
+ *    million numbers takes 13 ms, the one of shaders/math.h 1 ms. exp alone is no call, but slower.
  *  - It loads a kernel once more when a launch is wider than those before, and, when both copies are in use at the same
  *    time, gives back the wrong one: an assertion in pocl_release_dlhandle_cache ends the process. */
 static bool is_pocl(cl_device_id id)

@@ -355,7 +355,7 @@ static void say_results(struct tile *p)
     pt2_say(r, "for (int at = 0; at < in_cols;) {");
     say_run_place(r, &cols, "first_col", "in_cols");
     say_only_columns(p);
-    pt2_say(r, "for (int j = 0; j < %s; j++) {", p->c->windows.n ? "end" : "len");
+    pt2_say(r, "LANES for (int j = 0; j < %s; j++) {", p->c->windows.n ? "end" : "len");
     if (cols.n)
         pt2_say(r, "int i%d = last + j;", cols.var[cols.n - 1]);
     pt2_set_levels(r, &cols, 0);
