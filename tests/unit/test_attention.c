@@ -216,8 +216,11 @@ static void run_forms(const struct shape *s)
     struct pt2_caps caps = dev->desc.caps;
     struct data d;
     make_data(s, &d);
-    if (caps.wide_vectors)
-        run_form(s, &d, &caps, "panels");
+    for (int width = 4; width <= 16 && caps.wide_vectors; width *= 2) {
+        caps.simd_width = width;
+        run_form(s, &d, &caps, width == 4 ? "panels, width 4" : width == 8 ? "panels, width 8" : "panels, width 16");
+    }
+    caps = dev->desc.caps;
     caps.wide_vectors = false;
     if (caps.kind == PT2_KIND_CPU) /* which has kernels for the parts only */
         caps.kind = PT2_KIND_DISCRETE;
