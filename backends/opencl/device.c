@@ -301,6 +301,7 @@ const struct pt2_backend pt2_opencl = {
     .buf_write = ocl_buf_write,
     .buf_read = ocl_buf_read,
     .buf_map = ocl_buf_map,
+    .buf_wrap = ocl_buf_wrap,
     .compile = ocl_compile,
     .program_destroy = ocl_program_destroy,
     .exec_create = ocl_exec_create,

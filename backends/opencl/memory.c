@@ -29,7 +29,8 @@ static void destroy(struct pt2_buf *buf)
 {
     if (buf->mem)
         ocl.clReleaseMemObject(buf->mem);
-    free(buf->host);
+    if (!buf->wrapped)
+        free(buf->host);
 }
 
 pt2_status ocl_buf_create(struct pt2_device *device, uint64_t size, struct pt2_buf **out_buf)
@@ -91,6 +92,29 @@ void *ocl_buf_map(struct pt2_device *device, struct pt2_buf *buf)
 {
     (void)device;
     return buf->host;
+}
+
+/* The driver is told that kernels only read, and does not write either. */
+pt2_status ocl_buf_wrap(struct pt2_device *device, const void *data, uint64_t size, struct pt2_buf **out_buf)
+{
+    struct ocl_device *dev = (struct ocl_device *)device;
+    cl_int error = CL_SUCCESS;
+    *out_buf = NULL;
+    PT2_TRY(ocl_alive(dev));
+    if (!device->desc.caps.unified || (uintptr_t)data % OCL_ALIGN)
+        return PT2_OK;
+    struct pt2_buf *buf = calloc(1, sizeof *buf);
+    if (!buf)
+        return pt2_fail(PT2_ERR_NOMEM, "OpenCL: no memory for a buffer");
+    buf->size = size;
+    buf->wrapped = true;
+    buf->host = (void *)(uintptr_t)data;
+    buf->mem = ocl.clCreateBuffer(dev->context, CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR, (size_t)size, buf->host, &error);
+    if (buf->mem)
+        *out_buf = buf;
+    else
+        free(buf);
+    return PT2_OK;
 }
 
 /* OpenCL lets a driver keep a copy of "host memory in use" until it is mapped; the specification has no question

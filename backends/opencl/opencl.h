@@ -55,8 +55,9 @@ struct ocl_device {
 
 struct pt2_buf {
     cl_mem mem; /* owned */
-    void *host; /* owned; its memory when the device works in place; else NULL */
+    void *host; /* its memory when the device works in place; else NULL */
     uint64_t size;
+    bool wrapped; /* host is the caller's; else it is owned */
 };
 
 /* A compiled source text, shared by the kernels in it. */
@@ -97,6 +98,7 @@ pt2_status ocl_buf_write(struct pt2_device *device, struct pt2_buf *buf, uint64_
                          uint64_t size);
 pt2_status ocl_buf_read(struct pt2_device *device, struct pt2_buf *buf, uint64_t offset, void *dst, uint64_t size);
 void *ocl_buf_map(struct pt2_device *device, struct pt2_buf *buf);
+pt2_status ocl_buf_wrap(struct pt2_device *device, const void *data, uint64_t size, struct pt2_buf **out_buf);
 /* Does a kernel's store show up in host memory without a copy? Tried once, when a device is opened. */
 bool ocl_works_in_place(struct ocl_device *dev);
 

@@ -237,7 +237,7 @@ pt2_status pt2_weight_memory(struct pt2_model *m, const struct pt2_value *v, str
 {
     for (int d = 0; d < m->num_devices; d++) {
         struct pt2_const_buf b = { NULL, d, v };
-        if (!(m->needed[v->id] & 1u << d))
+        if (!(m->needed[v->id] & 1u << d) || place->buf[d])
             continue;
         PT2_NOTE(m->devices[d]->backend->buf_create(m->devices[d], place->bytes ? place->bytes : 16, &b.buf),
                  "weight %s", v->name);
@@ -247,14 +247,33 @@ pt2_status pt2_weight_memory(struct pt2_model *m, const struct pt2_value *v, str
     return PT2_OK;
 }
 
+/* What only the load graph reads is read where it is, by devices that can. */
+static pt2_status wrap(struct pt2_model *m, const struct pt2_value *v, const void *data, uint64_t bytes)
+{
+    struct pt2_place *p = &m->consts[v->id];
+    for (int d = 0; d < m->num_devices; d++) {
+        struct pt2_const_buf b = { NULL, d, v };
+        if (!m->devices[d]->backend->buf_wrap || !(m->needed[v->id] & ~m->lasting[v->id] & 1u << d) || !bytes)
+            continue;
+        PT2_NOTE(m->devices[d]->backend->buf_wrap(m->devices[d], data, bytes, &b.buf), "weight %s", v->name);
+        if (!b.buf)
+            continue;
+        pt2_push(&m->module.arena, &m->const_bufs, b);
+        p->buf[d] = b.buf;
+        p->valid |= (uint8_t)(1u << d);
+    }
+    return PT2_OK;
+}
+
 static pt2_status upload(struct pt2_model *m, const struct pt2_value *v, const void *data, uint64_t bytes)
 {
     struct pt2_place *p = &m->consts[v->id];
     p->bytes = bytes;
+    PT2_TRY(wrap(m, v, data, bytes));
     PT2_TRY(pt2_weight_memory(m, v, p));
     for (int d = 0; d < m->num_devices; d++) {
         const struct pt2_backend *b = m->devices[d]->backend;
-        if (!p->buf[d])
+        if (!p->buf[d] || p->valid & 1u << d)
             continue;
         if (bytes)
             PT2_NOTE(b->buf_write(m->devices[d], p->buf[d], 0, data, bytes), "weight %s", v->name);

@@ -40,6 +40,24 @@ static void test_copies(void)
     free(b);
 }
 
+/* A buffer that is host memory, if the device has such, shows what is there. */
+static void test_wrap(void)
+{
+    static _Alignas(64) uint8_t data[1000];
+    uint8_t got[900];
+    struct pt2_buf *buf = NULL;
+    for (int i = 0; i < 1000; i++)
+        data[i] = (uint8_t)(i * 7);
+    if (T.table->buf_wrap)
+        MUST(T.table->buf_wrap(dev, data, sizeof data, &buf));
+    if (!buf)
+        return;
+    MUST(T.table->buf_read(dev, buf, 100, got, sizeof got));
+    CHECK(!memcmp(got, data + 100, sizeof got));
+    T.table->buf_destroy(dev, buf);
+    CHECK(data[999] == (uint8_t)(999 * 7));
+}
+
 /* Many small buffers do not share bytes, also when some are freed and made again. */
 static void test_many_buffers(void)
 {
@@ -416,6 +434,7 @@ int main(int argc, char **argv)
 {
     open_device(argc, argv);
     test_copies();
+    test_wrap();
     test_many_buffers();
     test_axpy();
     test_chain();
