@@ -109,7 +109,8 @@ pt2_status ocl_buf_wrap(struct pt2_device *device, const void *data, uint64_t si
     buf->size = size;
     buf->wrapped = true;
     buf->host = (void *)(uintptr_t)data;
-    buf->mem = ocl.clCreateBuffer(dev->context, CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR, (size_t)size, buf->host, &error);
+    cl_mem_flags flags = CL_MEM_READ_ONLY | CL_MEM_USE_HOST_PTR;
+    buf->mem = ocl.clCreateBuffer(dev->context, flags, (size_t)size, buf->host, &error);
     if (buf->mem)
         *out_buf = buf;
     else

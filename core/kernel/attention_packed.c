@@ -49,7 +49,7 @@ static void say_lane_sum(struct render *r, int lanes)
 {
     if (lanes == 16)
         pt2_say(r, "float8 h = sum.lo + sum.hi;");
-    pt2_say(r, lanes == 16 ? "float4 g = h.lo + h.hi;" : lanes == 8 ? "float4 g = sum.lo + sum.hi;" : "float4 g = sum;");
+    pt2_say(r, "float4 g = %s;", lanes == 16 ? "h.lo + h.hi" : lanes == 8 ? "sum.lo + sum.hi" : "sum");
 }
 
 /* From scores to exponentials, row by row; those behind the last key are 0. */
@@ -85,7 +85,8 @@ static void say_packed_start(struct att *p, int row_pitch, int key_pitch, int co
     const struct pt2_attention *a = p->a;
     pt2_say(r, "int work_rows = (in_rows + %d) / %d * %d;", a->block_rows - 1, a->block_rows,
             a->block_rows);
-    pt2_say(r, "float pq[%d] PANEL, pk[%d] PANEL, pv[%d] PANEL;", a->depth * row_pitch, a->depth * key_pitch, a->tile_keys * col_pitch);
+    pt2_say(r, "float pq[%d] PANEL, pk[%d] PANEL, pv[%d] PANEL;", a->depth * row_pitch,
+            a->depth * key_pitch, a->tile_keys * col_pitch);
     pt2_say(r, "float s[%d] PANEL, mixed[%d] PANEL;", a->tile_rows * a->tile_keys, a->tile_rows * col_pitch);
     pt2_say(r, "float largest[%d], total[%d], ratio[%d];", a->tile_rows, a->tile_rows, a->tile_rows);
     pt2_say(r, "for (int x = 0; x < %d; x++) {", a->depth * key_pitch);

@@ -11,7 +11,9 @@ enum {
     DEPTH = 256,   /* a vector of columns and a block of rows of so many steps are in the first cache */
     KEEP_COLS = 256, MORE_COLS = 512, /* with many rows, some: so that the columns' panel stays in the second cache */
 };
-static const double READ = 0.5, COPY = 1.5, SLIDE = 0.3, RESULT = 2, PRODUCTS = 2 /* vectors, at a time */, LAST_WAIT = 0.2;
+static const double READ = 0.5, COPY = 1.5, SLIDE = 0.3, RESULT = 2; /* of an element */
+static const double PRODUCTS = 2;    /* vectors of them in a cycle */
+static const double LAST_WAIT = 0.2; /* of a tile's time: units do not end together */
 
 struct search {
     const struct pt2_contract *c;

@@ -34,8 +34,9 @@ struct probe {
 #define FMA_BEGIN "float x = pt_cvt_i32_f32(LOCAL_ID()), f = pt_cvt_i32_f32(P(1))*0.001f;\n"
 #define FMA_LOOP(X) "for (int i = 0; i < P(0); i++) {\n" EACH10(X) EACH10(X) EACH10(X) EACH10(X) "}\n"
 #define SUM10 "s0 + s1 + s2 + s3 + (s4 + s5 + s6 + s7) + (s8 + s9)"
-#define FMA_WIDE(n)                                                                                               \
-    FMA_BEGIN "float" #n " m = f, c = 1.0f - f;\n" EACH10(INIT##n) FMA_LOOP(WIDE_FMA) "vstore" #n "(" SUM10 ", GLOBAL_ID(), b0);\n"
+#define FMA_WIDE(n)                                                                        \
+    FMA_BEGIN "float" #n " m = f, c = 1.0f - f;\n" EACH10(INIT##n) FMA_LOOP(WIDE_FMA) \
+    "vstore" #n "(" SUM10 ", GLOBAL_ID(), b0);\n"
 #define SUM16(v) "float8 h = " v ".lo + " v ".hi; float4 q = h.lo + h.hi; float sum = q.x + q.y + q.z + q.w;\n"
 #define GROUPED                                               \
     "int first = GROUP_ID()*LOCAL_SIZE*P(1) + LOCAL_ID();\n" \
