@@ -29,7 +29,10 @@ PT_INLINE float pt_erf_f32(float x)
         return x;
     if (a < 0.9f)
         return pt_iszero_f32(x) ? x : x + pt_erf_tail_f32(x);
-    return pt_copysign_f32(a > 4.0f ? 1.0f : 1.0f - pt_erfc_poly_f32(a), x);
+    float c = a > 4.0f ? 4.0f : a; /* log(erfc(c)), to where erf is 1 */
+    float g = PT_POLY7(c, -0.000177494963f, -1.12774956f, -0.637059748f, -0.104037359f, 0.0222770851f,
+            -0.0030556072f, 0.000197181667f);
+    return pt_copysign_f32(1.0f - pt_exp_f32(g), x);
 }
 #endif
 #ifndef PT_HAVE_ERFC_F32
