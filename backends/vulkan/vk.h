@@ -59,7 +59,7 @@ struct vk_features {
     bool timeline;                /* timeline semaphores */
     bool timeline_khr;            /* by the extension, on Vulkan 1.1 */
     bool storage8_khr, float_controls_khr; /* these extensions must be enabled by name */
-    bool texels;                  /* kernels fetch texels */
+    bool texels;                  /* what kernels only read are views of buffers */
     uint32_t max_params_bytes;    /* push constants */
     uint32_t max_groups[2];
     uint32_t max_buffers;         /* of one kernel */
@@ -163,7 +163,9 @@ void vk_staging_free(struct vk_device *d);
 
 /* Appends the whole GLSL source of a kernel. */
 void vk_source(const struct vk_device *d, const struct pt2_kernel *k, struct pt2_str *out);
-/* What a buffer that is fetched from is a view of; VK_FORMAT_UNDEFINED: it is a storage buffer. */
+/* All formats of such views: number k; VK_FORMAT_UNDEFINED in between, VK_FORMAT_MAX_ENUM at the end. */
+VkFormat vk_texel_formats(uint32_t k);
+/* What a buffer that is only read is a view of; VK_FORMAT_UNDEFINED: it is a storage buffer. */
 VkFormat vk_texel_format(const struct vk_device *d, const struct pt2_kernel_buf *b);
 /* Whether its params are push constants; else they are a buffer behind the others. */
 bool vk_pushes_params(const struct vk_device *d, int num_params);
