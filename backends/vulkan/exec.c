@@ -39,8 +39,9 @@ static VkDescriptorBufferInfo describe(const struct vk_device *d, const struct p
 static pt2_status new_view(struct vk_device *d, struct pt2_exec *exec, const VkDescriptorBufferInfo *b, VkFormat format,
                            VkBufferView **out_view)
 {
+    uint64_t range = b->range + (b->range >> 8 & 255 ? 0 : VK_VIEW_SLACK);
     VkBufferViewCreateInfo info = { .sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO, .buffer = b->buffer,
-                                    .format = format, .offset = b->offset, .range = b->range };
+                                    .format = format, .offset = b->offset, .range = range };
     *out_view = &exec->views[exec->num_views];
     VK_TRY(d, CreateBufferView, d->handle, &info, NULL, *out_view);
     exec->num_views++;

@@ -152,6 +152,10 @@ pt2_status vk_buf_create(struct pt2_device *device, uint64_t size, struct pt2_bu
 void vk_buf_destroy(struct pt2_device *device, struct pt2_buf *buf); /* NULL-safe */
 void *vk_buf_map(struct pt2_device *device, struct pt2_buf *buf);
 
+/* One driver compiles a kernel anew where a buffer's size is a power of two and the one before was none, and where
+ * bits 8 to 15 of the bytes of a view are all 0: buffers have room behind them for sizes that are neither. */
+enum { VK_VIEW_SLACK = 256 };
+
 /* ---- transfer.c ---- */
 
 pt2_status vk_buf_write(struct pt2_device *device, struct pt2_buf *buf, uint64_t offset, const void *src,
