@@ -49,7 +49,7 @@ static const struct element {
     { "uvec2", NULL, VK_FORMAT_R32G32_UINT, VK_FORMAT_UNDEFINED, "u", "uvec2" },
     { "int64_t", NULL, VK_FORMAT_R32G32_UINT, VK_FORMAT_UNDEFINED, "u", "pt_i64_of_words" },
     { "uint64_t", NULL, VK_FORMAT_R32G32_UINT, VK_FORMAT_UNDEFINED, "u", "pt_u64_of_words" },
-    { "double", NULL, VK_FORMAT_R32G32_UINT, VK_FORMAT_UNDEFINED, "u", "packDouble2x32" },
+    { "double", NULL, VK_FORMAT_UNDEFINED, VK_FORMAT_UNDEFINED, "", "" },
 };
 
 static const struct element *element_of(const struct vk_device *d, pt2_dtype t)

@@ -153,7 +153,8 @@ void vk_buf_destroy(struct pt2_device *device, struct pt2_buf *buf); /* NULL-saf
 void *vk_buf_map(struct pt2_device *device, struct pt2_buf *buf);
 
 /* One driver compiles a kernel anew where a buffer's size is a power of two and the one before was none, and where
- * bits 8 to 15 of the bytes of a view are all 0: buffers have room behind them for sizes that are neither. */
+ * bits 8 to 15 of the bytes of a view are all 0: buffers have room behind them for sizes that are neither.
+ * (Views of parts of a buffer end where the part does.) */
 enum { VK_VIEW_SLACK = 256 };
 
 /* ---- transfer.c ---- */
