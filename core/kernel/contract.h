@@ -116,6 +116,8 @@ struct pt2_contract *pt2_contract_find(struct pt2_module *m, struct pt2_stage *s
                                        int panels, const struct pt2_caps *caps, struct pt2_tiles ask);
 /* Axes of a role that have more than one index. */
 int pt2_contract_num_axes(const struct pt2_contract *c, enum pt2_axis_role role);
+/* These axes: their VARs and extents. */
+int pt2_contract_side(const struct pt2_contract *c, enum pt2_axis_role role, int *vars, pt2_ex *extents);
 /* Chooses how a REGISTERS kernel reads the factors, and its tile; makes the places. */
 void pt2_contract_choose_registers(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum,
                                    const struct pt2_kernel_buf *bufs, const struct pt2_caps *caps);

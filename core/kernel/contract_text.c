@@ -133,7 +133,7 @@ void pt2_say_tile_place(struct tile *p)
     pt2_say(r, "int in_rows = min(rows - first_row, tile_rows), in_cols = min(cols - first_col, tile_cols);");
 }
 
-void pt2_say_tile_stages(struct tile *p, const char *pitch)
+void pt2_say_stages(struct tile *p, const char *sum)
 {
     struct render *r = p->r;
     const struct pt2_kernel *k = r->k;
@@ -141,9 +141,16 @@ void pt2_say_tile_stages(struct tile *p, const char *pitch)
     pt2_set_levels(r, &p->cols, 0);
     for (int i = 0; i < k->stages[0].num_loops; i++)
         r->axis_level[1 + i] = 1 + i;
-    pt2_say(r, "float r0 = sum[y * %s + x];", pitch);
+    pt2_say(r, "float r0 = %s;", sum);
     for (int i = 1; i < k->num_stages; i++)
         pt2_render_stage(r, i);
+}
+
+void pt2_say_tile_stages(struct tile *p, const char *pitch)
+{
+    char sum[64];
+    snprintf(sum, sizeof sum, "sum[y * %s + x]", pitch);
+    pt2_say_stages(p, sum);
 }
 
 /* ---- forms ---- */

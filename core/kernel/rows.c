@@ -321,6 +321,59 @@ static struct pt2_rows *share_points(struct find *f)
     return make_fours(f, s, rs, PT2_OUTER_AXIS + *f->rank - 1, &f->extents[*f->rank - 1]) ? f->rows : NULL;
 }
 
+/* ---- behind a contraction's sum ---- */
+
+struct expand {
+    const pt2_ex *values; /* of registers that are substituted; NULL: of none */
+    pt2_ex sum;           /* register 0 */
+};
+
+static pt2_ex expand_reg(void *ctx, struct pt2_exprs *E, pt2_ex e)
+{
+    const struct expand *x = ctx;
+    (void)E;
+    return e->op != PT2_E_REG ? e : e->i == 0 ? x->sum : x->values ? x->values[e->i] : e;
+}
+
+/* The store at four columns; false when it does not lie so. */
+static bool tile_store(struct find *f, int number, struct pt2_stage *s, int var, pt2_ex extent)
+{
+    struct pt2_rows_stage *rs = &f->rows->stages[number];
+    if (s->num_loops || s->op != PT2_RED_SET || !make_fours(f, s, rs, var, &extent))
+        return false;
+    for (int k = 0; k < PT2_PLACES; k++) {
+        struct expand place = { NULL, pt2_reg(f->E, f->num_stages + k, PT2_F32) };
+        rs->body[k] = pt2_rewrite(f->E, rs->body[k], expand_reg, &place);
+    }
+    return true;
+}
+
+struct pt2_rows *pt2_rows_tile(struct pt2_module *m, const struct pt2_stage *stages, int num_stages,
+                               const struct pt2_kernel_buf *bufs, int num_axes, const int *vars, const pt2_ex *extents)
+{
+    struct find f = { .m = m, .E = &m->exprs, .num_stages = num_stages, .bufs = bufs };
+    pt2_ex to[MAX_VARS] = { 0 }, at[2 * PT2_MAX_RANK], size = pt2_product(f.E, num_axes, extents);
+    pt2_ex *values = PT2_NEW_N(&m->arena, pt2_ex, num_stages);
+    struct expand x = { values, pt2_reg(f.E, 0, PT2_F32) };
+    if (!num_axes)
+        return NULL;
+    f.rows = PT2_NEW(&m->arena, struct pt2_rows);
+    f.rows->form = PT2_ROWS_TILE;
+    f.rows->lanes = 1;
+    f.rows->stages = PT2_NEW_N(&m->arena, struct pt2_rows_stage, num_stages);
+    pt2_delinearize(f.E, num_axes, extents, pt2_var(f.E, vars[num_axes - 1], size), at);
+    for (int k = 0; k < num_axes; k++)
+        to[vars[k]] = at[k];
+    for (int i = 1; i < num_stages; i++) {
+        struct pt2_stage s = stages[i];
+        subst_stage(f.E, &s, to);
+        s.body = values[i] = pt2_rewrite(f.E, s.body, expand_reg, &x);
+        if (s.kind != PT2_STAGE_LET && !tile_store(&f, i, &s, vars[num_axes - 1], size))
+            return NULL;
+    }
+    return f.rows;
+}
+
 struct pt2_rows *pt2_rows_find(struct pt2_module *m, struct pt2_stage *stages, int num_stages,
                                const struct pt2_kernel_buf *bufs, int *rank, pt2_ex *extents,
                                const struct pt2_caps *caps)

@@ -19,6 +19,7 @@ enum pt2_rows_form {
     PT2_ROWS_VECTOR, /* a point per invocation; lanes are elements of small arrays, which become vector registers */
     PT2_ROWS_GROUP,  /* a point per group; lanes are its invocations and combine what they have in shared memory */
     PT2_ROWS_QUADS,  /* no loops: four neighbouring points per invocation */
+    PT2_ROWS_TILE,   /* what stands behind a contraction's sum, at four neighbouring columns */
 };
 
 enum { PT2_PLACES = 4 };
@@ -51,8 +52,16 @@ struct pt2_rows {
 struct pt2_rows *pt2_rows_find(struct pt2_module *m, struct pt2_stage *stages, int num_stages,
                                const struct pt2_kernel_buf *bufs, int *rank, pt2_ex *extents,
                                const struct pt2_caps *caps);
+/* The stages behind a contraction's sum at four neighbouring columns, whose index (over axes `vars`) is 4 * the last of
+ * these VARs + place; the sum at place k is register num_stages + k. Registers between stages are substituted: only the
+ * stores remain. NULL: the results do not lie so. */
+struct pt2_rows *pt2_rows_tile(struct pt2_module *m, const struct pt2_stage *stages, int num_stages,
+                               const struct pt2_kernel_buf *bufs, int num_axes, const int *vars, const pt2_ex *extents);
 /* Calls `fn` for each expression that `rows` has beside the stages. */
 void pt2_rows_exprs(struct pt2_rows *rows, int num_stages, pt2_ex (*fn)(void *ctx, pt2_ex e), void *ctx);
 void pt2_rows_render(struct render *r);
+/* A store of TILE: counts its expressions; writes it. */
+struct body pt2_rows_count_stored(struct render *r, struct body b, int number);
+void pt2_rows_say_stored(struct render *r, int number);
 
 #endif

@@ -370,6 +370,21 @@ static void say_shared(struct team *t)
         pt2_say(r, "SHARED(int, s_at, %d);", 2 * t->rows->lanes);
 }
 
+struct body pt2_rows_count_stored(struct render *r, struct body b, int number)
+{
+    const struct pt2_rows_stage *rs = &r->k->rows->stages[number];
+    for (int k = 0; k < rs->places; k++)
+        b = pt2_render_count(r, b, rs->body[k]);
+    return pt2_render_count(r, b, rs->index[0]);
+}
+
+void pt2_rows_say_stored(struct render *r, int number)
+{
+    struct team t = { r, r->k->rows, "", 0 };
+    struct row w = { .t = &t, .s = &r->k->stages[number], .rs = &t.rows->stages[number] };
+    say_stored(&w);
+}
+
 static void quads(struct team *t)
 {
     struct render *r = t->r;
