@@ -52,6 +52,25 @@ uint pt_mulhi_u32(uint a, uint b)
     return hi;
 }
 
+/* Processors divide integers one by one. The quotient of floats is off by a part in 2^22 at most: of what is left it is
+ * taken once more, and is then off by one at most. */
+#if PT_ONE_BY_ONE
+ivec2 pt_divided(int a, int b)
+{
+    float f = 1.0 / float(b);
+    int q = int(min(float(a), 2147483520.0) * f), r = a - q * b, more = int(float(r) * f);
+    q += more;
+    r -= more * b;
+    int fix = r < 0 ? -1 : r >= b ? 1 : 0;
+    return ivec2(q + fix, r - fix * b);
+}
+#define pt_quotient(a, b) pt_divided(a, b).x
+#define pt_remainder(a, b) pt_divided(a, b).y
+#else
+#define pt_quotient(a, b) ((a) / (b))
+#define pt_remainder(a, b) ((a) % (b))
+#endif
+
 /* Four neighbours; buffers that are accessed so have a second name for their fours. */
 #define pt_f32x4 vec4
 #define pt_i32x4 ivec4

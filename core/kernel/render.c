@@ -236,6 +236,22 @@ static const char *plain_operator(pt2_ex e)
     }
 }
 
+/* Divisions that some devices do one by one have words of their own; compilers know divisions by constants. */
+static bool divides(pt2_ex e)
+{
+    const char *op = plain_operator(e);
+    return op && (e->op == PT2_E_FLOORDIV || e->op == PT2_E_FLOORMOD) && !pt2_is_const(e->args[1]);
+}
+
+static void divide(struct render *r, pt2_ex e)
+{
+    text(r, e->op == PT2_E_FLOORDIV ? "pt_quotient(" : "pt_remainder(");
+    expr(r, e->args[0]);
+    text(r, ", ");
+    expr(r, e->args[1]);
+    text(r, ")");
+}
+
 /* x * 0 is NaN for an infinite x, but some drivers fold it to 0. */
 static bool times_zero(pt2_ex e)
 {
@@ -251,6 +267,8 @@ static void arithmetic(struct render *r, pt2_ex e)
         shift(r, e);
     else if (times_zero(e))
         call(r, "mul0", "f32", 1, e->args);
+    else if (divides(e))
+        divide(r, e);
     else if (op)
         infix(r, op, e->num_args, e->args);
     else
