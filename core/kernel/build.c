@@ -561,7 +561,7 @@ static void note_quads(struct build *b)
     for (uint32_t i = 0; i < rows->quads.count; i++)
         b->buf_infos.data[rows->quads.data[i].first->i].quads = true;
     for (uint32_t i = 0; i < b->stages.count; i++)
-        if (b->stages.data[i].kind == PT2_STAGE_STORE && rows->stages[i].places > 1)
+        if (b->stages.data[i].kind == PT2_STAGE_STORE && rows->stages[i].places > 1 && !rows->stages[i].apart)
             b->buf_infos.data[b->stages.data[i].buf].quads = true;
 }
 

@@ -18,7 +18,7 @@
 enum pt2_rows_form {
     PT2_ROWS_VECTOR, /* a point per invocation; lanes are elements of small arrays, which become vector registers */
     PT2_ROWS_GROUP,  /* a point per group; lanes are its invocations and combine what they have in shared memory */
-    PT2_ROWS_QUADS,  /* no loops: four neighbouring points per invocation */
+    PT2_ROWS_QUADS,  /* four neighbouring points per invocation */
     PT2_ROWS_TILE,   /* what stands behind a contraction's sum, at four neighbouring columns */
 };
 
@@ -27,7 +27,8 @@ enum { PT2_PLACES = 4 };
 /* How the lanes do a stage. Place k of a lane that takes four elements at a time is the element 4 * VAR + k. */
 struct pt2_rows_stage {
     bool shared; /* the lanes share out the last loop */
-    int places;  /* 1, or PT2_PLACES: the last loop (QUADS: the last outer axis) counts fours */
+    int places;  /* 1, or PT2_PLACES: the last loop (QUADS: an outer axis) counts fours */
+    bool apart;  /* STORE: the places are not neighbours from a multiple of four on */
     pt2_ex body[PT2_PLACES], index[PT2_PLACES];
     pt2_ex position[PT2_PLACES]; /* ARGMAX, ARGMIN: in the space of the loops */
 };
@@ -37,6 +38,12 @@ struct pt2_quad {
     pt2_ex element, first;
     int part;
 };
+
+/* QUADS: the register of a stage at a place. */
+static inline int pt2_place_reg(int num_stages, int stage, int place)
+{
+    return num_stages + PT2_PLACES * stage + place;
+}
 
 struct pt2_rows {
     enum pt2_rows_form form;

@@ -385,14 +385,90 @@ void pt2_rows_say_stored(struct render *r, int number)
     say_stored(&w);
 }
 
+/* ---- four points of an invocation ---- */
+
+static void say_four_values(const struct row *w)
+{
+    struct render *r = w->t->r;
+    char text[64];
+    for (int k = 0; k < PT2_PLACES; k++) {
+        snprintf(text, sizeof text, "%s r%d = ", pt2_c_type(w->s->dtype),
+                 pt2_place_reg(r->k->num_stages, w->number, k));
+        pt2_say_value(r, text, w->rs->body[k]);
+    }
+}
+
+static void say_four_stores(const struct row *w)
+{
+    struct render *r = w->t->r;
+    if (!w->rs->apart) {
+        say_stored(w);
+        return;
+    }
+    for (int k = 0; k < PT2_PLACES; k++) {
+        pt2_say_begin(r, "pt_st_%s(b%d, ", pt2_storage_name(r->k->bufs[w->s->buf].dtype), w->s->buf);
+        pt2_render_expr(r, w->rs->index[k]);
+        pt2_str_add(&r->out, ", ");
+        pt2_render_expr(r, w->rs->body[k]);
+        pt2_say_end(r, ");");
+    }
+}
+
+static void say_four_sums(const struct row *w)
+{
+    struct render *r = w->t->r;
+    const struct pt2_stage *s = w->s;
+    const char *type = pt2_c_type(s->dtype);
+    char a[24];
+    for (int k = 0; k < PT2_PLACES; k++) {
+        pt2_say_begin(r, "%s r%d = ", type, pt2_place_reg(r->k->num_stages, w->number, k));
+        pt2_render_neutral(r, s->op, s->dtype);
+        pt2_say_end(r, ";");
+    }
+    for (int k = 1; k <= s->num_loops; k++) {
+        pt2_say(r, "LOOP for (int i%d = 0; i%d < %s; i%d++) {", k, k, pt2_number(s->loops[k - 1]).text, k);
+        pt2_render_names(r, &w->names, k, s->num_loops);
+    }
+    for (int k = 0; k < PT2_PLACES; k++) {
+        snprintf(a, sizeof a, "r%d", pt2_place_reg(r->k->num_stages, w->number, k));
+        pt2_say(r, "{");
+        pt2_say_begin(r, "%s v = ", type);
+        pt2_render_expr(r, w->rs->body[k]);
+        pt2_say_end(r, ";");
+        pt2_say_begin(r, "%s = ", a);
+        pt2_render_combine(r, s->op, s->dtype, a, "v");
+        pt2_say_end(r, ";");
+        pt2_say(r, "}");
+    }
+    for (int k = 0; k < s->num_loops; k++)
+        pt2_say(r, "}");
+}
+
+static void say_four(struct team *t, int number)
+{
+    struct row w = count_row(t, number);
+    for (int k = 1; k < PT2_PLACES && w.rs->apart; k++)
+        w.names = pt2_render_count(t->r, w.names, w.rs->index[k]);
+    pt2_render_names(t->r, &w.names, 0, w.s->num_loops);
+    if (w.s->kind == PT2_STAGE_LET) {
+        say_four_values(&w);
+    } else if (w.s->kind == PT2_STAGE_REDUCE) {
+        say_four_sums(&w);
+    } else {
+        pt2_say(t->r, "{");
+        say_four_stores(&w);
+        pt2_say(t->r, "}");
+    }
+    pt2_render_forget_loops(t->r, &w.names);
+}
+
 static void quads(struct team *t)
 {
     struct render *r = t->r;
     pt2_say(r, "int point = GLOBAL_ID();");
     pt2_say(r, "if (point < %s) {", pt2_number(r->k->points).text);
-    struct row w = count_row(t, 0);
-    pt2_render_names(r, &w.names, 0, 0);
-    say_stored(&w);
+    for (int k = 0; k < r->k->num_stages; k++)
+        say_four(t, k);
     pt2_say(r, "}");
 }
 
