@@ -3,6 +3,9 @@
  * this text. */
 
 #extension GL_EXT_spirv_intrinsics : enable
+#if PT_SWAPS
+#extension GL_KHR_shader_subgroup_shuffle : require
+#endif
 #if PT_INT64
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #endif
@@ -39,6 +42,9 @@ spirv_execution_mode(extensions = ["SPV_KHR_float_controls"], capabilities = [44
 #define GLOBAL_ID() (GROUP_ID() * LOCAL_SIZE + LOCAL_ID())
 #define LOOP
 #define LANES
+#define pt_swap_f32(x, k) subgroupShuffleXor(x, uint(k))
+#define pt_swap_i32(x, k) subgroupShuffleXor(x, uint(k))
+#define pt_swap_u32(x, k) subgroupShuffleXor(x, uint(k))
 #define BARRIER() do { groupMemoryBarrier(); barrier(); } while (false)
 
 /* What math.h is written in. */

@@ -161,7 +161,7 @@ static void take_properties(struct facts *f, const struct properties *p)
     if (p->driver.driverID == VK_DRIVER_ID_MESA_LLVMPIPE)
         caps->max_turns = 65535; /* LP_MAX_TGSI_LOOP_ITERATIONS: then its loops end, whatever their condition says */
     if (p->subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT &&
-        p->subgroup.supportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT)
+        p->subgroup.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT)
         caps->subgroup_size = caps->simd_width;
     caps->concurrent = caps->kind != PT2_KIND_CPU;
     caps->compute_units = (int)p->nv.shaderSMCount;

@@ -28,6 +28,7 @@ static void add_facts(const struct vk_device *d, struct pt2_str *out)
         { "PT_RTE32", has->rte32 },           { "PT_RTE64", has->rte64 },
         { "PT_DENORM32", has->denorm32 },     { "PT_DENORM64", has->denorm64 },
         { "PT_FMA", caps->kind != PT2_KIND_CPU }, { "PT_TEXELS", has->texels },
+        { "PT_SWAPS", caps->subgroup_size > 0 },
         { "PT_ONE_BY_ONE", caps->kind == PT2_KIND_CPU },
     };
     pt2_str_add(out, "#version 450\n");

@@ -314,6 +314,7 @@ static struct pt2_rows *share_rows(struct find *f)
     int64_t longest = longest_row(f);
     f->rows->lanes = lanes_of(f, longest);
     f->rows->points = points_of(f, longest);
+    f->rows->swaps = !on_gpu(f->caps) && f->rows->lanes == f->caps->subgroup_size;
     return f->rows;
 }
 

@@ -49,6 +49,7 @@ struct pt2_rows {
     enum pt2_rows_form form;
     int lanes;  /* of a team */
     int points; /* of a group, one after the other */
+    bool swaps; /* GROUP: the lanes are a subgroup, which swaps values of four bytes rather than share memory */
     struct pt2_rows_stage *stages; /* as many as the kernel has */
     PT2_VEC(struct pt2_quad) quads;
 };
