@@ -35,6 +35,9 @@ struct probe {
 #define GROUPED                                               \
     "int first = GROUP_ID()*LOCAL_SIZE*P(1) + LOCAL_ID();\n" \
     "if (first < P(0)) for (int k = 0; k < P(1); k++) "
+#define FOURS                                                   \
+    "int first = GROUP_ID()*LOCAL_SIZE*P(1) + 4*LOCAL_ID();\n" \
+    "if (first < P(0)) for (int k = 0; k < P(1)/4; k++) "
 #define ROW                           \
     "int first = GLOBAL_ID()*P(1);\n" \
     "if (first < P(0)) for (int k = first; k < first + P(1); k += 16) "
@@ -42,19 +45,25 @@ struct probe {
 static const struct probe probes[] = {
     { "fma", false, 1, 0, 0,
       FMA_BEGIN "float m = f, c = 1.0f - f;\n" EACH8(SCALAR_INIT) FMA_LOOP(SCALAR_FMA)
-      "pt_st_f32(b0, GLOBAL_ID(), " SUM8 ");\n" },
+      "pt_st_f32(b1, GLOBAL_ID(), " SUM8 ");\n" },
     { "fma_wide", true, 16, 0, 0,
       FMA_BEGIN "float16 m = f, c = 1.0f - f;\n" EACH8(WIDE_INIT) FMA_LOOP(WIDE_FMA)
-      "float16 all = " SUM8 ";\n" SUM16("all") "pt_st_f32(b0, GLOBAL_ID(), sum);\n" },
+      "float16 all = " SUM8 ";\n" SUM16("all") "pt_st_f32(b1, GLOBAL_ID(), sum);\n" },
     { "read", false, 0, 1, 64,
       "float sum = 0.0f;\n" GROUPED "sum += pt_ld_f32(b0, first + k*LOCAL_SIZE);\n"
       "if (first < P(0)) pt_st_f32(b1, GLOBAL_ID(), sum);\n" },
     { "read_wide", true, 0, 1, 4096,
       "float16 all = 0.0f;\n" ROW "all += vload16(0, b0 + k);\n" SUM16("all")
       "if (first < P(0)) pt_st_f32(b1, GLOBAL_ID(), sum);\n" },
+    { "read_fours", false, 0, 1, 64,
+      "pt_f32x4 sum = pt_splat_f32x4(0.0f);\n" FOURS "sum = sum + pt_ld4_f32(b0, first + 4*k*LOCAL_SIZE);\n"
+      "if (first < P(0)) pt_st_f32(b1, GLOBAL_ID(), sum.x + sum.y + (sum.z + sum.w));\n" },
     { "copy", false, 0, 2, 64, GROUPED "pt_st_f32(b1, first + k*LOCAL_SIZE, pt_ld_f32(b0, first + k*LOCAL_SIZE));\n" },
     { "copy_each", false, 0, 2, 1,
       GROUPED "pt_st_f32(b1, first + k*LOCAL_SIZE, pt_ld_f32(b0, first + k*LOCAL_SIZE));\n" },
+    { "copy_fours", false, 0, 2, 64,
+      FOURS "{ pt_f32x4 v = pt_ld4_f32(b0, first + 4*k*LOCAL_SIZE);\n"
+            "pt_st4_f32(b1, first + 4*k*LOCAL_SIZE, v.x, v.y, v.z, v.w); }\n" },
     { "copy_wide", true, 0, 2, 4096, ROW "vstore16(vload16(0, b0 + k), 0, b1 + k);\n" },
 };
 
@@ -152,17 +161,21 @@ static pt2_status run_probe(struct bench *b, const struct probe *p, struct pt2_p
 /* All in one call, since compilers spend most of the time on what kernels share. */
 static pt2_status run_probes(struct bench *b, struct pt2_limits *out)
 {
-    struct pt2_kernel_buf bufs[2] = { { .dtype = PT2_F32, .read = true, .write = true },
-                                      { .dtype = PT2_F32, .read = true, .write = true } };
+    struct pt2_kernel_buf bufs[2][2];
     int local = b->d->desc.caps.kind == PT2_KIND_CPU ? 64 : 128, n = 0;
     struct pt2_kernel kernels[NUM_PROBES];
     const struct pt2_kernel *list[NUM_PROBES];
     const struct probe *chosen[NUM_PROBES];
     struct pt2_program_obj *programs[NUM_PROBES];
+    for (int k = 0; k < 2; k++)
+        for (int fours = 0; fours < 2; fours++)
+            bufs[fours][k] = (struct pt2_kernel_buf){ .dtype = PT2_F32, .read = !k, .write = k, .quads = fours };
     for (int k = 0; k < NUM_PROBES; k++) {
+        bool fours = strstr(probes[k].text, "pt_ld4_") != NULL;
         if (probes[k].wide && !b->d->desc.caps.wide_vectors)
             continue;
-        kernels[n] = (struct pt2_kernel){ .name = probes[k].name, .num_bufs = 2, .bufs = bufs, .num_params = 2,
+        kernels[n] = (struct pt2_kernel){ .name = probes[k].name, .num_bufs = 2, .bufs = bufs[fours],
+                                          .num_params = 2,
                                           .text = probes[k].text, .local_size = local, .points_per_group = local };
         list[n] = &kernels[n];
         chosen[n++] = &probes[k];
@@ -219,7 +232,7 @@ pt2_status pt2_device_limits(struct pt2_device *device, const char *cache_dir, b
     *out = (struct pt2_limits){ 0 };
     if (device->desc.caps.interprets)
         return PT2_OK;
-    bool known = pt2_fact_get(cache_dir, device, "limits", 2, v);
+    bool known = pt2_fact_get(cache_dir, device, "rates", 2, v);
     if (!known || again) {
         struct bench b = { .d = device, .cache_dir = cache_dir };
         PT2_TRY(measure(&b, out));
@@ -228,6 +241,6 @@ pt2_status pt2_device_limits(struct pt2_device *device, const char *cache_dir, b
     v[0] = out->operations;
     v[1] = out->bytes;
     if (!known || again)
-        pt2_fact_put(cache_dir, device, "limits", 2, v);
+        pt2_fact_put(cache_dir, device, "rates", 2, v);
     return PT2_OK;
 }
