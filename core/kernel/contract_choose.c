@@ -10,6 +10,7 @@ enum {
     MULTIPLY_ADD = 2,
     STEPS = 4,       /* that costs are compared for */
     LANES = 8,
+    MOST_COLS = 1 << 24, /* of a panel */
 };
 
 /* ---- reading by vectors ---- */
@@ -194,4 +195,8 @@ void pt2_contract_choose_registers(struct pt2_module *m, struct pt2_contract *c,
     choose_tile(c, caps);
     for (int side = 0; side < 2; side++)
         make_places(m, c, sum, side, &first_var);
+    /* One panel of all columns, whose neighbours then lie next to each other. */
+    pt2_ex cols = c->size[PT2_AXIS_COL];
+    if (caps->max_fetch_range && c->along[1] != PT2_ALONG_SIDE && pt2_is_const(cols) && cols->i <= MOST_COLS)
+        c->panel_block = (int)((cols->i + 3) / 4 * 4);
 }
