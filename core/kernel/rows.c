@@ -11,6 +11,7 @@ enum {
     MAX_LANES = 256,
     GROUP_WORK = 4096,    /* elements: where starting groups costs more, a group takes several points */
     MAX_POINTS = 64,      /* per group */
+    SWAP_LANES = 8,       /* fewer read each other's results as fast */
     FOURS_POINTS = 256,   /* for each unit: fewer would leave units idle, were they fours */
     COLUMN_POINTS = 256,  /* neighbouring points fill the device and read neighbours */
     MAX_VARS = PT2_OUTER_AXIS + 2 * PT2_MAX_RANK,
@@ -314,7 +315,7 @@ static struct pt2_rows *share_rows(struct find *f)
     int64_t longest = longest_row(f);
     f->rows->lanes = lanes_of(f, longest);
     f->rows->points = points_of(f, longest);
-    f->rows->swaps = !on_gpu(f->caps) && f->rows->lanes == f->caps->subgroup_size;
+    f->rows->swaps = !on_gpu(f->caps) && f->rows->lanes == f->caps->subgroup_size && f->rows->lanes >= SWAP_LANES;
     return f->rows;
 }
 
