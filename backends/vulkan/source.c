@@ -57,7 +57,8 @@ static const struct element {
 static const struct element *element_of(const struct vk_device *d, pt2_dtype t)
 {
     const struct pt2_caps *caps = &d->base.desc.caps;
-    enum { FLOAT, INT, UINT, BYTE, HALF, WORDS, LONG, ULONG, DOUBLE } e = t == PT2_F32 ? FLOAT : t == PT2_I32 ? INT : UINT;
+    enum { FLOAT, INT, UINT, BYTE, HALF, WORDS, LONG, ULONG, DOUBLE } e;
+    e = t == PT2_F32 ? FLOAT : t == PT2_I32 ? INT : UINT;
     switch (pt2_dtype_size(t)) {
     case 1: e = caps->storage8 ? BYTE : UINT; break;
     case 2: e = caps->storage16 ? HALF : UINT; break;
@@ -103,7 +104,9 @@ static void add_texels(const struct element *e, const struct pt2_kernel_buf *b, 
     bool halves = b->fetched && b->dtype == PT2_F16;
     pt2_str_addf(out, "layout(set = 0, binding = %d) uniform %ssamplerBuffer b%d;\n", n, halves ? "" : e->sampler, n);
     if (b->quads)
-        pt2_str_addf(out, "#define b%d_four(i) texelFetch(b%d, int(i))\n#define b%d_at(i) pt_component(b%d_four((i) >> 2), i)\n",
+        pt2_str_addf(out,
+                     "#define b%d_four(i) texelFetch(b%d, int(i))\n"
+                     "#define b%d_at(i) pt_component(b%d_four((i) >> 2), i)\n",
                      n, n, n, n);
     else if (!b->fetched)
         pt2_str_addf(out, "#define b%d_at(i) %s(texelFetch(b%d, int(i)).%s)\n", n, e->of, n, *e->of ? "xy" : "x");

@@ -127,7 +127,8 @@ void pt2_say_tile_place(struct tile *p)
         pt2_say(r, "const int tile_rows = %d, tile_cols = %d;", c->tile_rows, c->tile_cols);
     pt2_say(r, "int across = (cols + tile_cols - 1) / tile_cols, down = (rows + tile_rows - 1) / tile_rows;");
     pt2_say(r, "int q = pt_quotient(tile, across);");
-    pt2_say(r, "int first_col = pt_remainder(tile, across) * tile_cols, first_row = pt_remainder(q, down) * tile_rows;");
+    pt2_say(r, "int first_col = pt_remainder(tile, across) * tile_cols;");
+    pt2_say(r, "int first_row = pt_remainder(q, down) * tile_rows;");
     pt2_say(r, "q = pt_quotient(q, down);");
     pt2_say_split(r, &p->batch, "int i", "");
     pt2_say(r, "int in_rows = min(rows - first_row, tile_rows), in_cols = min(cols - first_col, tile_cols);");

@@ -315,7 +315,8 @@ static struct pt2_rows *share_rows(struct find *f)
     int64_t longest = longest_row(f);
     f->rows->lanes = lanes_of(f, longest);
     f->rows->points = points_of(f, longest);
-    f->rows->swaps = !on_gpu(f->caps) && f->rows->lanes == f->caps->subgroup_size && f->rows->lanes >= SWAP_LANES;
+    f->rows->swaps =
+        !on_gpu(f->caps) && f->rows->lanes == f->caps->subgroup_size && f->rows->lanes >= SWAP_LANES;
     return f->rows;
 }
 
@@ -368,7 +369,8 @@ static struct pt2_rows *share_fours(struct find *f)
     if (last < 0 || on_gpu(f->caps) || f->caps->wide_vectors || !has_fours(f) ||
         pt2_product(E, *f->rank, f->extents)->hi < (int64_t)FOURS_POINTS * f->caps->compute_units)
         return NULL;
-    pt2_ex four = pt2_idx(E, PT2_PLACES), extent = f->extents[last], count = pt2_floordiv(E, pt2_addi(E, extent, 3), four);
+    pt2_ex four = pt2_idx(E, PT2_PLACES), extent = f->extents[last];
+    pt2_ex count = pt2_floordiv(E, pt2_addi(E, extent, PT2_PLACES - 1), four);
     pt2_ex base = pt2_muli(E, pt2_var(E, PT2_OUTER_AXIS + last, count), PT2_PLACES);
     if (!pt2_prove_divides(E, four, extent))
         base = pt2_min(E, base, pt2_addi(E, extent, -PT2_PLACES));

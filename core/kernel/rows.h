@@ -7,7 +7,8 @@
  * lanes of a team share out the last loop of a stage, each takes every lanes-th element, and what they have reduced is
  * combined at the end. Stages without such a loop are computed by every lane alike.
  *
- * The same struct says how kernels without loops take four neighbouring points at once.
+ * The same struct says how other kernels take four neighbouring points at once: pointwise ones everywhere but on wide
+ * vectors, those with loops on processors that run shaders; and how a contraction stores four columns at once.
  */
 #ifndef PT2_KERNEL_ROWS_H
 #define PT2_KERNEL_ROWS_H
@@ -17,7 +18,7 @@
 
 enum pt2_rows_form {
     PT2_ROWS_VECTOR, /* a point per invocation; lanes are elements of small arrays, which become vector registers */
-    PT2_ROWS_GROUP,  /* a point per group; lanes are its invocations and combine what they have in shared memory */
+    PT2_ROWS_GROUP,  /* a point per group; lanes are its invocations and combine what they have: `swaps`, shared memory */
     PT2_ROWS_QUADS,  /* four neighbouring points per invocation */
     PT2_ROWS_TILE,   /* what stands behind a contraction's sum, at four neighbouring columns */
 };

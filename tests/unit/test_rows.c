@@ -233,9 +233,11 @@ static void check_windows(int n, const struct pt2_caps *caps)
     MUST(pt2_run_passes(&m, 0));
     MUST(pt2_plan_build(g, &params, &plan));
     CHECK(plan.num_steps == 1);
-    const struct pt2_rows *rows = plan.steps[0].region->kernel->rows;
+    const struct pt2_kernel *kernel = plan.steps[0].region->kernel;
+    const struct pt2_rows *rows = kernel->rows;
     bool shaders = caps->kind == PT2_KIND_CPU && !caps->wide_vectors;
-    CHECK(!shaders || (rows && rows->form == PT2_ROWS_QUADS && rows->stages[plan.steps[0].region->kernel->num_stages - 1].apart == (n % 4 != 0)));
+    CHECK(!shaders || (rows && rows->form == PT2_ROWS_QUADS));
+    CHECK(!shaders || rows->stages[kernel->num_stages - 1].apart == (n % 4 != 0));
     run_region(&m, plan.steps[0].region, bufs);
     int count = channels * 2 * n;
     MUST(T.table->buf_read(dev, bufs[g->outputs.data[0]->id], 0, got, (uint64_t)count * 4));
