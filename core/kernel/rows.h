@@ -18,7 +18,7 @@
 
 enum pt2_rows_form {
     PT2_ROWS_VECTOR, /* a point per invocation; lanes are elements of small arrays, which become vector registers */
-    PT2_ROWS_GROUP,  /* a point per group; lanes are its invocations and combine what they have: `swaps`, shared memory */
+    PT2_ROWS_GROUP,  /* a point per group; lanes are its invocations, and combine what they have: `swaps`, or memory */
     PT2_ROWS_QUADS,  /* four neighbouring points per invocation */
     PT2_ROWS_TILE,   /* what stands behind a contraction's sum, at four neighbouring columns */
 };
