@@ -40,7 +40,8 @@ static pt2_status new_view(struct vk_device *d, struct pt2_exec *exec, const str
                            const VkDescriptorBufferInfo *b, VkFormat format, VkBufferView **out_view)
 {
     bool at_end = !to->size || b->offset + b->range == to->buf->size;
-    uint64_t range = b->range + (at_end && !(b->range >> 8 & 255) ? VK_VIEW_SLACK : 0);
+    bool grows = at_end && !(b->range >> 8 & 255) && b->range < d->base.desc.caps.max_buffer_range;
+    uint64_t range = b->range + (grows ? VK_VIEW_SLACK : 0);
     VkBufferViewCreateInfo info = { .sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO, .buffer = b->buffer,
                                     .format = format, .offset = b->offset, .range = range };
     *out_view = &exec->views[exec->num_views];
