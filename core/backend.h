@@ -40,7 +40,7 @@ struct pt2_caps {
     bool concurrent;        /* launches without a dependency may overlap in time */
     bool unified;           /* buffers are host memory: pt2_backend.map works without a copy */
     bool wide_vectors;      /* explicit float8/float16 vectors are the fast way */
-    int subgroup_size;      /* 0: no subgroup operations */
+    int subgroup_size;      /* invocations that can swap values; 0: the dialect's pt_swap is not there */
     int simd_width;         /* lanes that run together, for choosing group sizes; at least 1 */
     int compute_units;
     int max_local_size;     /* invocations per group */

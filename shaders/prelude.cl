@@ -105,6 +105,9 @@ typedef ulong pt_u64;
 
 PT_FLOAT_TO_INT(float, f32)
 
+#define pt_quotient(a, b) ((a) / (b))
+#define pt_remainder(a, b) ((a) % (b))
+
 /* ---- loads and stores ---- */
 
 #define pt_f32x4 float4

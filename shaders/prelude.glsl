@@ -3,6 +3,9 @@
  * this text. */
 
 #extension GL_EXT_spirv_intrinsics : enable
+#if PT_SWAPS
+#extension GL_KHR_shader_subgroup_shuffle : require
+#endif
 #if PT_INT64
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #endif
@@ -39,6 +42,9 @@ spirv_execution_mode(extensions = ["SPV_KHR_float_controls"], capabilities = [44
 #define GLOBAL_ID() (GROUP_ID() * LOCAL_SIZE + LOCAL_ID())
 #define LOOP
 #define LANES
+#define pt_swap_f32(x, k) subgroupShuffleXor(x, uint(k))
+#define pt_swap_i32(x, k) subgroupShuffleXor(x, uint(k))
+#define pt_swap_u32(x, k) subgroupShuffleXor(x, uint(k))
 #define BARRIER() do { groupMemoryBarrier(); barrier(); } while (false)
 
 /* What math.h is written in. */
@@ -52,13 +58,32 @@ uint pt_mulhi_u32(uint a, uint b)
     return hi;
 }
 
+/* Processors divide integers one by one. The quotient of floats is off by a part in 2^22 at most: of what is left it is
+ * taken once more, and is then off by one at most. */
+#if PT_ONE_BY_ONE
+ivec2 pt_divided(int a, int b)
+{
+    float f = 1.0 / float(b);
+    int q = int(min(float(a), 2147483520.0) * f), r = a - q * b, more = int(float(r) * f);
+    q += more;
+    r -= more * b;
+    int fix = r < 0 ? -1 : r >= b ? 1 : 0;
+    return ivec2(q + fix, r - fix * b);
+}
+#define pt_quotient(a, b) pt_divided(a, b).x
+#define pt_remainder(a, b) pt_divided(a, b).y
+#else
+#define pt_quotient(a, b) ((a) / (b))
+#define pt_remainder(a, b) ((a) % (b))
+#endif
+
 /* Four neighbours; buffers that are accessed so have a second name for their fours. */
 #define pt_f32x4 vec4
 #define pt_i32x4 ivec4
 #define pt_u32x4 uvec4
-#define pt_ld4_f32(b, i) b##_4[(i) >> 2]
-#define pt_ld4_i32(b, i) b##_4[(i) >> 2]
-#define pt_ld4_u32(b, i) b##_4[(i) >> 2]
+#define pt_ld4_f32(b, i) b##_four((i) >> 2)
+#define pt_ld4_i32(b, i) b##_four((i) >> 2)
+#define pt_ld4_u32(b, i) b##_four((i) >> 2)
 #define pt_st4_f32(b, i, x, y, z, w) b##_4[(i) >> 2] = vec4(x, y, z, w)
 #define pt_st4_i32(b, i, x, y, z, w) b##_4[(i) >> 2] = ivec4(x, y, z, w)
 #define pt_st4_u32(b, i, x, y, z, w) b##_4[(i) >> 2] = uvec4(x, y, z, w)
@@ -136,8 +161,13 @@ float pt_cvt_u32_f32(uint x)
 #define pt_cvt_u64_u32(x) uint(x)
 #define pt_cvt_u64_i64(x) int64_t(x)
 #define pt_cvt_u64_f32(x) float(x)
-#define pt_ld_i64(b, i) (b[i])
-#define pt_ld_u64(b, i) (b[i])
+#define pt_ld_i64(b, i) b##_at(i)
+#define pt_ld_u64(b, i) b##_at(i)
+uint64_t pt_u64_of_words(uvec2 w)
+{
+    return (uint64_t(w.y) << 32) | uint64_t(w.x);
+}
+#define pt_i64_of_words(w) int64_t(pt_u64_of_words(w))
 #if PT_FLOAT64
 #define pt_cvt_i64_f64(x) double(x)
 #define pt_cvt_u64_f64(x) double(x)
@@ -167,8 +197,8 @@ float pt_cvt_u32_f32(uint x)
 #define pt_cvt_u64_i32(v) int((v).x)
 #define pt_cvt_u64_u32(v) ((v).x)
 #define pt_cvt_u64_i64(x) (x)
-#define pt_ld_i64(b, i) (b[i])
-#define pt_ld_u64(b, i) (b[i])
+#define pt_ld_i64(b, i) b##_at(i)
+#define pt_ld_u64(b, i) b##_at(i)
 
 uvec2 pt_extend(int x)
 {
@@ -352,7 +382,7 @@ uvec2 pt_cvt_f64_u64(double x)
 #define pt_fma_f64(a, b, c) ((a) * (b) + (c))
 #define pt_isnan_f64(x) pt_isnan_words(unpackDouble2x32(x))
 #define pt_truncdiv_f64(a, b) trunc((a) / (b))
-#define pt_ld_f64(b, i) (b[i])
+#define pt_ld_f64(b, i) b##_at(i)
 #define pt_st_f64(b, i, v) b[i] = v
 bool pt_isnan_words(uvec2 w)
 {
@@ -436,15 +466,23 @@ float pt_component(vec4 v, int k)
 {
     return (k & 2) != 0 ? ((k & 1) != 0 ? v.w : v.z) : ((k & 1) != 0 ? v.y : v.x);
 }
+int pt_component(ivec4 v, int k)
+{
+    return (k & 2) != 0 ? ((k & 1) != 0 ? v.w : v.z) : ((k & 1) != 0 ? v.y : v.x);
+}
+uint pt_component(uvec4 v, int k)
+{
+    return (k & 2) != 0 ? ((k & 1) != 0 ? v.w : v.z) : ((k & 1) != 0 ? v.y : v.x);
+}
 #define pt_fetch_f32(b, i) pt_component(pt_fetch4_f32(b, (i) >> 2), i)
 #define pt_fetch_f16(b, i) pt_component(pt_fetch4_f16(b, (i) >> 2), i)
 #define pt_fetch_bf16(b, i) pt_component(pt_fetch4_bf16(b, (i) >> 2), i)
 
-#define pt_ld_f32(b, i) (b[i])
+#define pt_ld_f32(b, i) b##_at(i)
 #define pt_st_f32(b, i, v) b[i] = v
-#define pt_ld_i32(b, i) (b[i])
+#define pt_ld_i32(b, i) b##_at(i)
 #define pt_st_i32(b, i, v) b[i] = v
-#define pt_ld_u32(b, i) (b[i])
+#define pt_ld_u32(b, i) b##_at(i)
 #define pt_st_u32(b, i, v) b[i] = v
 #define pt_st_i64(b, i, v) b[i] = v
 #define pt_st_u64(b, i, v) b[i] = v
@@ -452,19 +490,19 @@ float pt_component(vec4 v, int k)
 /* Raw bytes and halves, as uint. A word that other invocations store to is changed by two atomics, each of which leaves
  * their bits alone. */
 #if PT_STORAGE8
-#define pt_ld_byte(b, i) uint(b[i])
+#define pt_ld_byte(b, i) uint(b##_at(i))
 #define pt_st_byte(b, i, v) b[i] = uint8_t(v)
 #else
-#define pt_ld_byte(b, i) ((b[uint(i) >> 2] >> ((uint(i) & 3u) << 3)) & 0xffu)
+#define pt_ld_byte(b, i) ((b##_at(uint(i) >> 2) >> ((uint(i) & 3u) << 3)) & 0xffu)
 #define pt_st_byte(b, i, v) \
     do { uint pt_k = uint(i), pt_s = (pt_k & 3u) << 3, pt_v = ((v) & 0xffu) << pt_s; \
          atomicAnd(b[pt_k >> 2], ~(0xffu << pt_s)); atomicOr(b[pt_k >> 2], pt_v); } while (false)
 #endif
 #if PT_STORAGE16
-#define pt_ld_half(b, i) uint(b[i])
+#define pt_ld_half(b, i) uint(b##_at(i))
 #define pt_st_half(b, i, v) b[i] = uint16_t(v)
 #else
-#define pt_ld_half(b, i) ((b[uint(i) >> 1] >> ((uint(i) & 1u) << 4)) & 0xffffu)
+#define pt_ld_half(b, i) ((b##_at(uint(i) >> 1) >> ((uint(i) & 1u) << 4)) & 0xffffu)
 #define pt_st_half(b, i, v) \
     do { uint pt_k = uint(i), pt_s = (pt_k & 1u) << 4, pt_v = ((v) & 0xffffu) << pt_s; \
          atomicAnd(b[pt_k >> 1], ~(0xffffu << pt_s)); atomicOr(b[pt_k >> 1], pt_v); } while (false)

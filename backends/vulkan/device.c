@@ -127,6 +127,8 @@ static void take_limits(struct facts *f, const VkPhysicalDeviceLimits *l)
     f->has.max_groups[0] = l->maxComputeWorkGroupCount[0];
     f->has.max_groups[1] = l->maxComputeWorkGroupCount[1];
     f->has.max_buffers = l->maxPerStageDescriptorStorageBuffers;
+    if (f->has.texels && l->maxPerStageDescriptorSampledImages < f->has.max_buffers)
+        f->has.max_buffers = l->maxPerStageDescriptorSampledImages;
     f->has.timestamp_ns = (double)l->timestampPeriod;
 }
 
@@ -159,7 +161,7 @@ static void take_properties(struct facts *f, const struct properties *p)
     if (p->driver.driverID == VK_DRIVER_ID_MESA_LLVMPIPE)
         caps->max_turns = 65535; /* LP_MAX_TGSI_LOOP_ITERATIONS: then its loops end, whatever their condition says */
     if (p->subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT &&
-        p->subgroup.supportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT)
+        p->subgroup.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT)
         caps->subgroup_size = caps->simd_width;
     caps->concurrent = caps->kind != PT2_KIND_CPU;
     caps->compute_units = (int)p->nv.shaderSMCount;
@@ -211,16 +213,16 @@ static void read_properties(const struct vk_loader *L, struct facts *f, const st
  * lane. */
 static bool reads_texels(const struct vk_loader *L, VkPhysicalDevice physical)
 {
-    static const VkFormat formats[] = { VK_FORMAT_R32G32B32A32_SFLOAT, VK_FORMAT_R16G16B16A16_SFLOAT,
-                                        VK_FORMAT_R16G16B16A16_UINT };
     VkPhysicalDeviceProperties base;
     L->GetPhysicalDeviceProperties(physical, &base);
     bool all = base.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU &&
-               base.limits.maxTexelBufferElements >= base.limits.maxStorageBufferRange / SMALLEST_TEXEL;
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-        VkFormatProperties p;
-        L->GetPhysicalDeviceFormatProperties(physical, formats[i], &p);
-        all &= (p.bufferFeatures & VK_FORMAT_FEATURE_UNIFORM_TEXEL_BUFFER_BIT) != 0;
+               base.limits.maxTexelBufferElements >= base.limits.maxStorageBufferRange;
+    VkFormat format;
+    for (uint32_t i = 0; (format = vk_texel_formats(i)) != VK_FORMAT_MAX_ENUM; i++) {
+        VkFormatProperties p = { 0 };
+        if (format != VK_FORMAT_UNDEFINED)
+            L->GetPhysicalDeviceFormatProperties(physical, format, &p);
+        all &= format == VK_FORMAT_UNDEFINED || p.bufferFeatures & VK_FORMAT_FEATURE_UNIFORM_TEXEL_BUFFER_BIT;
     }
     return all;
 }

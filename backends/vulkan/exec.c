@@ -36,20 +36,24 @@ static VkDescriptorBufferInfo describe(const struct vk_device *d, const struct p
     return (VkDescriptorBufferInfo){ d->dummy->handle, 0, d->dummy->size };
 }
 
-static pt2_status new_view(struct vk_device *d, struct pt2_exec *exec, const VkDescriptorBufferInfo *b, VkFormat format,
-                           VkBufferView **out_view)
+static pt2_status new_view(struct vk_device *d, struct pt2_exec *exec, const struct pt2_binding *to,
+                           const VkDescriptorBufferInfo *b, VkFormat format, VkBufferView **out_view)
 {
+    bool at_end = !to->size || b->offset + b->range == to->buf->size;
+    bool grows = at_end && !(b->range >> 8 & 255) && b->range < d->base.desc.caps.max_buffer_range;
+    uint64_t range = b->range + (grows ? VK_VIEW_SLACK : 0);
     VkBufferViewCreateInfo info = { .sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO, .buffer = b->buffer,
-                                    .format = format, .offset = b->offset, .range = b->range };
+                                    .format = format, .offset = b->offset, .range = range };
     *out_view = &exec->views[exec->num_views];
     VK_TRY(d, CreateBufferView, d->handle, &info, NULL, *out_view);
     exec->num_views++;
     return PT2_OK;
 }
 
-static pt2_status write_set(struct vk_device *d, struct pt2_exec *exec, const struct pt2_program_obj *p,
+static pt2_status write_set(struct vk_device *d, struct pt2_exec *exec, const struct pt2_launch *l,
                             VkDescriptorSet set, uint32_t count, const VkDescriptorBufferInfo *infos)
 {
+    const struct pt2_program_obj *p = l->program;
     VkWriteDescriptorSet *writes = calloc(count + 1, sizeof *writes);
     if (!writes)
         return pt2_fail(PT2_ERR_NOMEM, "no memory for a launch");
@@ -58,7 +62,7 @@ static pt2_status write_set(struct vk_device *d, struct pt2_exec *exec, const st
         VkBufferView *view = NULL;
         VkDescriptorType type = vk_descriptor_type(p, i);
         if (type == VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER)
-            status = new_view(d, exec, &infos[i], p->texels[i], &view);
+            status = new_view(d, exec, &l->bindings[i], &infos[i], p->texels[i], &view);
         writes[i] = (VkWriteDescriptorSet){ .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET, .dstSet = set,
                                             .dstBinding = i, .descriptorCount = 1, .descriptorType = type,
                                             .pBufferInfo = &infos[i], .pTexelBufferView = view };
@@ -91,7 +95,7 @@ static pt2_status bind_set(struct vk_device *d, struct pt2_exec *exec, const str
         buffers[i] = describe(d, &l->bindings[i]);
     if (p->num_params && !p->pushes)
         buffers[n++] = (VkDescriptorBufferInfo){ exec->params->handle, params_at, (uint64_t)p->num_params * 4 };
-    pt2_status status = write_set(d, exec, p, set, n, buffers);
+    pt2_status status = write_set(d, exec, l, set, n, buffers);
     free(buffers);
     d->CmdBindDescriptorSets(exec->cmd, VK_PIPELINE_BIND_POINT_COMPUTE, p->layout, 0, 1, &set, 0, NULL);
     return status;

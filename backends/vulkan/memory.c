@@ -224,8 +224,11 @@ static VkResult fill_buf(struct vk_device *d, struct pt2_buf *buf, enum vk_place
     VkBufferCreateInfo info = { .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO, .size = buf->size,
                                 .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
                                          VK_BUFFER_USAGE_TRANSFER_DST_BIT };
-    if (d->has.texels)
+    if (d->has.texels) {
         info.usage |= VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT;
+        info.size += VK_VIEW_SLACK;
+        info.size += info.size & (info.size - 1) ? 0 : VK_VIEW_SLACK;
+    }
     VkMemoryRequirements need;
     VkResult r = d->CreateBuffer(d->handle, &info, NULL, &buf->handle);
     if (r != VK_SUCCESS)
@@ -239,7 +242,7 @@ static VkResult fill_buf(struct vk_device *d, struct pt2_buf *buf, enum vk_place
 pt2_status vk_buf_new(struct vk_device *d, uint64_t size, enum vk_place place, struct pt2_buf **out_buf)
 {
     VK_LIVE(d);
-    if (size > d->has.max_allocation - 256)
+    if (size > d->has.max_allocation - 1024)
         return pt2_fail(PT2_ERR_NOMEM, "%s: a buffer of %llu bytes; the driver allows %llu", d->base.desc.name,
                         (unsigned long long)size, (unsigned long long)d->has.max_allocation);
     struct pt2_buf *buf = calloc(1, sizeof *buf);

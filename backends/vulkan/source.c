@@ -28,36 +28,68 @@ static void add_facts(const struct vk_device *d, struct pt2_str *out)
         { "PT_RTE32", has->rte32 },           { "PT_RTE64", has->rte64 },
         { "PT_DENORM32", has->denorm32 },     { "PT_DENORM64", has->denorm64 },
         { "PT_FMA", caps->kind != PT2_KIND_CPU }, { "PT_TEXELS", has->texels },
+        { "PT_SWAPS", caps->subgroup_size > 0 },
+        { "PT_ONE_BY_ONE", caps->kind == PT2_KIND_CPU },
     };
     pt2_str_add(out, "#version 450\n");
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         pt2_str_addf(out, "#define %s %d\n", facts[i].name, facts[i].on);
 }
 
-/* The type of an element in a buffer. */
-static const char *element_type(const struct vk_device *d, pt2_dtype t)
+/* How elements lie in a storage buffer, and the formats under which views of buffers give one and four of them. */
+static const struct element {
+    const char *type, *fours;
+    VkFormat one, four;
+    const char *sampler; /* what precedes "samplerBuffer" */
+    const char *of;      /* makes an element of a texel */
+} elements[] = {
+    { "float", "vec4", VK_FORMAT_R32_SFLOAT, VK_FORMAT_R32G32B32A32_SFLOAT, "", "" },
+    { "int", "ivec4", VK_FORMAT_R32_SINT, VK_FORMAT_R32G32B32A32_SINT, "i", "" },
+    { "uint", "uvec4", VK_FORMAT_R32_UINT, VK_FORMAT_R32G32B32A32_UINT, "u", "" },
+    { "uint8_t", NULL, VK_FORMAT_R8_UINT, VK_FORMAT_UNDEFINED, "u", "" },
+    { "uint16_t", NULL, VK_FORMAT_R16_UINT, VK_FORMAT_UNDEFINED, "u", "" },
+    { "uvec2", NULL, VK_FORMAT_R32G32_UINT, VK_FORMAT_UNDEFINED, "u", "uvec2" },
+    { "int64_t", NULL, VK_FORMAT_R32G32_UINT, VK_FORMAT_UNDEFINED, "u", "pt_i64_of_words" },
+    { "uint64_t", NULL, VK_FORMAT_R32G32_UINT, VK_FORMAT_UNDEFINED, "u", "pt_u64_of_words" },
+    { "double", NULL, VK_FORMAT_UNDEFINED, VK_FORMAT_UNDEFINED, "", "" },
+};
+
+static const struct element *element_of(const struct vk_device *d, pt2_dtype t)
 {
     const struct pt2_caps *caps = &d->base.desc.caps;
+    enum { FLOAT, INT, UINT, BYTE, HALF, WORDS, LONG, ULONG, DOUBLE } e;
+    e = t == PT2_F32 ? FLOAT : t == PT2_I32 ? INT : UINT;
     switch (pt2_dtype_size(t)) {
-    case 1: return caps->storage8 ? "uint8_t" : "uint";
-    case 2: return caps->storage16 ? "uint16_t" : "uint";
-    case 4: return t == PT2_F32 ? "float" : t == PT2_I32 ? "int" : "uint";
+    case 1: e = caps->storage8 ? BYTE : UINT; break;
+    case 2: e = caps->storage16 ? HALF : UINT; break;
+    case 8:
+        if (t == PT2_F64)
+            e = caps->float64 ? DOUBLE : WORDS;
+        else
+            e = !caps->int64 ? WORDS : t == PT2_I64 ? LONG : ULONG;
+        break;
     default: break;
     }
-    if (t == PT2_F64)
-        return caps->float64 ? "double" : "uvec2";
-    return !caps->int64 ? "uvec2" : t == PT2_I64 ? "int64_t" : "uint64_t";
+    return &elements[e];
 }
 
-static const char *fours_type(pt2_dtype t) { return t == PT2_F32 ? "vec4" : t == PT2_I32 ? "ivec4" : "uvec4"; }
+VkFormat vk_texel_formats(uint32_t k)
+{
+    static const VkFormat fetched[] = { VK_FORMAT_R16G16B16A16_SFLOAT, VK_FORMAT_R16G16B16A16_UINT };
+    uint32_t n = sizeof elements / sizeof *elements;
+    if (k < 2 * n)
+        return k % 2 ? elements[k / 2].four : elements[k / 2].one;
+    return k - 2 * n < sizeof fetched / sizeof *fetched ? fetched[k - 2 * n] : VK_FORMAT_MAX_ENUM;
+}
 
 VkFormat vk_texel_format(const struct vk_device *d, const struct pt2_kernel_buf *b)
 {
-    if (!d->has.texels || !b->fetched)
+    if (!d->has.texels || b->write)
         return VK_FORMAT_UNDEFINED;
-    return b->dtype == PT2_F32   ? VK_FORMAT_R32G32B32A32_SFLOAT
-           : b->dtype == PT2_F16 ? VK_FORMAT_R16G16B16A16_SFLOAT
-                                 : VK_FORMAT_R16G16B16A16_UINT;
+    if (b->fetched && b->dtype != PT2_F32)
+        return b->dtype == PT2_F16 ? VK_FORMAT_R16G16B16A16_SFLOAT : VK_FORMAT_R16G16B16A16_UINT;
+    const struct element *e = element_of(d, b->dtype);
+    return b->fetched || b->quads ? e->four : e->one;
 }
 
 static void add_storage(const char *suffix, const char *type, bool readonly, int number, struct pt2_str *out)
@@ -66,17 +98,38 @@ static void add_storage(const char *suffix, const char *type, bool readonly, int
                  readonly ? "readonly " : "", number, suffix, type, number, suffix);
 }
 
+/* A buffer that is read through a view: elements, or fours and parts of these. */
+static void add_texels(const struct element *e, const struct pt2_kernel_buf *b, int n, struct pt2_str *out)
+{
+    bool halves = b->fetched && b->dtype == PT2_F16;
+    pt2_str_addf(out, "layout(set = 0, binding = %d) uniform %ssamplerBuffer b%d;\n", n, halves ? "" : e->sampler, n);
+    if (b->quads)
+        pt2_str_addf(out,
+                     "#define b%d_four(i) texelFetch(b%d, int(i))\n"
+                     "#define b%d_at(i) pt_component(b%d_four((i) >> 2), i)\n",
+                     n, n, n, n);
+    else if (!b->fetched)
+        pt2_str_addf(out, "#define b%d_at(i) %s(texelFetch(b%d, int(i)).%s)\n", n, e->of, n, *e->of ? "xy" : "x");
+}
+
+/* Defines how the words of the dialect reach it: bK_at(i) is element i, bK_four(i) the fours. */
 static void add_buffer(const struct vk_device *d, const struct pt2_kernel_buf *b, int number, struct pt2_str *out)
 {
-    if (vk_texel_format(d, b) != VK_FORMAT_UNDEFINED)
-        pt2_str_addf(out, "layout(set = 0, binding = %d) uniform %ssamplerBuffer b%d;\n", number,
-                     b->dtype == PT2_BF16 ? "u" : "", number);
-    else if (b->fetched)
+    const struct element *e = element_of(d, b->dtype);
+    if (vk_texel_format(d, b) != VK_FORMAT_UNDEFINED) {
+        add_texels(e, b, number, out);
+        return;
+    }
+    if (b->fetched) {
         add_storage("", b->dtype == PT2_F32 ? "vec4" : "uvec2", true, number, out);
-    else
-        add_storage("", element_type(d, b->dtype), !b->write, number, out);
-    if (b->quads)
-        add_storage("_4", fours_type(b->dtype), !b->write, number, out);
+        return;
+    }
+    add_storage("", e->type, !b->write, number, out);
+    pt2_str_addf(out, "#define b%d_at(i) b%d[i]\n", number, number);
+    if (b->quads) {
+        add_storage("_4", e->fours, !b->write, number, out);
+        pt2_str_addf(out, "#define b%d_four(i) b%d_4[i]\n", number, number);
+    }
 }
 
 static void add_signature(const struct vk_device *d, const struct pt2_kernel *k, struct pt2_str *out)

@@ -59,7 +59,7 @@ struct vk_features {
     bool timeline;                /* timeline semaphores */
     bool timeline_khr;            /* by the extension, on Vulkan 1.1 */
     bool storage8_khr, float_controls_khr; /* these extensions must be enabled by name */
-    bool texels;                  /* kernels fetch texels */
+    bool texels;                  /* what kernels only read are views of buffers */
     uint32_t max_params_bytes;    /* push constants */
     uint32_t max_groups[2];
     uint32_t max_buffers;         /* of one kernel */
@@ -152,6 +152,11 @@ pt2_status vk_buf_create(struct pt2_device *device, uint64_t size, struct pt2_bu
 void vk_buf_destroy(struct pt2_device *device, struct pt2_buf *buf); /* NULL-safe */
 void *vk_buf_map(struct pt2_device *device, struct pt2_buf *buf);
 
+/* One driver compiles a kernel anew where a buffer's size is a power of two and the one before was none, and where
+ * bits 8 to 15 of the bytes of a view are all 0: buffers have room behind them for sizes that are neither.
+ * (Views of parts of a buffer end where the part does.) */
+enum { VK_VIEW_SLACK = 256 };
+
 /* ---- transfer.c ---- */
 
 pt2_status vk_buf_write(struct pt2_device *device, struct pt2_buf *buf, uint64_t offset, const void *src,
@@ -163,7 +168,9 @@ void vk_staging_free(struct vk_device *d);
 
 /* Appends the whole GLSL source of a kernel. */
 void vk_source(const struct vk_device *d, const struct pt2_kernel *k, struct pt2_str *out);
-/* What a buffer that is fetched from is a view of; VK_FORMAT_UNDEFINED: it is a storage buffer. */
+/* All formats of such views: number k; VK_FORMAT_UNDEFINED in between, VK_FORMAT_MAX_ENUM at the end. */
+VkFormat vk_texel_formats(uint32_t k);
+/* What a buffer that is only read is a view of; VK_FORMAT_UNDEFINED: it is a storage buffer. */
 VkFormat vk_texel_format(const struct vk_device *d, const struct pt2_kernel_buf *b);
 /* Whether its params are push constants; else they are a buffer behind the others. */
 bool vk_pushes_params(const struct vk_device *d, int num_params);

@@ -484,6 +484,16 @@ static void shape_for_device(struct pt2_region *r, const struct pt2_caps *caps)
     }
 }
 
+/* What is stored by vectors behind sums that are vectors. */
+static void build_tile_rows(struct build *b, const struct pt2_contract *c)
+{
+    int vars[2 * PT2_MAX_RANK];
+    pt2_ex extents[2 * PT2_MAX_RANK];
+    int n = pt2_contract_side(c, PT2_AXIS_COL, vars, extents);
+    b->k->rows =
+        pt2_rows_tile(b->m, b->stages.data, (int)b->stages.count, b->buf_infos.data, n, vars, extents);
+}
+
 /* The members as a tiled contraction, if they are one. */
 static bool build_contract(struct build *b, const struct pt2_caps *caps)
 {
@@ -497,6 +507,8 @@ static bool build_contract(struct build *b, const struct pt2_caps *caps)
     for (int side = 0; side < 2; side++)
         if (c->along[side] != PT2_ALONG_NONE)
             b->buf_infos.data[c->fetched_buf[side]].fetched = true;
+    if (c->form == PT2_CONTRACT_REGISTERS && c->along[1] == PT2_ALONG_SIDE)
+        build_tile_rows(b, c);
     return true;
 }
 
@@ -549,7 +561,7 @@ static void note_quads(struct build *b)
     for (uint32_t i = 0; i < rows->quads.count; i++)
         b->buf_infos.data[rows->quads.data[i].first->i].quads = true;
     for (uint32_t i = 0; i < b->stages.count; i++)
-        if (b->stages.data[i].kind == PT2_STAGE_STORE && rows->stages[i].places > 1)
+        if (b->stages.data[i].kind == PT2_STAGE_STORE && rows->stages[i].places > 1 && !rows->stages[i].apart)
             b->buf_infos.data[b->stages.data[i].buf].quads = true;
 }
 
@@ -602,7 +614,7 @@ static void set_groups(struct pt2_kernel *k, const struct pt2_caps *caps)
         k->local_size = pt2_contract_local_size(k->contract);
         k->points_per_group = k->contract->form == PT2_CONTRACT_SHARED ? 1 : k->local_size;
     }
-    if (k->rows && k->rows->form != PT2_ROWS_QUADS) {
+    if (k->rows && (k->rows->form == PT2_ROWS_VECTOR || k->rows->form == PT2_ROWS_GROUP)) {
         k->local_size = k->rows->form == PT2_ROWS_VECTOR ? 1 : k->rows->lanes;
         k->points_per_group = k->rows->points;
     }

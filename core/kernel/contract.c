@@ -9,7 +9,7 @@
 enum {
     MIN_SIDE = 4,          /* fewer rows or columns: tiles would be mostly padding */
     MIN_PRODUCTS = 1 << 12, /* per batch element */
-    MIN_SHADER = 1 << 19,   /* in all, where compiling a tiled shader takes longer than running a plain one */
+    MIN_SHADER = 1 << 17,   /* in all, where compiling a tiled shader takes longer than running a plain one */
 };
 
 /* ---- recognition ---- */

@@ -97,15 +97,15 @@ struct pt2_contract {
     int num_places[2], first_var[2];
     pt2_ex *places[2];                          /* parameters are made in these too */
     int across;                                 /* SHARED: invocations along a row, and along a column */
+    int panel_block;                            /* columns of a panel, were there panels; 0: not wanted */
     /* PACKED */
+    int panels;                                 /* the buffer that has columns in panels; -1: none */
     struct pt2_panel panel[2];                  /* of rows, of columns */
     struct pt2_windows windows;
     struct pt2_axes stores;                     /* the columns, for the stages behind the sum */
     pt2_ex channels;                            /* the part of the depth that is no tap of a window */
     int lanes, block_rows, block_vectors;       /* of the sums that are kept in registers */
     bool direct_cols;                           /* columns are read in place, where storage allows it */
-    int panels;                                 /* the buffer that has them in panels; -1: none */
-    int panel_block;                            /* columns of a panel, were there panels; 0: not wanted */
 };
 
 /* What a kernel over `stages` would be as a tiled contraction; NULL: it is none, or too small for tiles to pay.
@@ -116,6 +116,8 @@ struct pt2_contract *pt2_contract_find(struct pt2_module *m, struct pt2_stage *s
                                        int panels, const struct pt2_caps *caps, struct pt2_tiles ask);
 /* Axes of a role that have more than one index. */
 int pt2_contract_num_axes(const struct pt2_contract *c, enum pt2_axis_role role);
+/* These axes: their VARs and extents. */
+int pt2_contract_side(const struct pt2_contract *c, enum pt2_axis_role role, int *vars, pt2_ex *extents);
 /* Chooses how a REGISTERS kernel reads the factors, and its tile; makes the places. */
 void pt2_contract_choose_registers(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum,
                                    const struct pt2_kernel_buf *bufs, const struct pt2_caps *caps);

@@ -10,6 +10,7 @@ enum {
     MULTIPLY_ADD = 2,
     STEPS = 4,       /* that costs are compared for */
     LANES = 8,
+    MOST_COLS = 1 << 24, /* of a panel */
 };
 
 /* ---- reading by vectors ---- */
@@ -40,8 +41,7 @@ static int last_loop(const struct pt2_stage *sum)
     return last;
 }
 
-/* The axes of a role that have more than one index: their VARs and extents. */
-static int side_axes(const struct pt2_contract *c, enum pt2_axis_role role, int *vars, pt2_ex *extents)
+int pt2_contract_side(const struct pt2_contract *c, enum pt2_axis_role role, int *vars, pt2_ex *extents)
 {
     int n = 0;
     for (int k = 0; k < c->rank; k++)
@@ -62,7 +62,7 @@ static enum pt2_along choose_along(struct pt2_exprs *E, struct pt2_contract *c, 
     if (loop >= 0 && pt2_prove_divides(E, pt2_idx(E, 4), sum->loops[loop]) &&
         pt2_neighbours(E, index, 1, &loop_var, &sum->loops[loop]))
         return PT2_ALONG_DEPTH;
-    int n = side_axes(c, side ? PT2_AXIS_COL : PT2_AXIS_ROW, vars, extents);
+    int n = pt2_contract_side(c, side ? PT2_AXIS_COL : PT2_AXIS_ROW, vars, extents);
     int near = pt2_neighbours(E, index, n, vars, extents);
     if (!near)
         return PT2_ALONG_NONE;
@@ -155,7 +155,7 @@ static pt2_ex at_step(struct pt2_exprs *E, const struct pt2_contract *c, const s
 static pt2_ex at_fours(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex index, int side, int first_var)
 {
     pt2_ex to[PT2_OUTER_AXIS + 2 * PT2_MAX_RANK] = { 0 }, extents[2 * PT2_MAX_RANK];
-    int vars[2 * PT2_MAX_RANK], n = side_axes(c, side ? PT2_AXIS_COL : PT2_AXIS_ROW, vars, extents);
+    int vars[2 * PT2_MAX_RANK], n = pt2_contract_side(c, side ? PT2_AXIS_COL : PT2_AXIS_ROW, vars, extents);
     for (int k = 0; k < n; k++)
         to[vars[k]] = k < n - c->near[side] ? pt2_var(E, first_var++, extents[k]) : pt2_idx(E, 0);
     pt2_ex first = pt2_subst_vars(E, index, PT2_OUTER_AXIS + 2 * PT2_MAX_RANK, to);
@@ -195,4 +195,8 @@ void pt2_contract_choose_registers(struct pt2_module *m, struct pt2_contract *c,
     choose_tile(c, caps);
     for (int side = 0; side < 2; side++)
         make_places(m, c, sum, side, &first_var);
+    /* One panel of all columns, whose neighbours then lie next to each other. */
+    pt2_ex cols = c->size[PT2_AXIS_COL];
+    if (caps->max_fetch_range && c->along[1] != PT2_ALONG_SIDE && pt2_is_const(cols) && cols->i <= MOST_COLS)
+        c->panel_block = (int)((cols->i + 3) / 4 * 4);
 }

@@ -4,6 +4,7 @@
  * all, is computed once. Sums of neighbouring columns that are read by vectors are vectors, too. */
 #include "expr/internal.h"
 #include "kernel/contract_text.h"
+#include "kernel/rows.h"
 
 #include <stdio.h>
 
@@ -130,7 +131,7 @@ static void say_depth(struct tile *p, const struct factor *a, const struct facto
     pt2_render_forget(r, &all);
 }
 
-static void say_sums(struct tile *p)
+static struct factor say_sums(struct tile *p)
 {
     struct render *r = p->r;
     struct factor a = factor_of(p, 0), b = factor_of(p, 1);
@@ -143,12 +144,111 @@ static void say_sums(struct tile *p)
     for (int k = 0; k < p->depth.n; k++)
         r->axis_level[p->depth.var[k]] = 1 + k;
     say_depth(p, &a, &b);
-    for (int y = 0; y < p->c->tile_rows; y++)
-        for (int x = 0; x < p->c->tile_cols; x++)
-            if (vector)
-                pt2_say(r, "sum[%d] = s%d_%d.%c;", y * p->c->tile_cols + x, y, x / 4, "xyzw"[x % 4]);
-            else
-                pt2_say(r, "sum[%d] = s%d_%d;", y * p->c->tile_cols + x, y, x);
+    return b;
+}
+
+/* ---- what follows the sums ---- */
+
+/* The sums of a row, then of the next: a loop over rows would need an array, which drivers access lane by lane. So the
+ * row at hand is always the first, and its places move up in the same way. */
+static void say_next(struct render *r, const char *name, int places, const char *next)
+{
+    for (int x = 0; x < places; x++)
+        pt2_say(r, "%s%d = %s%d;", name, x, next, x);
+}
+
+static void say_next_row(const struct tile *p, int places)
+{
+    char row[16], next[16];
+    for (int y = 0; y + 1 < p->c->tile_rows; y++) {
+        snprintf(row, sizeof row, "s%d_", y);
+        snprintf(next, sizeof next, "s%d_", y + 1);
+        say_next(p->r, row, places, next);
+    }
+}
+
+static void say_next_place(struct render *r, int places)
+{
+    for (int x = 0; x + 1 < places; x++)
+        pt2_say(r, "v%d = v%d;", x, x + 1);
+}
+
+/* Each column by itself. */
+static void say_columns(struct tile *p, const struct factor *b)
+{
+    struct render *r = p->r;
+    bool vector = b->along == PT2_ALONG_SIDE;
+    pt2_say(r, "for (int x = 0; x < in_cols; x++) {");
+    pt2_say(r, "int q = first_col + x;");
+    pt2_say_split(r, &p->cols, "int i", "");
+    pt2_say_stages(p, vector ? "pt_component(v0, x)" : "v0");
+    if (vector)
+        pt2_say(r, "if ((x & 3) == 3) {");
+    say_next_place(r, b->places);
+    if (vector)
+        pt2_say(r, "}");
+    pt2_say(r, "}");
+}
+
+/* Four columns at a time. */
+static void say_fours(struct tile *p, const struct factor *b, const struct body *all)
+{
+    struct render *r = p->r;
+    const struct pt2_kernel *k = r->k;
+    pt2_say(r, "for (int x = 0; x < in_cols / 4; x++) {");
+    pt2_say(r, "int i%d = first_col / 4 + x;", p->cols.var[p->cols.n - 1]);
+    for (int i = 0; i < PT2_PLACES; i++)
+        pt2_say(r, "float r%d = v0.%c;", k->num_stages + i, "xyzw"[i]);
+    pt2_render_names(r, all, 2, 2);
+    for (int i = 1; i < k->num_stages; i++)
+        if (k->stages[i].kind == PT2_STAGE_STORE) {
+            pt2_say(r, "{");
+            pt2_rows_say_stored(r, i);
+            pt2_say(r, "}");
+        }
+    say_next_place(r, b->places);
+    pt2_say(r, "}");
+}
+
+/* Expressions of the stages, of which those of a row are known before its columns are. */
+static struct body count_fours(struct tile *p)
+{
+    struct render *r = p->r;
+    const struct pt2_kernel *k = r->k;
+    struct body all = { r->order, 0 };
+    pt2_set_levels(r, &p->batch, 0);
+    pt2_set_levels(r, &p->rows, 1);
+    pt2_set_levels(r, &p->cols, 2);
+    r->reg_level = 2;
+    for (int i = 1; i < k->num_stages; i++)
+        if (k->stages[i].kind == PT2_STAGE_STORE)
+            all = pt2_rows_count_stored(r, all, i);
+    return all;
+}
+
+static void say_rows(struct tile *p, const struct factor *b)
+{
+    struct render *r = p->r;
+    bool fours = r->k->rows != NULL;
+    struct body all = { 0 };
+    if (fours) {
+        all = count_fours(p);
+        pt2_render_names(r, &all, 0, 2);
+    }
+    pt2_say(r, "for (int y = 0; y < in_rows; y++) {");
+    pt2_say(r, "int q = first_row + y;");
+    pt2_say_split(r, &p->rows, "int i", "");
+    for (int x = 0; x < b->places; x++)
+        pt2_say(r, "%s v%d = s0_%d;", b->along == PT2_ALONG_SIDE ? "pt_f32x4" : "float", x, x);
+    if (fours) {
+        pt2_render_names(r, &all, 1, 2);
+        say_fours(p, b, &all);
+        pt2_render_forget(r, &all);
+    } else {
+        say_columns(p, b);
+    }
+    say_next_row(p, b->places);
+    pt2_say(r, "}");
 }
 
 void pt2_contract_registers(struct tile *p)
@@ -157,18 +257,7 @@ void pt2_contract_registers(struct tile *p)
     pt2_say(r, "int tile = GLOBAL_ID();");
     pt2_say(r, "if (tile < %s) {", pt2_number(r->k->points).text);
     pt2_say_tile_place(p);
-    pt2_say(r, "float sum[%d];", p->c->tile_rows * p->c->tile_cols);
-    pt2_say(r, "{");
-    say_sums(p);
-    pt2_say(r, "}");
-    pt2_say(r, "for (int y = 0; y < in_rows; y++) {");
-    pt2_say(r, "int q = first_row + y;");
-    pt2_say_split(r, &p->rows, "int i", "");
-    pt2_say(r, "for (int x = 0; x < in_cols; x++) {");
-    pt2_say(r, "int q = first_col + x;");
-    pt2_say_split(r, &p->cols, "int i", "");
-    pt2_say_tile_stages(p, "tile_cols");
-    pt2_say(r, "}");
-    pt2_say(r, "}");
+    struct factor b = say_sums(p);
+    say_rows(p, &b);
     pt2_say(r, "}");
 }

@@ -85,8 +85,8 @@ static struct pt2_axes depth_axes(const struct pt2_stage *sum)
 void pt2_say_split(struct render *r, const struct pt2_axes *a, const char *begin, const char *end)
 {
     for (int k = a->n - 1; k > 0; k--) {
-        pt2_say(r, "%s%d%s = q %% %s;", begin, a->var[k], end, pt2_number(a->extent[k]).text);
-        pt2_say(r, "q = q / %s;", pt2_number(a->extent[k]).text);
+        pt2_say(r, "%s%d%s = pt_remainder(q, %s);", begin, a->var[k], end, pt2_number(a->extent[k]).text);
+        pt2_say(r, "q = pt_quotient(q, %s);", pt2_number(a->extent[k]).text);
     }
     if (a->n)
         pt2_say(r, "%s%d%s = q;", begin, a->var[0], end);
@@ -126,14 +126,15 @@ void pt2_say_tile_place(struct tile *p)
     else
         pt2_say(r, "const int tile_rows = %d, tile_cols = %d;", c->tile_rows, c->tile_cols);
     pt2_say(r, "int across = (cols + tile_cols - 1) / tile_cols, down = (rows + tile_rows - 1) / tile_rows;");
-    pt2_say(r, "int q = tile / across;");
-    pt2_say(r, "int first_col = tile %% across * tile_cols, first_row = q %% down * tile_rows;");
-    pt2_say(r, "q = q / down;");
+    pt2_say(r, "int q = pt_quotient(tile, across);");
+    pt2_say(r, "int first_col = pt_remainder(tile, across) * tile_cols;");
+    pt2_say(r, "int first_row = pt_remainder(q, down) * tile_rows;");
+    pt2_say(r, "q = pt_quotient(q, down);");
     pt2_say_split(r, &p->batch, "int i", "");
     pt2_say(r, "int in_rows = min(rows - first_row, tile_rows), in_cols = min(cols - first_col, tile_cols);");
 }
 
-void pt2_say_tile_stages(struct tile *p, const char *pitch)
+void pt2_say_stages(struct tile *p, const char *sum)
 {
     struct render *r = p->r;
     const struct pt2_kernel *k = r->k;
@@ -141,9 +142,16 @@ void pt2_say_tile_stages(struct tile *p, const char *pitch)
     pt2_set_levels(r, &p->cols, 0);
     for (int i = 0; i < k->stages[0].num_loops; i++)
         r->axis_level[1 + i] = 1 + i;
-    pt2_say(r, "float r0 = sum[y * %s + x];", pitch);
+    pt2_say(r, "float r0 = %s;", sum);
     for (int i = 1; i < k->num_stages; i++)
         pt2_render_stage(r, i);
+}
+
+void pt2_say_tile_stages(struct tile *p, const char *pitch)
+{
+    char sum[64];
+    snprintf(sum, sizeof sum, "sum[y * %s + x]", pitch);
+    pt2_say_stages(p, sum);
 }
 
 /* ---- forms ---- */

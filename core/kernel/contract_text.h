@@ -36,7 +36,8 @@ struct tile {
 
 /* Of a tile: its size, its first row and column, and how many of each are inside. */
 void pt2_say_tile_place(struct tile *p);
-/* What follows the sum of row y and column x, which is sum[y * pitch + x]. */
+/* What follows the sum of a row and a column, which is the text `sum`; which is sum[y * pitch + x]. */
+void pt2_say_stages(struct tile *p, const char *sum);
 void pt2_say_tile_stages(struct tile *p, const char *pitch);
 
 void pt2_contract_packed(struct tile *p);

@@ -13,57 +13,6 @@
 
 /* ---- types ---- */
 
-const char *pt2_c_type(int dtype)
-{
-    switch (dtype) {
-    case PT2_BOOL: return "bool";
-    case PT2_U32: return "uint";
-    case PT2_I64: return "pt_i64";
-    case PT2_U64: return "pt_u64";
-    case PT2_F32: return "float";
-    case PT2_F64: return "double";
-    default: return "int";
-    }
-}
-
-const char *pt2_suffix(int dtype)
-{
-    switch (dtype) {
-    case PT2_BOOL: return "bool";
-    case PT2_U32: return "u32";
-    case PT2_I64: return "i64";
-    case PT2_U64: return "u64";
-    case PT2_F32: return "f32";
-    case PT2_F64: return "f64";
-    default: return "i32";
-    }
-}
-
-const char *pt2_storage_name(pt2_dtype t)
-{
-    static const char *const names[] = {
-        [PT2_BOOL] = "bool",
-        [PT2_U8] = "u8",
-        [PT2_I8] = "i8",
-        [PT2_U16] = "u16",
-        [PT2_I16] = "i16",
-        [PT2_U32] = "u32",
-        [PT2_I32] = "i32",
-        [PT2_U64] = "u64",
-        [PT2_I64] = "i64",
-        [PT2_F16] = "f16",
-        [PT2_BF16] = "bf16",
-        [PT2_F32] = "f32",
-        [PT2_F64] = "f64",
-        [PT2_F8E4M3FN] = "f8e4m3fn",
-        [PT2_F8E5M2] = "f8e5m2",
-        [PT2_F8E4M3FNUZ] = "f8e4m3fnuz",
-        [PT2_F8E5M2FNUZ] = "f8e5m2fnuz",
-        [PT2_F8E8M0FNU] = "f8e8m0fnu",
-    };
-    return names[t];
-}
-
 static bool wide(int dtype) { return dtype == PT2_I64 || dtype == PT2_U64; }
 
 /* Bits of integer types that compute in int but are narrower; 0 for the others. */
@@ -236,6 +185,22 @@ static const char *plain_operator(pt2_ex e)
     }
 }
 
+/* Divisions that some devices do one by one have words of their own; compilers know divisions by constants. */
+static bool divides(pt2_ex e)
+{
+    const char *op = plain_operator(e);
+    return op && (e->op == PT2_E_FLOORDIV || e->op == PT2_E_FLOORMOD) && !pt2_is_const(e->args[1]);
+}
+
+static void divide(struct render *r, pt2_ex e)
+{
+    text(r, e->op == PT2_E_FLOORDIV ? "pt_quotient(" : "pt_remainder(");
+    expr(r, e->args[0]);
+    text(r, ", ");
+    expr(r, e->args[1]);
+    text(r, ")");
+}
+
 /* x * 0 is NaN for an infinite x, but some drivers fold it to 0. */
 static bool times_zero(pt2_ex e)
 {
@@ -251,6 +216,8 @@ static void arithmetic(struct render *r, pt2_ex e)
         shift(r, e);
     else if (times_zero(e))
         call(r, "mul0", "f32", 1, e->args);
+    else if (divides(e))
+        divide(r, e);
     else if (op)
         infix(r, op, e->num_args, e->args);
     else

@@ -13,6 +13,8 @@ enum {
     MAX_LANES = 256,
     GROUP_WORK = 4096,    /* elements: where starting groups costs more, a group takes several points */
     MAX_POINTS = 64,      /* per group */
+    SWAP_LANES = 8,       /* fewer read each other's results as fast */
+    FOURS_POINTS = 256,   /* for each unit: fewer would leave units idle, were they fours */
     COLUMN_POINTS = 256,  /* neighbouring points fill the device and read neighbours */
     MAX_VARS = PT2_OUTER_AXIS + 2 * PT2_MAX_RANK,
 };
@@ -157,6 +159,19 @@ static void find_fours(void *ctx, pt2_ex e)
     q->any = true;
 }
 
+/* The stage at all places. */
+static void make_places(const struct fours *q, const struct pt2_stage *s, struct pt2_rows_stage *rs)
+{
+    struct pt2_exprs *E = q->f->E;
+    pt2_ex position = rs->position[0];
+    rs->places = PT2_PLACES;
+    for (int k = 0; k < PT2_PLACES; k++) {
+        rs->body[k] = pt2_subst_vars(E, s->body, MAX_VARS, q->to[k]);
+        rs->index[k] = s->index ? pt2_subst_vars(E, s->index, MAX_VARS, q->to[k]) : NULL;
+        rs->position[k] = position ? pt2_subst_vars(E, position, MAX_VARS, q->to[k]) : NULL;
+    }
+}
+
 /* Four places along the axis `var`, of `extent` elements; false when nothing is gained. */
 static bool make_fours(struct find *f, struct pt2_stage *s, struct pt2_rows_stage *rs, int var, pt2_ex *extent)
 {
@@ -176,16 +191,12 @@ static bool make_fours(struct find *f, struct pt2_stage *s, struct pt2_rows_stag
         f->rows->quads.count = before;
         return false;
     }
-    pt2_ex position = rs->position[0];
-    rs->places = PT2_PLACES;
-    for (int k = 0; k < PT2_PLACES; k++) {
-        rs->body[k] = pt2_subst_vars(E, s->body, MAX_VARS, q.to[k]);
-        rs->index[k] = s->index ? pt2_subst_vars(E, s->index, MAX_VARS, q.to[k]) : NULL;
-        rs->position[k] = position ? pt2_subst_vars(E, position, MAX_VARS, q.to[k]) : NULL;
-    }
+    make_places(&q, s, rs);
     *extent = count;
     return true;
 }
+
+struct pt2_places { int num_stages, place; };
 
 /* ---- which kernels ---- */
 
@@ -306,6 +317,72 @@ static struct pt2_rows *share_rows(struct find *f)
     int64_t longest = longest_row(f);
     f->rows->lanes = lanes_of(f, longest);
     f->rows->points = points_of(f, longest);
+    f->rows->swaps =
+        !on_gpu(f->caps) && f->rows->lanes == f->caps->subgroup_size && f->rows->lanes >= SWAP_LANES;
+    return f->rows;
+}
+
+/* Registers at a place are told apart by their numbers. */
+static pt2_ex reg_at_place(void *ctx, struct pt2_exprs *E, pt2_ex e)
+{
+    const struct pt2_places *p = ctx;
+    return e->op == PT2_E_REG ? pt2_reg(E, pt2_place_reg(p->num_stages, (int)e->i, p->place), e->dtype) : e;
+}
+
+static void share_four(struct fours *q, int k)
+{
+    struct find *f = q->f;
+    struct pt2_stage *s = &f->stages[k];
+    struct pt2_rows_stage *rs = &f->rows->stages[k];
+    pt2_ex at[PT2_PLACES];
+    bool store = s->kind == PT2_STAGE_STORE;
+    *rs = (struct pt2_rows_stage){ .body = { s->body }, .index = { s->index } };
+    rs->apart = store && !(four_bytes(f, s->buf) && fours_at(q, s->index, at));
+    pt2_visit(s->body, find_fours, q);
+    make_places(q, s, rs);
+    for (int place = 0; place < PT2_PLACES; place++) {
+        struct pt2_places p = { f->num_stages, place };
+        rs->body[place] = pt2_rewrite(f->E, rs->body[place], reg_at_place, &p);
+        if (store)
+            rs->index[place] = pt2_rewrite(f->E, rs->index[place], reg_at_place, &p);
+    }
+}
+
+/* Whether four neighbours can share an invocation: nothing but what has a place each. */
+static bool has_fours(const struct find *f)
+{
+    for (int k = 0; k < f->num_stages; k++) {
+        const struct pt2_stage *s = &f->stages[k];
+        if ((s->kind == PT2_STAGE_REDUCE && pt2_gives_position(s->op)) || (s->kind == PT2_STAGE_STORE && s->num_loops))
+            return false;
+    }
+    return has_form(f);
+}
+
+/* Four neighbours along the last axis of four or more share what is the same for them, and the turns of loops: shaders
+ * on processors pay for each instruction. The last ones may be done twice. */
+static struct pt2_rows *share_fours(struct find *f)
+{
+    struct pt2_exprs *E = f->E;
+    struct fours q = { .f = f };
+    int last = *f->rank - 1;
+    while (last >= 0 && f->extents[last]->lo < PT2_PLACES)
+        last--;
+    if (last < 0 || on_gpu(f->caps) || f->caps->wide_vectors || !has_fours(f) ||
+        pt2_product(E, *f->rank, f->extents)->hi < (int64_t)FOURS_POINTS * f->caps->compute_units)
+        return NULL;
+    pt2_ex four = pt2_idx(E, PT2_PLACES), extent = f->extents[last];
+    pt2_ex count = pt2_floordiv(E, pt2_addi(E, extent, PT2_PLACES - 1), four);
+    pt2_ex base = pt2_muli(E, pt2_var(E, PT2_OUTER_AXIS + last, count), PT2_PLACES);
+    if (!pt2_prove_divides(E, four, extent))
+        base = pt2_min(E, base, pt2_addi(E, extent, -PT2_PLACES));
+    for (int k = 0; k < PT2_PLACES; k++)
+        q.to[k][PT2_OUTER_AXIS + last] = pt2_addi(E, base, k);
+    for (int k = 0; k < f->num_stages; k++)
+        share_four(&q, k);
+    f->rows->form = PT2_ROWS_QUADS;
+    f->rows->lanes = 1;
+    f->extents[last] = count;
     return f->rows;
 }
 
@@ -320,7 +397,63 @@ static struct pt2_rows *share_points(struct find *f)
     merge_outer(f, s);
     f->rows->form = PT2_ROWS_QUADS;
     f->rows->lanes = 1;
-    return make_fours(f, s, rs, PT2_OUTER_AXIS + *f->rank - 1, &f->extents[*f->rank - 1]) ? f->rows : NULL;
+    if (make_fours(f, s, rs, PT2_OUTER_AXIS + *f->rank - 1, &f->extents[*f->rank - 1]))
+        return f->rows;
+    f->rows->quads.count = 0;
+    return NULL;
+}
+
+/* ---- behind a contraction's sum ---- */
+
+struct expand {
+    const pt2_ex *values; /* of registers that are substituted; NULL: of none */
+    pt2_ex sum;           /* register 0 */
+};
+
+static pt2_ex expand_reg(void *ctx, struct pt2_exprs *E, pt2_ex e)
+{
+    const struct expand *x = ctx;
+    (void)E;
+    return e->op != PT2_E_REG ? e : e->i == 0 ? x->sum : x->values ? x->values[e->i] : e;
+}
+
+/* The store at four columns; false when it does not lie so. */
+static bool tile_store(struct find *f, int number, struct pt2_stage *s, int var, pt2_ex extent)
+{
+    struct pt2_rows_stage *rs = &f->rows->stages[number];
+    if (s->num_loops || s->op != PT2_RED_SET || !make_fours(f, s, rs, var, &extent))
+        return false;
+    for (int k = 0; k < PT2_PLACES; k++) {
+        struct expand place = { NULL, pt2_reg(f->E, f->num_stages + k, PT2_F32) };
+        rs->body[k] = pt2_rewrite(f->E, rs->body[k], expand_reg, &place);
+    }
+    return true;
+}
+
+struct pt2_rows *pt2_rows_tile(struct pt2_module *m, const struct pt2_stage *stages, int num_stages,
+                               const struct pt2_kernel_buf *bufs, int num_axes, const int *vars, const pt2_ex *extents)
+{
+    struct find f = { .m = m, .E = &m->exprs, .num_stages = num_stages, .bufs = bufs };
+    pt2_ex to[MAX_VARS] = { 0 }, at[2 * PT2_MAX_RANK], size = pt2_product(f.E, num_axes, extents);
+    pt2_ex *values = PT2_NEW_N(&m->arena, pt2_ex, num_stages);
+    struct expand x = { values, pt2_reg(f.E, 0, PT2_F32) };
+    if (!num_axes)
+        return NULL;
+    f.rows = PT2_NEW(&m->arena, struct pt2_rows);
+    f.rows->form = PT2_ROWS_TILE;
+    f.rows->lanes = 1;
+    f.rows->stages = PT2_NEW_N(&m->arena, struct pt2_rows_stage, num_stages);
+    pt2_delinearize(f.E, num_axes, extents, pt2_var(f.E, vars[num_axes - 1], size), at);
+    for (int k = 0; k < num_axes; k++)
+        to[vars[k]] = at[k];
+    for (int i = 1; i < num_stages; i++) {
+        struct pt2_stage s = stages[i];
+        subst_stage(f.E, &s, to);
+        s.body = values[i] = pt2_rewrite(f.E, s.body, expand_reg, &x);
+        if (s.kind != PT2_STAGE_LET && !tile_store(&f, i, &s, vars[num_axes - 1], size))
+            return NULL;
+    }
+    return f.rows;
 }
 
 struct pt2_rows *pt2_rows_find(struct pt2_module *m, struct pt2_stage *stages, int num_stages,
@@ -332,7 +465,9 @@ struct pt2_rows *pt2_rows_find(struct pt2_module *m, struct pt2_stage *stages, i
         return NULL;
     f.rows = PT2_NEW(&m->arena, struct pt2_rows);
     f.rows->stages = PT2_NEW_N(&m->arena, struct pt2_rows_stage, num_stages);
-    return has_form(&f) && has_rows(&f) ? share_rows(&f) : share_points(&f);
+    if (has_form(&f) && has_rows(&f))
+        return share_rows(&f);
+    return share_points(&f) ? f.rows : share_fours(&f);
 }
 
 void pt2_rows_exprs(struct pt2_rows *rows, int num_stages, pt2_ex (*fn)(void *ctx, pt2_ex e), void *ctx)

@@ -265,6 +265,33 @@ static void fold_shared(const struct row *w, const char *first, int n, int step)
     pt2_say(r, "}");
 }
 
+static bool four_bytes(int dtype)
+{
+    const char *type = pt2_suffix(dtype);
+    return !strcmp(type, "f32") || !strcmp(type, "i32") || !strcmp(type, "u32");
+}
+
+/* Whether the stage's lanes swap their results. */
+static bool swaps(const struct team *t, int number)
+{
+    return t->rows->swaps && four_bytes(t->r->k->stages[number].body->dtype);
+}
+
+/* With the neighbour, with the neighbouring pair, and so on: all lanes add the same numbers in the same pairs. */
+static void fold_swapped(const struct row *w)
+{
+    struct render *r = w->t->r;
+    const char *type = pt2_suffix(w->dtype), *name = w->position ? "best" : "a";
+    for (int k = 1; k < w->t->rows->lanes; k *= 2) {
+        pt2_say(r, "{");
+        pt2_say(r, "%s v = pt_swap_%s(%s, %d);", pt2_c_type(w->dtype), type, name, k);
+        if (w->position)
+            pt2_say(r, "int p = pt_swap_i32(at, %d);", k);
+        fold_other(w);
+        pt2_say(r, "}");
+    }
+}
+
 /* Two steps rather than a tree: barriers cost more than the reads of one lane. A reduction that follows may write its
  * results while lanes still read these: few lanes take turns with two parts of the array; many have the second step's
  * results in a part of their own, which the next reduction writes behind another barrier. */
@@ -318,6 +345,8 @@ static void reduce(struct row *w)
     say_loops(w);
     if (w->t->rows->form == PT2_ROWS_VECTOR)
         fold_array(w);
+    else if (swaps(w->t, w->number))
+        fold_swapped(w);
     else
         fold_lanes(w);
     say_result(w);
@@ -356,31 +385,133 @@ static void stage(struct team *t, int number)
 
 /* ---- kernels ---- */
 
-static bool seen_before(const struct render *r, int number, int dtype)
+/* The stage's lanes combine what they have in shared memory. */
+static bool shares_memory(const struct team *t, int number)
 {
+    return t->rows->stages[number].shared && t->r->k->stages[number].kind == PT2_STAGE_REDUCE && !swaps(t, number);
+}
+
+static bool seen_before(const struct team *t, int number, int dtype)
+{
+    const struct render *r = t->r;
     for (int k = 0; k < number; k++)
-        if (r->k->rows->stages[k].shared && r->k->stages[k].kind == PT2_STAGE_REDUCE &&
+        if (shares_memory(t, k) &&
             !strcmp(pt2_suffix(r->k->stages[k].body->dtype), pt2_suffix(dtype)))
             return true;
     return false;
 }
 
-static void say_shared(struct team *t)
+/* Returns whether anything is. */
+static bool say_shared(struct team *t)
 {
     struct render *r = t->r;
-    bool positions = false;
+    bool positions = false, any = false;
     for (int k = 0; k < r->k->num_stages; k++) {
         const struct pt2_stage *s = &r->k->stages[k];
-        if (s->kind != PT2_STAGE_REDUCE || !t->rows->stages[k].shared)
+        if (!shares_memory(t, k))
             continue;
+        any = true;
         int type = s->body->dtype;
-        if (!seen_before(r, k, type))
+        if (!seen_before(t, k, type))
             pt2_say(r, "SHARED(%s, s_%s, %d);", type == PT2_BOOL ? "int" : pt2_c_type(type), pt2_suffix(type),
                     2 * t->rows->lanes);
         positions |= pt2_gives_position(s->op);
     }
     if (positions)
         pt2_say(r, "SHARED(int, s_at, %d);", 2 * t->rows->lanes);
+    return any;
+}
+
+struct body pt2_rows_count_stored(struct render *r, struct body b, int number)
+{
+    const struct pt2_rows_stage *rs = &r->k->rows->stages[number];
+    for (int k = 0; k < rs->places; k++)
+        b = pt2_render_count(r, b, rs->body[k]);
+    return pt2_render_count(r, b, rs->index[0]);
+}
+
+void pt2_rows_say_stored(struct render *r, int number)
+{
+    struct team t = { r, r->k->rows, "", 0 };
+    struct row w = { .t = &t, .s = &r->k->stages[number], .rs = &t.rows->stages[number] };
+    say_stored(&w);
+}
+
+/* ---- four points of an invocation ---- */
+
+static void say_four_values(const struct row *w)
+{
+    struct render *r = w->t->r;
+    char text[64];
+    for (int k = 0; k < PT2_PLACES; k++) {
+        snprintf(text, sizeof text, "%s r%d = ", pt2_c_type(w->s->dtype),
+                 pt2_place_reg(r->k->num_stages, w->number, k));
+        pt2_say_value(r, text, w->rs->body[k]);
+    }
+}
+
+static void say_four_stores(const struct row *w)
+{
+    struct render *r = w->t->r;
+    if (!w->rs->apart) {
+        say_stored(w);
+        return;
+    }
+    for (int k = 0; k < PT2_PLACES; k++) {
+        pt2_say_begin(r, "pt_st_%s(b%d, ", pt2_storage_name(r->k->bufs[w->s->buf].dtype), w->s->buf);
+        pt2_render_expr(r, w->rs->index[k]);
+        pt2_str_add(&r->out, ", ");
+        pt2_render_expr(r, w->rs->body[k]);
+        pt2_say_end(r, ");");
+    }
+}
+
+static void say_four_sums(const struct row *w)
+{
+    struct render *r = w->t->r;
+    const struct pt2_stage *s = w->s;
+    const char *type = pt2_c_type(s->dtype);
+    char a[24];
+    for (int k = 0; k < PT2_PLACES; k++) {
+        pt2_say_begin(r, "%s r%d = ", type, pt2_place_reg(r->k->num_stages, w->number, k));
+        pt2_render_neutral(r, s->op, s->dtype);
+        pt2_say_end(r, ";");
+    }
+    for (int k = 1; k <= s->num_loops; k++) {
+        pt2_say(r, "LOOP for (int i%d = 0; i%d < %s; i%d++) {", k, k, pt2_number(s->loops[k - 1]).text, k);
+        pt2_render_names(r, &w->names, k, s->num_loops);
+    }
+    for (int k = 0; k < PT2_PLACES; k++) {
+        snprintf(a, sizeof a, "r%d", pt2_place_reg(r->k->num_stages, w->number, k));
+        pt2_say(r, "{");
+        pt2_say_begin(r, "%s v = ", type);
+        pt2_render_expr(r, w->rs->body[k]);
+        pt2_say_end(r, ";");
+        pt2_say_begin(r, "%s = ", a);
+        pt2_render_combine(r, s->op, s->dtype, a, "v");
+        pt2_say_end(r, ";");
+        pt2_say(r, "}");
+    }
+    for (int k = 0; k < s->num_loops; k++)
+        pt2_say(r, "}");
+}
+
+static void say_four(struct team *t, int number)
+{
+    struct row w = count_row(t, number);
+    for (int k = 1; k < PT2_PLACES && w.rs->apart; k++)
+        w.names = pt2_render_count(t->r, w.names, w.rs->index[k]);
+    pt2_render_names(t->r, &w.names, 0, w.s->num_loops);
+    if (w.s->kind == PT2_STAGE_LET) {
+        say_four_values(&w);
+    } else if (w.s->kind == PT2_STAGE_REDUCE) {
+        say_four_sums(&w);
+    } else {
+        pt2_say(t->r, "{");
+        say_four_stores(&w);
+        pt2_say(t->r, "}");
+    }
+    pt2_render_forget_loops(t->r, &w.names);
 }
 
 static void quads(struct team *t)
@@ -388,9 +519,8 @@ static void quads(struct team *t)
     struct render *r = t->r;
     pt2_say(r, "int point = GLOBAL_ID();");
     pt2_say(r, "if (point < %s) {", pt2_number(r->k->points).text);
-    struct row w = count_row(t, 0);
-    pt2_render_names(r, &w.names, 0, 0);
-    say_stored(&w);
+    for (int k = 0; k < r->k->num_stages; k++)
+        say_four(t, k);
     pt2_say(r, "}");
 }
 
@@ -402,15 +532,16 @@ void pt2_rows_render(struct render *r)
         quads(&t);
         return;
     }
+    bool shared = false;
     if (rows->form == PT2_ROWS_GROUP) {
-        say_shared(&t);
+        shared = say_shared(&t);
         pt2_say(r, "int lane = LOCAL_ID();");
     }
     pt2_say(r, "LOOP for (int point = GROUP_ID() * %d, end = min(point + %d, %s); point < end; point++) {",
             rows->points, rows->points, pt2_number(r->k->points).text);
     for (int k = 0; k < r->k->num_stages; k++)
         stage(&t, k);
-    if (rows->form == PT2_ROWS_GROUP && rows->points > 1)
+    if (shared && rows->points > 1)
         pt2_say(r, "BARRIER();");
     pt2_say(r, "}");
 }

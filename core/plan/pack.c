@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Weights in the order in which a kernel reads them. Where the columns' factor of a contraction is known before any run
- * and the kernel would copy it to panels, the load graph makes the panels once:
+ * and the kernel would copy it to panels, or wants columns next to each other, the load graph makes the panels once:
  *
  *     panel[block, depth…, column within the block], zero beyond the last column
  *

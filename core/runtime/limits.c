@@ -36,11 +36,14 @@ struct probe {
 #define SUM10 "s0 + s1 + s2 + s3 + (s4 + s5 + s6 + s7) + (s8 + s9)"
 #define FMA_WIDE(n)                                                                        \
     FMA_BEGIN "float" #n " m = f, c = 1.0f - f;\n" EACH10(INIT##n) FMA_LOOP(WIDE_FMA) \
-    "vstore" #n "(" SUM10 ", GLOBAL_ID(), b0);\n"
+    "vstore" #n "(" SUM10 ", GLOBAL_ID(), b1);\n"
 #define SUM16(v) "float8 h = " v ".lo + " v ".hi; float4 q = h.lo + h.hi; float sum = q.x + q.y + q.z + q.w;\n"
 #define GROUPED                                               \
     "int first = GROUP_ID()*LOCAL_SIZE*P(1) + LOCAL_ID();\n" \
     "if (first < P(0)) for (int k = 0; k < P(1); k++) "
+#define FOURS                                                   \
+    "int first = GROUP_ID()*LOCAL_SIZE*P(1) + 4*LOCAL_ID();\n" \
+    "if (first < P(0)) for (int k = 0; k < P(1)/4; k++) "
 #define ROW                           \
     "int first = GLOBAL_ID()*P(1);\n" \
     "if (first < P(0)) for (int k = first; k < first + P(1); k += 16) "
@@ -48,7 +51,7 @@ struct probe {
 static const struct probe probes[] = {
     { "fma", false, 1, 0, 0,
       FMA_BEGIN "float m = f, c = 1.0f - f;\n" EACH10(SCALAR_INIT) FMA_LOOP(SCALAR_FMA)
-      "pt_st_f32(b0, GLOBAL_ID(), " SUM10 ");\n" },
+      "pt_st_f32(b1, GLOBAL_ID(), " SUM10 ");\n" },
     { "fma_4", true, 4, 0, 0, FMA_WIDE(4) },
     { "fma_8", true, 8, 0, 0, FMA_WIDE(8) },
     { "fma_16", true, 16, 0, 0, FMA_WIDE(16) },
@@ -58,9 +61,15 @@ static const struct probe probes[] = {
     { "read_wide", true, 0, 1, 4096,
       "float16 all = 0.0f;\n" ROW "all += vload16(0, b0 + k);\n" SUM16("all")
       "if (first < P(0)) pt_st_f32(b1, GLOBAL_ID(), sum);\n" },
+    { "read_fours", false, 0, 1, 64,
+      "pt_f32x4 sum = pt_splat_f32x4(0.0f);\n" FOURS "sum = sum + pt_ld4_f32(b0, first + 4*k*LOCAL_SIZE);\n"
+      "if (first < P(0)) pt_st_f32(b1, GLOBAL_ID(), sum.x + sum.y + (sum.z + sum.w));\n" },
     { "copy", false, 0, 2, 64, GROUPED "pt_st_f32(b1, first + k*LOCAL_SIZE, pt_ld_f32(b0, first + k*LOCAL_SIZE));\n" },
     { "copy_each", false, 0, 2, 1,
       GROUPED "pt_st_f32(b1, first + k*LOCAL_SIZE, pt_ld_f32(b0, first + k*LOCAL_SIZE));\n" },
+    { "copy_fours", false, 0, 2, 64,
+      FOURS "{ pt_f32x4 v = pt_ld4_f32(b0, first + 4*k*LOCAL_SIZE);\n"
+            "pt_st4_f32(b1, first + 4*k*LOCAL_SIZE, v.x, v.y, v.z, v.w); }\n" },
     { "copy_wide", true, 0, 2, 4096, ROW "vstore16(vload16(0, b0 + k), 0, b1 + k);\n" },
 };
 
@@ -163,17 +172,21 @@ static bool suits(const struct probe *p, const struct pt2_caps *caps)
 /* All in one call, since compilers spend most of the time on what kernels share. */
 static pt2_status run_probes(struct bench *b, struct pt2_limits *out)
 {
-    struct pt2_kernel_buf bufs[2] = { { .dtype = PT2_F32, .read = true, .write = true },
-                                      { .dtype = PT2_F32, .read = true, .write = true } };
+    struct pt2_kernel_buf bufs[2][2];
     int local = b->d->desc.caps.kind == PT2_KIND_CPU ? 64 : 128, n = 0;
     struct pt2_kernel kernels[NUM_PROBES];
     const struct pt2_kernel *list[NUM_PROBES];
     const struct probe *chosen[NUM_PROBES];
     struct pt2_program_obj *programs[NUM_PROBES];
+    for (int k = 0; k < 2; k++)
+        for (int fours = 0; fours < 2; fours++)
+            bufs[fours][k] = (struct pt2_kernel_buf){ .dtype = PT2_F32, .read = !k, .write = k, .quads = fours };
     for (int k = 0; k < NUM_PROBES; k++) {
+        bool fours = strstr(probes[k].text, "pt_ld4_") != NULL;
         if (!suits(&probes[k], &b->d->desc.caps))
             continue;
-        kernels[n] = (struct pt2_kernel){ .name = probes[k].name, .num_bufs = 2, .bufs = bufs, .num_params = 2,
+        kernels[n] = (struct pt2_kernel){ .name = probes[k].name, .num_bufs = 2, .bufs = bufs[fours],
+                                          .num_params = 2,
                                           .text = probes[k].text, .local_size = local, .points_per_group = local };
         list[n] = &kernels[n];
         chosen[n++] = &probes[k];
@@ -230,7 +243,7 @@ pt2_status pt2_device_limits(struct pt2_device *device, const char *cache_dir, b
     *out = (struct pt2_limits){ 0 };
     if (device->desc.caps.interprets)
         return PT2_OK;
-    bool known = pt2_fact_get(cache_dir, device, "limits", 2, v);
+    bool known = pt2_fact_get(cache_dir, device, "rates", 2, v);
     if (!known || again) {
         struct bench b = { .d = device, .cache_dir = cache_dir };
         PT2_TRY(measure(&b, out));
@@ -239,6 +252,6 @@ pt2_status pt2_device_limits(struct pt2_device *device, const char *cache_dir, b
     v[0] = out->operations;
     v[1] = out->bytes;
     if (!known || again)
-        pt2_fact_put(cache_dir, device, "limits", 2, v);
+        pt2_fact_put(cache_dir, device, "rates", 2, v);
     return PT2_OK;
 }

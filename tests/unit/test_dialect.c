@@ -679,6 +679,27 @@ static void test_integers(void)
     CHECK(y[0] == 0xfffffffe89abcdefu && y[9] == x[9]);
 }
 
+/* Of any size, by any divisor, and beside whole multiples, where a quotient of floats is on the edge. */
+static void test_divisions(void)
+{
+    static uint64_t x64[N], y64[N], got64[2][N];
+    int32_t *x = (int32_t *)x64, *y = (int32_t *)y64, *q = (int32_t *)got64[0], *r = (int32_t *)got64[1];
+    for (int i = 0; i < N; i++) {
+        int64_t b = 1 + (int64_t)exp(uniform(0, 21.4)), a = (int64_t)exp(uniform(0, 21.4));
+        if (i % 3)
+            a = a / b * b + i % 3 - 1;
+        y[i] = (int32_t)(b < INT32_MAX ? b : INT32_MAX);
+        x[i] = (int32_t)(a < INT32_MAX && i % 64 ? a : INT32_MAX - i % 2);
+        if (i % 5 == 0)
+            y[i] = 1 + i / 5 % 7;
+    }
+    run_expr("quotient", "pt_quotient(x, y)", PT2_I32, PT2_I32, x, y, q);
+    run_expr("remainder", "pt_remainder(x, y)", PT2_I32, PT2_I32, x, y, r);
+    for (int i = 0; i < N; i++)
+        if ((q[i] != x[i] / y[i] || r[i] != x[i] % y[i]) && complain("quotient"))
+            printf("%d / %d = %d, rest %d\n", x[i], y[i], q[i], r[i]);
+}
+
 /* ---- conversions ---- */
 
 static bool in_range(pt2_dtype t, double v)
@@ -954,5 +975,6 @@ int main(int argc, char **argv)
     test_memory();
     if (dev->desc.caps.float64)
         test_doubles();
+    test_divisions();
     return close_device();
 }

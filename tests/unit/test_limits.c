@@ -73,7 +73,7 @@ static void test_limits(void)
     CHECK(atomic_load(&dev->compiled) == compiled);
     double v[2];
     each_file(cut);
-    CHECK(!pt2_fact_get(folder, dev, "limits", 2, v));
+    CHECK(!pt2_fact_get(folder, dev, "rates", 2, v));
 }
 
 int main(int argc, char **argv)

@@ -3,6 +3,7 @@
  * memory. */
 #include "random_graph.h"
 #include "kernel/contract.h"
+#include "kernel/rows.h"
 
 #include <cmocka.h>
 
@@ -283,11 +284,12 @@ static struct pt2_plan_device wide_device(void)
     return d;
 }
 
-/* Plans x @ transposed w for a device with wide vectors, with a second reader of w where `more` is one. */
-static const struct pt2_region *plan_linear(struct scene *s, const char *w, const char *more)
+/* Plans x @ transposed w for a device, with a second reader of w where `more` is one. */
+static const struct pt2_region *plan_linear_for(struct scene *s, struct pt2_plan_device device, const char *w,
+                                                const char *more)
 {
-    struct pt2_plan_device wide[2] = { wide_device(), devices[1] };
-    struct pt2_plan_params p = { .num_devices = 2, .devices = wide };
+    struct pt2_plan_device list[2] = { device, devices[1] };
+    struct pt2_plan_params p = { .num_devices = 2, .devices = list };
     struct pt2_graph *g;
     char text[512];
     snprintf(text, sizeof text,
@@ -298,6 +300,24 @@ static const struct pt2_region *plan_linear(struct scene *s, const char *w, cons
     must(pt2_run_passes(&s->m, 0), text);
     must(pt2_plan_build(g, &p, &s->plan), text);
     return s->plan.steps[step_of(&s->plan, g->outputs.data[0])].region;
+}
+
+static const struct pt2_region *plan_linear(struct scene *s, const char *w, const char *more)
+{
+    return plan_linear_for(s, wide_device(), w, more);
+}
+
+/* Registers read neighbouring columns: one panel of all. */
+static void test_pack_registers(void **state)
+{
+    struct scene s;
+    (void)state;
+    const struct pt2_region *r =
+        plan_linear_for(&s, shader_devices[0], "float32[100, 64] = input 1 \"w\" weight", "  return v2");
+    assert_non_null(r->panels);
+    assert_true(pt2_is_int(r->panels->shape[0], 1) && pt2_is_int(r->panels->shape[2], 100));
+    assert_int_equal(r->kernel->contract->along[1], PT2_ALONG_SIDE);
+    pt2_module_free(&s.m);
 }
 
 static void test_pack(void **state)
@@ -564,8 +584,11 @@ static void test_unfold(void **state)
     assert_non_null(k->contract);
     assert_int_equal(k->contract->along[0], PT2_ALONG_DEPTH);
     assert_int_equal(k->contract->along[1], PT2_ALONG_SIDE);
+    assert_null(k->rows); /* results are not stored by fours */
     pt2_module_free(&s.m);
     plan_text_for(&s, CONVOLUTION("17", "16"), &shader_params); /* a depth of 153 is filled up to 156 */
+    k = s.plan.regions.data[2]->kernel;
+    assert_true(k->rows && k->rows->form == PT2_ROWS_TILE && !strstr(k->text, "pt_st_"));
     assert_int_equal(s.plan.regions.count, 3);
     assert_true(pt2_is_int(s.plan.regions.data[0]->members.data[0].node->outs[0]->shape[1], 156));
     pt2_module_free(&s.m);
@@ -594,7 +617,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_softmax), cmocka_unit_test(test_layer_norm), cmocka_unit_test(test_no_fusion),
         cmocka_unit_test(test_attention),
-        cmocka_unit_test(test_pack), cmocka_unit_test(test_not_packed),
+        cmocka_unit_test(test_pack), cmocka_unit_test(test_pack_registers), cmocka_unit_test(test_not_packed),
         cmocka_unit_test(test_unfold), cmocka_unit_test(test_reach),
         cmocka_unit_test(test_two_heads), cmocka_unit_test(test_devices), cmocka_unit_test(test_cost),
         cmocka_unit_test(test_dependencies), cmocka_unit_test(test_overlaps), cmocka_unit_test(test_sharing),

@@ -209,6 +209,52 @@ static int run_case(const struct type *t, int64_t rows, int64_t n, const struct 
     return here ? shared : 1;
 }
 
+/* ---- four neighbouring points ---- */
+
+/* Sums over windows, of which neighbours share most; n that four divides and others, where the last ones overlap. */
+static void check_windows(int n, const struct pt2_caps *caps)
+{
+    struct pt2_plan_device devices[] = { { "device", *caps }, { "reference", { .interprets = true } } };
+    struct pt2_plan_params params = { .num_devices = 2, .devices = devices };
+    struct pt2_module m;
+    struct pt2_graph *g;
+    struct pt2_plan plan;
+    struct pt2_buf *bufs[64] = { 0 };
+    static float got[MAX_ELEMENTS];
+    char text[512];
+    int channels = 4096 / n + 1, wrong = 0;
+    snprintf(text, sizeof text,
+             "graph main {\n  v0:float32[%d, 4, %d] = input 0 \"x\"\n"
+             "  v1:float32[%d, 2, %d] = reduce sum [3, 2]: v0[i0, i1 + i3, i2 + i4]*2f32\n"
+             "  v2:float32[%d, 2, %d] = map: max(v1[i0, i1, i2], 1f32)\n  return v2\n}\n",
+             channels, n + 1, channels, n, channels, n);
+    pt2_module_init(&m);
+    MUST(pt2_graph_parse(&m, text, &g));
+    MUST(pt2_run_passes(&m, 0));
+    MUST(pt2_plan_build(g, &params, &plan));
+    CHECK(plan.num_steps == 1);
+    const struct pt2_kernel *kernel = plan.steps[0].region->kernel;
+    const struct pt2_rows *rows = kernel->rows;
+    bool shaders = caps->kind == PT2_KIND_CPU && !caps->wide_vectors;
+    CHECK(!shaders || (rows && rows->form == PT2_ROWS_QUADS));
+    CHECK(!shaders || rows->stages[kernel->num_stages - 1].apart == (n % 4 != 0));
+    run_region(&m, plan.steps[0].region, bufs);
+    int count = channels * 2 * n;
+    MUST(T.table->buf_read(dev, bufs[g->outputs.data[0]->id], 0, got, (uint64_t)count * 4));
+    for (int k = 0; k < count; k++) {
+        const float *x = (const float *)bytes + (k / n / 2 * 4 + k / n % 2) * (n + 1) + k % n;
+        float sum = 0;
+        for (int y = 0; y < 3; y++)
+            sum += 2 * (x[y * (n + 1)] + x[y * (n + 1) + 1]);
+        wrong += got[k] != fmaxf(sum, 1);
+    }
+    CHECK(wrong == 0);
+    for (int k = 0; k < 64; k++)
+        if (bufs[k])
+            T.table->buf_destroy(dev, bufs[k]);
+    pt2_module_free(&m);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -230,5 +276,10 @@ int main(int argc, char **argv)
             pt2_store_double(t->dtype, bytes, e, numbers[e]);
         CHECK(run_case(t, cases[k].rows, cases[k].n, cases[k].gpu ? &gpu : &own) > 0);
     }
+    for (int e = 0; e < MAX_ELEMENTS; e++)
+        ((float *)bytes)[e] = (float)(e * 7 % 11 - 5);
+    static const int sizes[] = { 4, 5, 7, 16, 28 };
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
+        check_windows(sizes[k], &own);
     return close_device();
 }
