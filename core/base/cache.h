@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where they are: $PT2GPU_CACHE, else pt2gpu in $XDG_CACHE_HOME or in ~/.cache, made where it is missing. NULL: none. */
+/* Where they are: $PT2GPU_CACHE, or pt2gpu in $XDG_CACHE_HOME or ~/.cache, made where it is missing. NULL: nowhere. */
 const char *pt2_cache_dir(void);
 
 /* The file `key`.`suffix`, of two words or (key[1] = 0) one; NULL when there is none. The caller frees it. */
