@@ -32,6 +32,7 @@ struct pt2_lower_priv {
     uint32_t num_bound;
     struct pt2_lowered *out;
     int depth;                /* of nested program graphs */
+    bool writes;              /* some node writes to a tensor */
     const struct pt2_operators *operators; /* the user's; may be NULL */
     const struct pt2_applied *applied;     /* NULL: the node is of the file */
     int applied_depth;
@@ -55,5 +56,6 @@ struct pt2_store *pt2_store_new(struct pt2_lower *L, struct pt2_value *value);
 void pt2_lower_nodes(struct pt2_lower *L, const struct pt2_pgraph *pg, struct pt2_slot *slots);
 struct pt2_slot pt2_lower_arg(struct pt2_lower *L, const struct pt2_arg *arg); /* a value or a literal number */
 const struct pt2_arg *pt2_find_arg(struct pt2_lower *L, const char *name);     /* NULL when missing or None */
+const struct pt2_tensor_meta *op_meta(struct pt2_lower *L, const char *name);  /* the file's, of an argument; or NULL */
 
 #endif

@@ -500,6 +500,35 @@ static void lower_outputs(struct pt2_lower *L)
     mark_weights(L);
 }
 
+/* ---- writing ---- */
+
+static bool graph_writes(const struct pt2_pgraph *g);
+
+static bool arg_writes(const struct pt2_arg *a)
+{
+    bool writes = a->kind == PT2_ARG_GRAPH && graph_writes(a->graph);
+    for (uint32_t k = 0; !writes && k < a->num_items; k++)
+        writes = arg_writes(&a->items[k]);
+    return writes;
+}
+
+/* By name: packets of in-place operators end with _, overloads that write to arguments with out. */
+static bool graph_writes(const struct pt2_pgraph *g)
+{
+    for (uint32_t k = 0; k < g->num_nodes; k++) {
+        const struct pt2_pnode *n = &g->nodes[k];
+        size_t len = strlen(n->target);
+        const char *overload = strrchr(n->target, '.');
+        if ((overload && overload > n->target && overload[-1] == '_') ||
+            (len > 3 && !strcmp(n->target + len - 3, "out")))
+            return true;
+        for (uint32_t j = 0; j < n->num_args; j++)
+            if (arg_writes(&n->args[j]))
+                return true;
+    }
+    return false;
+}
+
 /* ---- operators without a row: all of them in one message ---- */
 
 struct missing {
@@ -556,6 +585,7 @@ static void lower_all(struct pt2_lower *L)
     out->user_outputs = PT2_NEW_N(L->arena, struct pt2_user_output, p->num_out_leaves);
     out->num_user_outputs = (int)p->num_out_leaves;
     pt2_lower_ranges(L);
+    L->priv->writes = graph_writes(p->graph);
     L->priv->slots = PT2_NEW_N(L->arena, struct pt2_slot, p->graph->num_values);
     for (uint32_t k = 0; k < p->num_inputs; k++)
         lower_input(L, k);
