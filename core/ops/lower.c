@@ -122,6 +122,19 @@ static void write_self(struct pt2_lower *L)
     out->tensor = self;
 }
 
+/* An empty tensor that is given for a result takes the result's shape. */
+static void resize_empty(struct pt2_lower *L, pt2_t *dst, pt2_t *value)
+{
+    if (!pt2_is_int(op_numel(L, dst), 0) || dst->rank > 1 || pt2_is_int(op_numel(L, value), 0))
+        return;
+    value = op_convert(L, value, dst->dtype);
+    dst->rank = value->rank;
+    dst->shape = value->shape;
+    dst->map = NULL;
+    dst->whole = true;
+    dst->store->cur = op_value(L, value);
+}
+
 /* The tensors to write are the last arguments, in the order of the results. */
 static void write_out(struct pt2_lower *L)
 {
@@ -133,6 +146,7 @@ static void write_out(struct pt2_lower *L)
         struct pt2_slot *out = &L->priv->slots[L->node->outs[k]->index];
         if (!dst || !out->tensor)
             op_fail(L, PT2_ERR_FORMAT, "an out= operator without its out argument");
+        resize_empty(L, dst, out->tensor);
         op_write(L, dst, out->tensor);
         out->tensor = dst;
     }
