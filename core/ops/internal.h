@@ -43,6 +43,16 @@ struct pt2_lower_priv {
 enum pt2_row_use { PT2_ROW_PLAIN, PT2_ROW_INPLACE, PT2_ROW_OUT, PT2_ROW_COPY };
 const struct pt2_op_row *pt2_op_resolve(const char *target, enum pt2_row_use *out_use);
 
+/* A store that shows the bits of a tensor as another dtype. */
+struct pt2_bits {
+    pt2_t *of, *view;       /* the tensor, and the whole store */
+    struct pt2_value *seen; /* the content of the tensor's store that the store was made of */
+};
+
+/* bits.c */
+void pt2_bits_refresh(struct pt2_lower *L, struct pt2_store *s); /* before reading: the tensor may have been written */
+void pt2_bits_written(struct pt2_lower *L, struct pt2_store *s); /* after writing: the tensor is written too */
+
 /* symbols.c */
 pt2_ex pt2_lower_symexpr(struct pt2_lower *L, const struct pt2_symexpr *e);
 void pt2_lower_ranges(struct pt2_lower *L);

@@ -444,7 +444,7 @@ static void user_output(struct pt2_lower *L, const struct pt2_output_spec *spec)
                    : spec->arg->kind == PT2_ARG_BOOL ? PT2_BOOL : PT2_NONE;
         return;
     }
-    struct pt2_slot s = L->priv->slots[spec->arg->value->index];
+    struct pt2_slot s = pt2_lower_arg(L, spec->arg);
     if (s.tensor) {
         out->dtype = s.tensor->dtype;
         out->output = add_output(L, op_value(L, s.tensor));
@@ -459,7 +459,7 @@ static void mutation(struct pt2_lower *L, const struct pt2_output_spec *spec)
 {
     const struct pt2_pvalue *target = L->program->inputs[spec->target].value;
     pt2_t *dst = L->priv->slots[target->index].tensor;
-    pt2_t *src = spec->arg->kind == PT2_ARG_VALUE ? L->priv->slots[spec->arg->value->index].tensor : NULL;
+    pt2_t *src = spec->arg->kind == PT2_ARG_VALUE ? pt2_lower_arg(L, spec->arg).tensor : NULL;
     if (!dst || !src)
         op_fail(L, PT2_ERR_FORMAT, "a mutation of %s without a tensor", target->name);
     op_write(L, dst, src);

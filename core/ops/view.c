@@ -455,22 +455,6 @@ static void lower_resize(struct pt2_lower *L)
     op_return(L, op_map(L, t->dtype, rank, shape, op_at_or(L, t, index, pt2_lt(L->E, p, n), zero)));
 }
 
-/* view.dtype: the same bits. Only for types of one size that kernels compute in. */
-static void lower_view_dtype(struct pt2_lower *L)
-{
-    pt2_t *t = self(L);
-    pt2_dtype to = op_out_dtype(L, 0);
-    if (t->dtype == to) {
-        op_return(L, t);
-        return;
-    }
-    bool plain = pt2_dtype_compute(t->dtype) == t->dtype && pt2_dtype_compute(to) == to;
-    if (!plain || pt2_dtype_is_complex(t->dtype) || pt2_dtype_size(t->dtype) != pt2_dtype_size(to))
-        op_fail(L, PT2_ERR_UNSUPPORTED, "a view of %s as %s", pt2_dtype_name(t->dtype), pt2_dtype_name(to));
-    pt2_ex e = op_at(L, t, op_vars(L, t->rank, t->shape));
-    op_return(L, op_map_like(L, t, to, pt2_bitcast(L->E, (int)to, e)));
-}
-
 /* ---- table ---- */
 
 const struct pt2_op_row pt2_ops_view[] = {
@@ -488,7 +472,6 @@ const struct pt2_op_row pt2_ops_view[] = {
     { "aten.clone", lower_clone, 0 },
     { "aten.lift_fresh_copy", lower_clone, 0 },
     { "aten.view", lower_reshape, 0 },
-    { "aten.view.dtype", lower_view_dtype, 0 },
     { "aten.reshape", lower_reshape_or_copy, 0 },
     { "aten._unsafe_view", lower_reshape, 0 },
     { "aten._reshape_alias", lower_reshape, 0 },
