@@ -238,3 +238,36 @@ bool op_strides_allow(struct pt2_lower *L, const char *name, int rank, const pt2
     }
     return true; /* the outermost run is what remains */
 }
+
+/* ---- views whose elements are computed ---- */
+
+pt2_t *pt2_mirror(struct pt2_lower *L, pt2_t *of, pt2_dtype dtype,
+                  pt2_t *(*show)(struct pt2_lower *L, pt2_t *t, pt2_dtype dtype))
+{
+    pt2_t *r = show(L, of, dtype), *view = pt2_tensor_new(L, r->dtype, r->rank, r->shape);
+    view->store = r->store;
+    r->store->mirror = PT2_NEW(L->arena, struct pt2_mirror);
+    *r->store->mirror = (struct pt2_mirror){ show, of, view, of->store->cur };
+    return r;
+}
+
+void pt2_mirror_refresh(struct pt2_lower *L, struct pt2_store *s)
+{
+    struct pt2_mirror *m = s->mirror;
+    if (!m)
+        return;
+    pt2_mirror_refresh(L, m->of->store);
+    if (m->seen == m->of->store->cur)
+        return;
+    s->cur = op_value(L, m->show(L, m->of, m->view->dtype));
+    m->seen = m->of->store->cur;
+}
+
+void pt2_mirror_written(struct pt2_lower *L, struct pt2_store *s)
+{
+    struct pt2_mirror *m = s->mirror;
+    if (!m)
+        return;
+    op_write(L, m->of, m->show(L, m->view, m->of->dtype));
+    m->seen = m->of->store->cur;
+}

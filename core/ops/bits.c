@@ -168,32 +168,6 @@ static pt2_t *as_bits(struct pt2_lower *L, pt2_t *t, pt2_dtype dtype)
     return op_map(L, dtype, t->rank, shape, from_bits(L, dtype, b));
 }
 
-static pt2_t *whole_store(struct pt2_lower *L, const pt2_t *of)
-{
-    pt2_t *t = pt2_tensor_new(L, of->dtype, of->rank, of->shape);
-    t->store = of->store;
-    return t;
-}
-
-void pt2_bits_refresh(struct pt2_lower *L, struct pt2_store *s)
-{
-    if (!s->bits)
-        return;
-    pt2_bits_refresh(L, s->bits->of->store);
-    if (s->bits->seen == s->bits->of->store->cur)
-        return;
-    s->cur = op_value(L, as_bits(L, s->bits->of, s->bits->view->dtype));
-    s->bits->seen = s->bits->of->store->cur;
-}
-
-void pt2_bits_written(struct pt2_lower *L, struct pt2_store *s)
-{
-    if (!s->bits)
-        return;
-    op_write(L, s->bits->of, as_bits(L, s->bits->view, s->bits->of->dtype));
-    s->bits->seen = s->bits->of->store->cur;
-}
-
 static void lower_view_dtype(struct pt2_lower *L)
 {
     pt2_t *t = op_tensor(L, "self");
@@ -204,11 +178,7 @@ static void lower_view_dtype(struct pt2_lower *L)
     }
     bool pairs = pt2_dtype_is_complex(t->dtype);
     t = op_real_view(L, t);
-    pt2_t *r = pt2_dtype_real(to) == t->dtype ? t : as_bits(L, t, pt2_dtype_real(to));
-    if (r != t) {
-        r->store->bits = PT2_NEW(L->arena, struct pt2_bits);
-        *r->store->bits = (struct pt2_bits){ .of = t, .view = whole_store(L, r), .seen = t->store->cur };
-    }
+    pt2_t *r = pt2_dtype_real(to) == t->dtype ? t : pt2_mirror(L, t, pt2_dtype_real(to), as_bits);
     if (pt2_dtype_is_complex(to)) {
         pt2_ex shape[PT2_MAX_RANK];
         memcpy(shape, r->shape, (size_t)r->rank * sizeof *shape);

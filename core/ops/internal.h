@@ -43,19 +43,22 @@ struct pt2_lower_priv {
 enum pt2_row_use { PT2_ROW_PLAIN, PT2_ROW_INPLACE, PT2_ROW_OUT, PT2_ROW_COPY };
 const struct pt2_op_row *pt2_op_resolve(const char *target, enum pt2_row_use *out_use);
 
-/* A store that shows the bits of a tensor as another dtype. */
-struct pt2_bits {
+/* A store that shows a tensor in another form, which can be turned back by the same function. */
+struct pt2_mirror {
+    pt2_t *(*show)(struct pt2_lower *L, pt2_t *t, pt2_dtype dtype);
     pt2_t *of, *view;       /* the tensor, and the whole store */
     struct pt2_value *seen; /* the content of the tensor's store that the store was made of */
 };
 
-/* bits.c */
-void pt2_bits_refresh(struct pt2_lower *L, struct pt2_store *s); /* before reading: the tensor may have been written */
-void pt2_bits_written(struct pt2_lower *L, struct pt2_store *s); /* after writing: the tensor is written too */
-
 /* symbols.c */
 pt2_ex pt2_lower_symexpr(struct pt2_lower *L, const struct pt2_symexpr *e);
 void pt2_lower_ranges(struct pt2_lower *L);
+
+/* alias.c */
+pt2_t *pt2_mirror(struct pt2_lower *L, pt2_t *of, pt2_dtype dtype,
+                  pt2_t *(*show)(struct pt2_lower *L, pt2_t *t, pt2_dtype dtype));
+void pt2_mirror_refresh(struct pt2_lower *L, struct pt2_store *s); /* before reading: the tensor may have been written */
+void pt2_mirror_written(struct pt2_lower *L, struct pt2_store *s); /* after writing: the tensor is written too */
 
 /* lower.c */
 pt2_t *pt2_tensor_new(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *shape);

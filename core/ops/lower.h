@@ -40,13 +40,13 @@
 #include "archive/program.h"
 #include "graph/graph.h"
 
-/* A storage: what PyTorch calls one too, except that a view with another dtype has a store of its own (bits.c). */
+/* A storage: what PyTorch calls one too, except that a view whose elements are computed has a store of its own. */
 struct pt2_store {
     struct pt2_value *cur; /* its content now */
     uint32_t id;
     int input;             /* index of the input spec that owns it, or -1 */
     bool written;          /* since the graph began */
-    struct pt2_bits *bits; /* of a view with another dtype, else NULL */
+    struct pt2_mirror *mirror; /* of a view that is computed (another dtype, a conjugate), else NULL */
 };
 
 typedef struct pt2_t {

@@ -305,7 +305,7 @@ static void write_store(struct pt2_lower *L, pt2_t *t, pt2_t *value)
 void op_write(struct pt2_lower *L, pt2_t *t, pt2_t *value)
 {
     write_store(L, t, value);
-    pt2_bits_written(L, t->store);
+    pt2_mirror_written(L, t->store);
 }
 
 /* ---- data-dependent integers ---- */
