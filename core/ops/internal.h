@@ -33,6 +33,7 @@ struct pt2_lower_priv {
     struct pt2_lowered *out;
     int depth;                /* of nested program graphs */
     bool writes;              /* some node writes to a tensor */
+    pt2_ex turn;              /* of the innermost vmap; NULL outside */
     const struct pt2_operators *operators; /* the user's; may be NULL */
     const struct pt2_applied *applied;     /* NULL: the node is of the file */
     int applied_depth;
@@ -60,6 +61,11 @@ pt2_t *pt2_mirror(struct pt2_lower *L, pt2_t *of, pt2_dtype dtype,
 void pt2_mirror_refresh(struct pt2_lower *L, struct pt2_store *s); /* before reading: the tensor may have been written */
 void pt2_mirror_written(struct pt2_lower *L, struct pt2_store *s); /* after writing: the tensor is written too */
 
+/* vmap.c */
+bool pt2_vmap_begins(const struct pt2_pnode *n);
+/* Lowers the level that node `begin` begins; returns the node that ends it. */
+uint32_t pt2_lower_vmap(struct pt2_lower *L, const struct pt2_pgraph *pg, uint32_t begin, struct pt2_slot *slots);
+
 /* lower.c */
 pt2_t *pt2_tensor_new(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *shape);
 /* What a complex tensor is in the graph: real, with a last dimension of 2. `shape` has room for it. */
@@ -67,6 +73,8 @@ void pt2_complex_dims(struct pt2_lower *L, pt2_dtype *dtype, int *rank, pt2_ex *
 struct pt2_store *pt2_store_new(struct pt2_lower *L, struct pt2_value *value);
 /* Lowers the nodes of a program graph whose inputs are in `slots` (num_values entries) into L->g. */
 void pt2_lower_nodes(struct pt2_lower *L, const struct pt2_pgraph *pg, struct pt2_slot *slots);
+void pt2_lower_range(struct pt2_lower *L, const struct pt2_pgraph *pg, uint32_t first, uint32_t end,
+                     struct pt2_slot *slots); /* nodes first … end - 1 of it */
 struct pt2_slot pt2_lower_arg(struct pt2_lower *L, const struct pt2_arg *arg); /* a value or a literal number */
 const struct pt2_arg *pt2_find_arg(struct pt2_lower *L, const char *name);     /* NULL when missing or None */
 const struct pt2_tensor_meta *op_meta(struct pt2_lower *L, const char *name);  /* the file's, of an argument; or NULL */

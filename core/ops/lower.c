@@ -202,7 +202,8 @@ static void lower_node(struct pt2_lower *L, const struct pt2_pnode *node)
     mark_origin(L, first);
 }
 
-void pt2_lower_nodes(struct pt2_lower *L, const struct pt2_pgraph *pg, struct pt2_slot *slots)
+void pt2_lower_range(struct pt2_lower *L, const struct pt2_pgraph *pg, uint32_t first, uint32_t end,
+                     struct pt2_slot *slots)
 {
     struct pt2_slot *outer = L->priv->slots;
     const struct pt2_pnode *node = L->node;
@@ -210,12 +211,21 @@ void pt2_lower_nodes(struct pt2_lower *L, const struct pt2_pgraph *pg, struct pt
     if (++L->priv->depth > 64)
         op_fail(L, PT2_ERR_FORMAT, "sub-graphs are nested more than 64 deep");
     L->priv->slots = slots;
-    for (uint32_t k = 0; k < pg->num_nodes; k++)
-        lower_node(L, &pg->nodes[k]);
+    for (uint32_t k = first; k < end; k++) {
+        if (pt2_vmap_begins(&pg->nodes[k]))
+            k = pt2_lower_vmap(L, pg, k, slots);
+        else
+            lower_node(L, &pg->nodes[k]);
+    }
     L->priv->depth--;
     L->priv->slots = outer;
     L->node = node;
     L->row = row;
+}
+
+void pt2_lower_nodes(struct pt2_lower *L, const struct pt2_pgraph *pg, struct pt2_slot *slots)
+{
+    pt2_lower_range(L, pg, 0, pg->num_nodes, slots);
 }
 
 /* ---- inputs ---- */
