@@ -405,6 +405,8 @@ static pt2_t *as_strided(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_
     pt2_ex index[PT2_MAX_RANK], *v = op_vars(L, rank, shape), p = offset, base = pt2_idx(L->E, 0);
     if (m && m->offset)
         base = pt2_lower_symexpr(L, m->offset);
+    if (t->whole && !pt2_is_const(base))
+        base = pt2_idx(L->E, 0); /* what is passed lies at the beginning of its storage */
     if (!p)
         p = base;
     for (int d = 0; d < rank; d++)
@@ -418,6 +420,8 @@ static pt2_t *as_strided(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_
     pt2_ex last = pt2_addi(L->E, op_numel(L, t), -1);
     if (p->hi < 0 || p->lo < 0 || (pt2_is_const(last) && p->hi > last->i && p->hi < PT2_INF))
         op_fail(L, PT2_ERR_UNSUPPORTED, "as_strided reads storage outside of the tensor");
+    if (p->hi < PT2_INF && pt2_is_const(pt2_product(L->E, rank, shape)))
+        op_check(L, pt2_le(L->E, pt2_idx(L->E, p->hi), last), "as_strided reads storage outside of the tensor");
     storage_to_index(L, t, m, p, index);
     return op_view(L, t, rank, shape, index);
 }
