@@ -58,7 +58,7 @@ void pt2_lower_ranges(struct pt2_lower *L);
 /* alias.c */
 pt2_t *pt2_mirror(struct pt2_lower *L, pt2_t *of, pt2_dtype dtype,
                   pt2_t *(*show)(struct pt2_lower *L, pt2_t *t, pt2_dtype dtype));
-void pt2_mirror_refresh(struct pt2_lower *L, struct pt2_store *s); /* before reading: the tensor may have been written */
+void pt2_mirror_refresh(struct pt2_lower *L, struct pt2_store *s); /* before reading: the tensor may be written */
 void pt2_mirror_written(struct pt2_lower *L, struct pt2_store *s); /* after writing: the tensor is written too */
 
 /* vmap.c */
