@@ -30,9 +30,9 @@ the samples have.
 A model is never refused because a device lacks something: what has no kernel there runs on the reference backend, and
 `pt2gpu plan` says so. An operator that nothing knows is refused by name, with exit status 3, before anything runs.
 """
-LEGEND = """✓ right, on every device that ran a case of it. {devices}: right there too, but a part ran on the reference backend,
-for a reason of the table above. ✗ wrong and – refused (in a sample at least), on all devices or on those whose letters
-follow. Blank: the suite has no case. A device that ran a part of the cases counts for those only.
+LEGEND = """✓ right, on every device that ran a case of it. {devices}: right there too, but a part ran on
+the reference backend, for a reason of the table above. ✗ wrong and – refused (in a sample at least), on all devices
+or on those whose letters follow. Blank: the suite has no case. A device that ran a part of the cases counts for those.
 """
 
 
