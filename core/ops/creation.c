@@ -100,7 +100,7 @@ static pt2_ex spaced_ex(struct pt2_lower *L, pt2_dtype real, pt2_ex start, pt2_e
     int type = start->dtype;
     pt2_ex gaps = pt2_max(E, pt2_addi(E, steps, -1), pt2_idx(E, 1));
     pt2_ex at = pt2_roundto(E, real, pt2_cast(E, type, i)), step = pt2_roundto(E, real, pt2_sub(E, end, start));
-    step = pt2_roundto(E, real, ex_div(E, step, pt2_cast(E, type, gaps)));
+    step = pt2_roundto(E, real, ex_div(E, step, pt2_roundto(E, real, pt2_cast(E, type, gaps))));
     pt2_ex low = pt2_add(E, start, pt2_roundto(E, real, pt2_mul(E, step, at)));
     pt2_ex left = pt2_roundto(E, real, pt2_cast(E, type, pt2_addi(E, pt2_sub(E, steps, i), -1)));
     pt2_ex high = pt2_sub(E, end, pt2_roundto(E, real, pt2_mul(E, step, left)));
