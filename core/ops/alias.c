@@ -167,3 +167,107 @@ pt2_t *op_complex_view(struct pt2_lower *L, pt2_t *t)
     r->map = t->map; /* its last entry is not used for complex tensors */
     return r;
 }
+
+/* ---- what is a view in PyTorch, and what a copy ---- */
+
+const struct pt2_tensor_meta *op_meta(struct pt2_lower *L, const char *name)
+{
+    const struct pt2_arg *a = pt2_find_arg(L, name);
+    return a && a->kind == PT2_ARG_VALUE ? a->value->meta : NULL;
+}
+
+static pt2_ex stride_of(struct pt2_lower *L, const struct pt2_tensor_meta *m, int d)
+{
+    return pt2_cast(L->E, PT2_IDX, pt2_lower_symexpr(L, m->strides[d]));
+}
+
+bool op_lies_as_result(struct pt2_lower *L, const char *name)
+{
+    const struct pt2_tensor_meta *m = op_meta(L, name), *r = L->node->num_outs ? L->node->outs[0]->meta : NULL;
+    if (!L->priv->writes || !m || !r || m->rank != r->rank || !m->strides || !r->strides)
+        return true;
+    for (int d = 0; d < m->rank; d++) {
+        pt2_ex size = pt2_cast(L->E, PT2_IDX, pt2_lower_symexpr(L, m->sizes[d]));
+        if (pt2_is_int(size, 0))
+            return true;
+        if (!pt2_is_int(size, 1) && !pt2_prove_eq(L->E, stride_of(L, m, d), stride_of(L, r, d)))
+            return false;
+    }
+    return true;
+}
+
+/* A run of dimensions that lie in memory as one: its number of elements, also with sizes of at least 1 as the exporter
+ * writes strides, and the stride of its last dimension. */
+struct run { pt2_ex count, safe, stride; };
+
+static bool continues(struct pt2_lower *L, const struct run *r, pt2_ex size, pt2_ex stride)
+{
+    return pt2_is_int(size, 1) || pt2_prove_eq(L->E, stride, pt2_mul(L->E, r->count, r->stride)) ||
+           pt2_prove_eq(L->E, stride, pt2_mul(L->E, r->safe, r->stride));
+}
+
+/* Takes dimensions of the new shape, from *d down, whose sizes multiply to `count`. */
+static bool take(struct pt2_lower *L, const pt2_ex *shape, int *d, pt2_ex count)
+{
+    pt2_ex n = pt2_idx(L->E, 1);
+    while (*d >= 0 && (pt2_is_int(shape[*d], 1) || !pt2_prove_eq(L->E, n, count)))
+        n = pt2_mul(L->E, n, shape[(*d)--]);
+    return pt2_prove_eq(L->E, n, count);
+}
+
+bool op_strides_allow(struct pt2_lower *L, const char *name, int rank, const pt2_ex *shape)
+{
+    const struct pt2_tensor_meta *m = op_meta(L, name);
+    if (!L->priv->writes || !m || !m->strides || m->rank == 0)
+        return true;
+    int d = rank - 1;
+    pt2_ex one = pt2_idx(L->E, 1);
+    struct run run = { one, one, stride_of(L, m, m->rank - 1) };
+    for (int k = m->rank - 1; k > 0; k--) {
+        pt2_ex size = pt2_cast(L->E, PT2_IDX, pt2_lower_symexpr(L, m->sizes[k]));
+        pt2_ex outer = pt2_cast(L->E, PT2_IDX, pt2_lower_symexpr(L, m->sizes[k - 1]));
+        run.count = pt2_mul(L->E, run.count, size);
+        run.safe = pt2_mul(L->E, run.safe, pt2_max(L->E, size, one));
+        if (pt2_is_int(size, 0))
+            return true;
+        if (continues(L, &run, outer, stride_of(L, m, k - 1)))
+            continue;
+        if (!take(L, shape, &d, run.count))
+            return false;
+        run = (struct run){ one, one, stride_of(L, m, k - 1) };
+    }
+    return true; /* the outermost run is what remains */
+}
+
+/* ---- views whose elements are computed ---- */
+
+pt2_t *pt2_mirror(struct pt2_lower *L, pt2_t *of, pt2_dtype dtype,
+                  pt2_t *(*show)(struct pt2_lower *L, pt2_t *t, pt2_dtype dtype))
+{
+    pt2_t *r = show(L, of, dtype), *view = pt2_tensor_new(L, r->dtype, r->rank, r->shape);
+    view->store = r->store;
+    r->store->mirror = PT2_NEW(L->arena, struct pt2_mirror);
+    *r->store->mirror = (struct pt2_mirror){ show, of, view, of->store->cur };
+    return r;
+}
+
+void pt2_mirror_refresh(struct pt2_lower *L, struct pt2_store *s)
+{
+    struct pt2_mirror *m = s->mirror;
+    if (!m)
+        return;
+    pt2_mirror_refresh(L, m->of->store);
+    if (m->seen == m->of->store->cur)
+        return;
+    s->cur = op_value(L, m->show(L, m->of, m->view->dtype));
+    m->seen = m->of->store->cur;
+}
+
+void pt2_mirror_written(struct pt2_lower *L, struct pt2_store *s)
+{
+    struct pt2_mirror *m = s->mirror;
+    if (!m)
+        return;
+    op_write(L, m->of, m->show(L, m->view, m->of->dtype));
+    m->seen = m->of->store->cur;
+}

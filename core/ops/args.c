@@ -24,7 +24,11 @@ struct pt2_slot pt2_lower_arg(struct pt2_lower *L, const struct pt2_arg *a)
 {
     struct pt2_slot s = { NULL, NULL };
     switch (a->kind) {
-    case PT2_ARG_VALUE: return L->priv->slots[a->value->index];
+    case PT2_ARG_VALUE:
+        s = L->priv->slots[a->value->index];
+        if (s.tensor)
+            pt2_mirror_refresh(L, s.tensor->store);
+        return s;
     case PT2_ARG_INT: s.scalar = pt2_idx(L->E, a->i); break;
     case PT2_ARG_FLOAT: s.scalar = pt2_num(L->E, PT2_F64, a->f); break;
     case PT2_ARG_BOOL: s.scalar = pt2_int(L->E, PT2_BOOL, a->i); break;

@@ -2,6 +2,7 @@
  * Complex arithmetic and elementary functions on pairs of expressions, and the operators that only complex tensors
  * have. */
 #include "ops/complex.h"
+#include "ops/internal.h"
 #include "ops/pointwise.h"
 
 /* ---- arithmetic ---- */
@@ -290,16 +291,29 @@ bool op_c_unary(struct pt2_lower *L, enum pt2_expr_op op, pt2_cx a, pt2_cx *out)
 
 /* ---- operators ---- */
 
-/* conj and its forms: a view in PyTorch, a new tensor here. */
+static pt2_t *conjugate(struct pt2_lower *L, pt2_t *t, pt2_dtype dtype)
+{
+    pt2_cx c = op_c_conj(L, op_at_c(L, t, op_vars(L, t->rank, t->shape)));
+    return op_map_c(L, dtype, t->rank, t->shape, c);
+}
+
+/* conj and its forms: a view in PyTorch; data: a new tensor. */
 static void lower_conj(struct pt2_lower *L)
 {
     pt2_t *t = op_tensor(L, "self");
-    if (!pt2_dtype_is_complex(t->dtype)) {
+    if (!pt2_dtype_is_complex(t->dtype))
         op_return(L, t);
-        return;
-    }
-    pt2_cx c = op_c_conj(L, op_at_c(L, t, op_vars(L, t->rank, t->shape)));
-    op_return(L, op_map_c(L, t->dtype, t->rank, t->shape, c));
+    else if (L->row->data)
+        op_return(L, conjugate(L, t, t->dtype));
+    else
+        op_return(L, pt2_mirror(L, t, t->dtype, conjugate));
+}
+
+/* A conjugate view becomes a tensor of its own. */
+static void lower_resolve_conj(struct pt2_lower *L)
+{
+    pt2_t *t = op_tensor(L, "self");
+    op_return(L, t->store->mirror ? op_clone(L, t) : t);
 }
 
 static void lower_same(struct pt2_lower *L)
@@ -347,9 +361,9 @@ static void lower_complex(struct pt2_lower *L)
 const struct pt2_op_row pt2_ops_complex[] = {
     { "aten.conj", lower_conj, 0 },
     { "aten._conj", lower_conj, 0 },
-    { "aten.conj_physical", lower_conj, 0 },
-    { "aten._conj_physical", lower_conj, 0 },
-    { "aten.resolve_conj", lower_same, 0 },
+    { "aten.conj_physical", lower_conj, 1 },
+    { "aten._conj_physical", lower_conj, 1 },
+    { "aten.resolve_conj", lower_resolve_conj, 0 },
     { "aten.resolve_neg", lower_same, 0 },
     { "aten.real", lower_part, 0 },
     { "aten.imag", lower_part, 1 },

@@ -6,8 +6,6 @@
 
 #include <stdio.h>
 
-static pt2_t *with_row(struct pt2_lower *L, pt2_t *stack, pt2_ex turn, pt2_t *value);
-
 /* ---- sub-graphs ---- */
 
 struct pt2_graph *op_graph_begin(struct pt2_lower *L, const char *name, struct pt2_graph **out_outer)
@@ -339,7 +337,7 @@ static void stacking_body(struct pt2_lower *L, void *ctx, pt2_ex turn, pt2_t **c
     inline_graph(L, c->body, turn_operands(L, c, carried, others), out);
     for (int k = 0; k < c->num_carried; k++) {
         carried[k] = op_clone(L, slot_tensor(L, out[k]));
-        carried[c->num_carried + k] = with_row(L, carried[c->num_carried + k], turn, carried[k]);
+        carried[c->num_carried + k] = op_with_row(L, carried[c->num_carried + k], turn, carried[k]);
     }
 }
 
@@ -456,7 +454,7 @@ static pt2_t *row(struct pt2_lower *L, pt2_t *t, pt2_ex turn)
     return op_select(L, t, 0, turn);
 }
 
-static pt2_t *with_row(struct pt2_lower *L, pt2_t *stack, pt2_ex turn, pt2_t *value)
+pt2_t *op_with_row(struct pt2_lower *L, pt2_t *stack, pt2_ex turn, pt2_t *value)
 {
     pt2_t *copy = pt2_tensor_new(L, stack->dtype, stack->rank, stack->shape);
     copy->store = pt2_store_new(L, stack->store->cur);
@@ -484,7 +482,7 @@ static void stacked_body(struct pt2_lower *L, void *ctx, pt2_ex turn, pt2_t **ca
     inline_graph(L, s->graph, in, out);
     for (int k = 0; k < s->num_results; k++)
         carried[s->num_carried + k] =
-            with_row(L, carried[s->num_carried + k], at, slot_tensor(L, out[s->num_carried + k]));
+            op_with_row(L, carried[s->num_carried + k], at, slot_tensor(L, out[s->num_carried + k]));
     for (int k = 0; k < s->num_carried; k++)
         carried[k] = op_clone(L, slot_tensor(L, out[k]));
 }
@@ -585,7 +583,7 @@ static void scanned_body(struct pt2_lower *L, void *ctx, pt2_ex turn, pt2_t **ca
             op_fail(L, PT2_ERR_UNSUPPORTED, "complex numbers");
         pt2_ex *at = op_vars(L, first->rank, first->shape);
         pt2_ex v = pt2_select(L->E, pt2_eq(L->E, turn, zero), op_at(L, first, at), op_at(L, next, at));
-        carried[k] = with_row(L, carried[k], turn, op_map_like(L, first, first->dtype, v));
+        carried[k] = op_with_row(L, carried[k], turn, op_map_like(L, first, first->dtype, v));
     }
 }
 

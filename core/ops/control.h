@@ -21,5 +21,7 @@ void op_graph_output(struct pt2_lower *L, pt2_t *t);
 typedef void op_loop_body(struct pt2_lower *L, void *ctx, pt2_ex turn, pt2_t **carried, pt2_t *const *others);
 void op_loop(struct pt2_lower *L, pt2_ex trips, int num_carried, pt2_t **carried, int num_others, pt2_t *const *others,
              op_loop_body *body, void *ctx);
+/* `stack` with row `turn` replaced by `value`. */
+pt2_t *op_with_row(struct pt2_lower *L, pt2_t *stack, pt2_ex turn, pt2_t *value);
 
 #endif

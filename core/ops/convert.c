@@ -4,12 +4,12 @@
 
 /* ---- to ---- */
 
-/* A new tensor only where the dtype differs or a copy is asked for. Layout, device and memory format do not matter
- * here. */
+/* A new tensor only where the dtype or the memory format differs, or a copy is asked for. */
 static void lower_to(struct pt2_lower *L)
 {
-    pt2_t *t = op_tensor(L, op_has(L, "self") ? "self" : "a"), *r = op_convert(L, t, op_out_dtype(L, 0));
-    op_return(L, r == t && op_bool(L, "copy", false) ? op_clone(L, t) : r);
+    const char *name = op_has(L, "self") ? "self" : "a";
+    pt2_t *t = op_tensor(L, name), *r = op_convert(L, t, op_out_dtype(L, 0));
+    op_return(L, r == t && (op_bool(L, "copy", false) || !op_lies_as_result(L, name)) ? op_clone(L, t) : r);
 }
 
 /* _to_copy always copies. */

@@ -93,14 +93,17 @@ static bool integer_table(struct pt2_lower *L, pt2_dtype t, pt2_ex start, pt2_ex
     return true;
 }
 
-static pt2_ex spaced_ex(struct pt2_exprs *E, pt2_ex start, pt2_ex end, pt2_ex steps, pt2_ex i)
+/* Rounded to `real` after each operation, as PyTorch does for half types: errors of the step grow with the index. */
+static pt2_ex spaced_ex(struct pt2_lower *L, pt2_dtype real, pt2_ex start, pt2_ex end, pt2_ex steps, pt2_ex i)
 {
+    struct pt2_exprs *E = L->E;
     int type = start->dtype;
     pt2_ex gaps = pt2_max(E, pt2_addi(E, steps, -1), pt2_idx(E, 1));
-    pt2_ex step = ex_div(E, pt2_sub(E, end, start), pt2_cast(E, type, gaps));
-    pt2_ex low = pt2_add(E, start, pt2_mul(E, step, pt2_cast(E, type, i)));
-    pt2_ex left = pt2_cast(E, type, pt2_addi(E, pt2_sub(E, steps, i), -1));
-    pt2_ex high = pt2_sub(E, end, pt2_mul(E, step, left));
+    pt2_ex at = pt2_roundto(E, real, pt2_cast(E, type, i)), step = pt2_roundto(E, real, pt2_sub(E, end, start));
+    step = pt2_roundto(E, real, ex_div(E, step, pt2_roundto(E, real, pt2_cast(E, type, gaps))));
+    pt2_ex low = pt2_add(E, start, pt2_roundto(E, real, pt2_mul(E, step, at)));
+    pt2_ex left = pt2_roundto(E, real, pt2_cast(E, type, pt2_addi(E, pt2_sub(E, steps, i), -1)));
+    pt2_ex high = pt2_sub(E, end, pt2_roundto(E, real, pt2_mul(E, step, left)));
     pt2_ex first = pt2_or(E, pt2_eq(E, steps, pt2_idx(E, 1)), pt2_lt(E, i, pt2_floordiv(E, steps, pt2_idx(E, 2))));
     return pt2_select(E, first, low, high);
 }
@@ -115,20 +118,24 @@ static void lower_linspace(struct pt2_lower *L)
     if (op_out_rank(L, 0) != 1)
         op_fail(L, PT2_ERR_FORMAT, "a range of rank %d", op_out_rank(L, 0));
     pt2_ex steps = op_out_shape(L, 0)[0], i = out_vars(L)[0];
-    pt2_dtype wide = is_float ? real : PT2_F64;
+    pt2_dtype wide = is_float ? real : PT2_F64, rounds = base != 0 ? PT2_F64 : wide;
     struct pt2_complex a = op_scalar_c(L, "start", wide, 0), b = op_scalar_c(L, "end", wide, 0);
+    if (base == 0 || !pt2_is_int(steps, 1)) { /* a logspace of one element is the power of the number as given */
+        a.re = pt2_roundto(E, wide, a.re);
+        b.re = pt2_roundto(E, wide, b.re);
+    }
     if (!is_float && integer_table(L, t, a.re, b.re, steps, base))
         return;
     if (!is_float) {
         a.re = pt2_un(E, PT2_E_TRUNC, a.re);
         b.re = pt2_un(E, PT2_E_TRUNC, b.re);
     }
-    struct pt2_complex v = op_c(spaced_ex(E, a.re, b.re, steps, i), NULL);
+    struct pt2_complex v = op_c(spaced_ex(L, rounds, a.re, b.re, steps, i), NULL);
     if (!pt2_dtype_is_complex(t)) {
         return_body(L, base != 0 ? pt2_bin(E, PT2_E_POW, ex_num(E, v.re, base), v.re) : v.re);
         return;
     }
-    v.im = spaced_ex(E, a.im, b.im, steps, i);
+    v.im = spaced_ex(L, rounds, a.im, b.im, steps, i);
     if (base != 0)
         v = op_c_pow(L, op_c_num(L, v.re, base, 0), v);
     op_return(L, op_map_c(L, t, 1, op_out_shape(L, 0), v));

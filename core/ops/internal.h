@@ -32,6 +32,8 @@ struct pt2_lower_priv {
     uint32_t num_bound;
     struct pt2_lowered *out;
     int depth;                /* of nested program graphs */
+    bool writes;              /* some node writes to a tensor */
+    pt2_ex turn;              /* of the innermost vmap; NULL outside */
     const struct pt2_operators *operators; /* the user's; may be NULL */
     const struct pt2_applied *applied;     /* NULL: the node is of the file */
     int applied_depth;
@@ -42,9 +44,27 @@ struct pt2_lower_priv {
 enum pt2_row_use { PT2_ROW_PLAIN, PT2_ROW_INPLACE, PT2_ROW_OUT, PT2_ROW_COPY };
 const struct pt2_op_row *pt2_op_resolve(const char *target, enum pt2_row_use *out_use);
 
+/* A store that shows a tensor in another form, which can be turned back by the same function. */
+struct pt2_mirror {
+    pt2_t *(*show)(struct pt2_lower *L, pt2_t *t, pt2_dtype dtype);
+    pt2_t *of, *view;       /* the tensor, and the whole store */
+    struct pt2_value *seen; /* the content of the tensor's store that the store was made of */
+};
+
 /* symbols.c */
 pt2_ex pt2_lower_symexpr(struct pt2_lower *L, const struct pt2_symexpr *e);
 void pt2_lower_ranges(struct pt2_lower *L);
+
+/* alias.c */
+pt2_t *pt2_mirror(struct pt2_lower *L, pt2_t *of, pt2_dtype dtype,
+                  pt2_t *(*show)(struct pt2_lower *L, pt2_t *t, pt2_dtype dtype));
+void pt2_mirror_refresh(struct pt2_lower *L, struct pt2_store *s); /* before reading: the tensor may be written */
+void pt2_mirror_written(struct pt2_lower *L, struct pt2_store *s); /* after writing: the tensor is written too */
+
+/* vmap.c */
+bool pt2_vmap_begins(const struct pt2_pnode *n);
+/* Lowers the level that node `begin` begins; returns the node that ends it. */
+uint32_t pt2_lower_vmap(struct pt2_lower *L, const struct pt2_pgraph *pg, uint32_t begin, struct pt2_slot *slots);
 
 /* lower.c */
 pt2_t *pt2_tensor_new(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *shape);
@@ -53,7 +73,10 @@ void pt2_complex_dims(struct pt2_lower *L, pt2_dtype *dtype, int *rank, pt2_ex *
 struct pt2_store *pt2_store_new(struct pt2_lower *L, struct pt2_value *value);
 /* Lowers the nodes of a program graph whose inputs are in `slots` (num_values entries) into L->g. */
 void pt2_lower_nodes(struct pt2_lower *L, const struct pt2_pgraph *pg, struct pt2_slot *slots);
+void pt2_lower_range(struct pt2_lower *L, const struct pt2_pgraph *pg, uint32_t first, uint32_t end,
+                     struct pt2_slot *slots); /* nodes first … end - 1 of it */
 struct pt2_slot pt2_lower_arg(struct pt2_lower *L, const struct pt2_arg *arg); /* a value or a literal number */
 const struct pt2_arg *pt2_find_arg(struct pt2_lower *L, const char *name);     /* NULL when missing or None */
+const struct pt2_tensor_meta *op_meta(struct pt2_lower *L, const char *name);  /* the file's, of an argument; or NULL */
 
 #endif

@@ -122,6 +122,19 @@ static void write_self(struct pt2_lower *L)
     out->tensor = self;
 }
 
+/* An empty tensor that is given for a result takes the result's shape. */
+static void resize_empty(struct pt2_lower *L, pt2_t *dst, pt2_t *value)
+{
+    if (!pt2_is_int(op_numel(L, dst), 0) || dst->rank > 1 || pt2_is_int(op_numel(L, value), 0))
+        return;
+    value = op_convert(L, value, dst->dtype);
+    dst->rank = value->rank;
+    dst->shape = value->shape;
+    dst->map = NULL;
+    dst->whole = true;
+    dst->store->cur = op_value(L, value);
+}
+
 /* The tensors to write are the last arguments, in the order of the results. */
 static void write_out(struct pt2_lower *L)
 {
@@ -133,6 +146,7 @@ static void write_out(struct pt2_lower *L)
         struct pt2_slot *out = &L->priv->slots[L->node->outs[k]->index];
         if (!dst || !out->tensor)
             op_fail(L, PT2_ERR_FORMAT, "an out= operator without its out argument");
+        resize_empty(L, dst, out->tensor);
         op_write(L, dst, out->tensor);
         out->tensor = dst;
     }
@@ -188,7 +202,8 @@ static void lower_node(struct pt2_lower *L, const struct pt2_pnode *node)
     mark_origin(L, first);
 }
 
-void pt2_lower_nodes(struct pt2_lower *L, const struct pt2_pgraph *pg, struct pt2_slot *slots)
+void pt2_lower_range(struct pt2_lower *L, const struct pt2_pgraph *pg, uint32_t first, uint32_t end,
+                     struct pt2_slot *slots)
 {
     struct pt2_slot *outer = L->priv->slots;
     const struct pt2_pnode *node = L->node;
@@ -196,12 +211,21 @@ void pt2_lower_nodes(struct pt2_lower *L, const struct pt2_pgraph *pg, struct pt
     if (++L->priv->depth > 64)
         op_fail(L, PT2_ERR_FORMAT, "sub-graphs are nested more than 64 deep");
     L->priv->slots = slots;
-    for (uint32_t k = 0; k < pg->num_nodes; k++)
-        lower_node(L, &pg->nodes[k]);
+    for (uint32_t k = first; k < end; k++) {
+        if (pt2_vmap_begins(&pg->nodes[k]))
+            k = pt2_lower_vmap(L, pg, k, slots);
+        else
+            lower_node(L, &pg->nodes[k]);
+    }
     L->priv->depth--;
     L->priv->slots = outer;
     L->node = node;
     L->row = row;
+}
+
+void pt2_lower_nodes(struct pt2_lower *L, const struct pt2_pgraph *pg, struct pt2_slot *slots)
+{
+    pt2_lower_range(L, pg, 0, pg->num_nodes, slots);
 }
 
 /* ---- inputs ---- */
@@ -430,7 +454,7 @@ static void user_output(struct pt2_lower *L, const struct pt2_output_spec *spec)
                    : spec->arg->kind == PT2_ARG_BOOL ? PT2_BOOL : PT2_NONE;
         return;
     }
-    struct pt2_slot s = L->priv->slots[spec->arg->value->index];
+    struct pt2_slot s = pt2_lower_arg(L, spec->arg);
     if (s.tensor) {
         out->dtype = s.tensor->dtype;
         out->output = add_output(L, op_value(L, s.tensor));
@@ -445,7 +469,7 @@ static void mutation(struct pt2_lower *L, const struct pt2_output_spec *spec)
 {
     const struct pt2_pvalue *target = L->program->inputs[spec->target].value;
     pt2_t *dst = L->priv->slots[target->index].tensor;
-    pt2_t *src = spec->arg->kind == PT2_ARG_VALUE ? L->priv->slots[spec->arg->value->index].tensor : NULL;
+    pt2_t *src = spec->arg->kind == PT2_ARG_VALUE ? pt2_lower_arg(L, spec->arg).tensor : NULL;
     if (!dst || !src)
         op_fail(L, PT2_ERR_FORMAT, "a mutation of %s without a tensor", target->name);
     op_write(L, dst, src);
@@ -498,6 +522,35 @@ static void lower_outputs(struct pt2_lower *L)
     written_inputs(L);
     assertion_outputs(L);
     mark_weights(L);
+}
+
+/* ---- writing ---- */
+
+static bool graph_writes(const struct pt2_pgraph *g);
+
+static bool arg_writes(const struct pt2_arg *a)
+{
+    bool writes = a->kind == PT2_ARG_GRAPH && graph_writes(a->graph);
+    for (uint32_t k = 0; !writes && k < a->num_items; k++)
+        writes = arg_writes(&a->items[k]);
+    return writes;
+}
+
+/* By name: packets of in-place operators end with _, overloads that write to arguments with out. */
+static bool graph_writes(const struct pt2_pgraph *g)
+{
+    for (uint32_t k = 0; k < g->num_nodes; k++) {
+        const struct pt2_pnode *n = &g->nodes[k];
+        size_t len = strlen(n->target);
+        const char *overload = strrchr(n->target, '.');
+        if ((overload && overload > n->target && overload[-1] == '_') ||
+            (len > 3 && !strcmp(n->target + len - 3, "out")))
+            return true;
+        for (uint32_t j = 0; j < n->num_args; j++)
+            if (arg_writes(&n->args[j]))
+                return true;
+    }
+    return false;
 }
 
 /* ---- operators without a row: all of them in one message ---- */
@@ -556,6 +609,7 @@ static void lower_all(struct pt2_lower *L)
     out->user_outputs = PT2_NEW_N(L->arena, struct pt2_user_output, p->num_out_leaves);
     out->num_user_outputs = (int)p->num_out_leaves;
     pt2_lower_ranges(L);
+    L->priv->writes = graph_writes(p->graph);
     L->priv->slots = PT2_NEW_N(L->arena, struct pt2_slot, p->graph->num_values);
     for (uint32_t k = 0; k < p->num_inputs; k++)
         lower_input(L, k);

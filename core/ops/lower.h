@@ -40,12 +40,13 @@
 #include "archive/program.h"
 #include "graph/graph.h"
 
-/* A storage: what PyTorch calls one too, except that a view with another dtype copies. */
+/* A storage: what PyTorch calls one too, except that a view whose elements are computed has a store of its own. */
 struct pt2_store {
     struct pt2_value *cur; /* its content now */
     uint32_t id;
     int input;             /* index of the input spec that owns it, or -1 */
     bool written;          /* since the graph began */
+    struct pt2_mirror *mirror; /* of a view that is computed (another dtype, a conjugate), else NULL */
 };
 
 typedef struct pt2_t {
@@ -178,6 +179,11 @@ pt2_t *op_select(struct pt2_lower *L, pt2_t *t, int dim, pt2_ex index);
 pt2_t *op_slice(struct pt2_lower *L, pt2_t *t, int dim, pt2_ex start, pt2_ex size, pt2_ex step);
 pt2_t *op_real_view(struct pt2_lower *L, pt2_t *t);     /* complex to real with a last dimension of 2 (view_as_real) */
 pt2_t *op_complex_view(struct pt2_lower *L, pt2_t *t);  /* the reverse */
+/* Whether PyTorch gives the tensor itself, or a view of it, and not a copy: seen only where something is written, so
+ * both are true in a graph without writes. They compare strides of the file. */
+bool op_lies_as_result(struct pt2_lower *L, const char *name); /* argument `name` has the strides of result 0 */
+bool op_strides_allow(struct pt2_lower *L, const char *name, int rank,
+                      const pt2_ex *shape); /* a reshape is a view */
 /* Writes `value` (broadcast and converted) into the elements that `t` views. */
 void op_write(struct pt2_lower *L, pt2_t *t, pt2_t *value);
 /* Replaces the content of t's whole store by that of `value` (same shape), for in-place operators on whole tensors:

@@ -422,20 +422,6 @@ static void lower_max_dim(struct pt2_lower *L)
     op_result(L, 1, position(L, L->row->data, t, n, &dim, keepdim));
 }
 
-/* max.other, min.other: elementwise. */
-static void lower_max_other(struct pt2_lower *L)
-{
-    pt2_t *both[] = { op_tensor(L, "self"), op_tensor(L, "other") };
-    pt2_dtype dtype = op_out_dtype(L, 0);
-    pt2_ex shape[PT2_MAX_RANK];
-    int rank = op_broadcast(L, 2, both, shape);
-    pt2_ex *v = op_vars(L, rank, shape);
-    pt2_ex a = op_at_bcast_as(L, both[0], rank, v, dtype), b = op_at_bcast_as(L, both[1], rank, v, dtype);
-    pt2_ex r = dtype == PT2_BOOL ? (L->row->data ? pt2_or : pt2_and)(L->E, a, b)
-                                 : (L->row->data ? pt2_max : pt2_min)(L->E, a, b);
-    op_return(L, op_map(L, dtype, rank, shape, r));
-}
-
 static void lower_argmax(struct pt2_lower *L)
 {
     pt2_t *t = op_tensor(L, "self");
@@ -570,8 +556,6 @@ const struct pt2_op_row pt2_ops_reduce[] = {
     { "aten.min.default", lower_amax, 0 },
     { "aten.max.dim", lower_max_dim, 1 },
     { "aten.min.dim", lower_max_dim, 0 },
-    { "aten.max.other", lower_max_other, 1 },
-    { "aten.min.other", lower_max_other, 0 },
     { "aten.aminmax", lower_aminmax, 0 },
     { "aten._aminmax", lower_aminmax, 0 },
     { "aten.argmax", lower_argmax, 1 },

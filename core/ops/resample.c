@@ -3,10 +3,11 @@
  * weighted sum of a fixed number of loads at computed positions: one MAP. Antialiasing has windows as wide as the
  * scale: one REDUCE for each dimension, the last one first. */
 #include "ops/lower.h"
+#include "ops/math.h"
 
 #include <math.h>
 
-enum { NEAREST, NEAREST_EXACT, LINEAR, CUBIC };
+enum { NEAREST, NEAREST_EXACT, LINEAR, CUBIC, LANCZOS };
 
 /* One resampled dimension. */
 struct axis {
@@ -223,13 +224,24 @@ struct window {
     pt2_ex weight;
 };
 
-static pt2_ex filter(struct pt2_lower *L, pt2_ex x, bool cubic)
+/* sin(pi x) / (pi x) */
+static pt2_ex sinc(struct pt2_lower *L, pt2_ex x)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex zero = num(L, x->dtype, 0), p = pt2_mul(E, x, num(L, x->dtype, EX_PI));
+    return pt2_select(E, pt2_eq(E, x, zero), num(L, x->dtype, 1), pt2_bin(E, PT2_E_DIV, pt2_un(E, PT2_E_SIN, p), p));
+}
+
+static pt2_ex filter(struct pt2_lower *L, pt2_ex x, int64_t kind)
 {
     struct pt2_exprs *E = L->E;
     int t = x->dtype;
-    pt2_ex a = pt2_un(E, PT2_E_ABS, x), one = num(L, t, 1), zero = num(L, t, 0);
-    if (!cubic)
+    pt2_ex a = pt2_un(E, PT2_E_ABS, x), one = num(L, t, 1), zero = num(L, t, 0), three = num(L, t, 3);
+    if (kind == LINEAR)
         return pt2_max(E, pt2_sub(E, one, a), zero);
+    if (kind == LANCZOS)
+        return pt2_select(E, pt2_lt(E, a, three),
+                          pt2_mul(E, sinc(L, a), sinc(L, pt2_bin(E, PT2_E_DIV, a, three))), zero);
     pt2_ex outer = pt2_select(E, pt2_lt(E, a, num(L, t, 2)), keys(L, a, -0.5, false), zero);
     return pt2_select(E, pt2_lt(E, a, one), keys(L, a, -0.5, true), outer);
 }
@@ -247,10 +259,10 @@ static pt2_ex window_taps(struct pt2_lower *L, const struct axis *a, double half
 }
 
 /* _compute_indices_min_size_weights_aa, not normalised yet. */
-static struct window antialias_window(struct pt2_lower *L, const struct axis *a, bool cubic, int tap_axis)
+static struct window antialias_window(struct pt2_lower *L, const struct axis *a, int64_t kind, int tap_axis)
 {
     struct pt2_exprs *E = L->E;
-    double half = cubic ? 2 : 1;
+    double half = kind == LANCZOS ? 3 : kind == CUBIC ? 2 : 1;
     struct window w = { window_taps(L, a, half), NULL, NULL };
     pt2_ex one = num(L, a->t, 1), h = num(L, a->t, 0.5), wide = pt2_max(E, a->scale, one);
     pt2_ex center = pt2_mul(E, a->scale, pt2_add(E, pt2_cast(E, a->t, a->at), h));
@@ -261,7 +273,7 @@ static struct window antialias_window(struct pt2_lower *L, const struct axis *a,
     end = pt2_min(E, end, a->in);
     pt2_ex pos = pt2_add(E, first, pt2_var(E, tap_axis, w.taps));
     pt2_ex off = pt2_add(E, pt2_sub(E, pt2_cast(E, a->t, pos), center), h);
-    pt2_ex v = filter(L, pt2_bin(E, PT2_E_DIV, off, wide), cubic);
+    pt2_ex v = filter(L, pt2_bin(E, PT2_E_DIV, off, wide), kind);
     w.index = clamp(L, pos, a->in);
     w.weight = pt2_select(E, pt2_lt(E, pos, end), v, num(L, a->t, 0));
     return w;
@@ -320,7 +332,7 @@ static pt2_t *resample_axis(struct pt2_lower *L, pt2_t *x, int d, struct axis a,
     shape[d] = a.out;
     pt2_ex *at = op_vars(L, x->rank, shape), to[2] = { at[d], NULL };
     a.at = pt2_var(E, 0, a.out);
-    struct window w = antialias ? antialias_window(L, &a, kind == CUBIC, 1) : plain_window(L, &a, kind, 1);
+    struct window w = antialias ? antialias_window(L, &a, kind, 1) : plain_window(L, &a, kind, 1);
     bool bytes = !pt2_dtype_is_float(x->dtype);
     pt2_t *table = weight_table(L, &a, &w);
     if (bytes)
@@ -569,6 +581,7 @@ const struct pt2_op_row pt2_ops_resample[] = {
     { "aten.upsample_bicubic2d", lower_upsample, CUBIC },
     { "aten._upsample_bilinear2d_aa", lower_antialias, LINEAR },
     { "aten._upsample_bicubic2d_aa", lower_antialias, CUBIC },
+    { "aten._upsample_lanczos2d_aa", lower_antialias, LANCZOS },
     { "aten.grid_sampler", lower_grid_sampler, 0 },
     { "aten.grid_sampler_2d", lower_grid_sampler, 0 },
     { "aten.grid_sampler_3d", lower_grid_sampler, 0 },

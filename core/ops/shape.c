@@ -129,7 +129,7 @@ pt2_t *op_cat(struct pt2_lower *L, int n, pt2_t *const *tensors, int dim)
 
 static int tensor_list(struct pt2_lower *L, pt2_t ***list)
 {
-    int n = op_tensors(L, "tensors", list);
+    int n = op_tensors(L, op_has(L, "sequences") ? "sequences" : "tensors", list);
     for (int k = 0; k < n; k++)
         if (!(*list)[k])
             op_fail(L, PT2_ERR_FORMAT, "None in a list of tensors");
@@ -160,6 +160,32 @@ static void lower_stack(struct pt2_lower *L)
         list[k] = op_unsqueeze(L, list[k], dim);
     }
     return_cat(L, n, list, dim);
+}
+
+/* pad_sequence: each tensor is padded along its first dimension to the longest, then all are stacked. */
+static void lower_pad_sequence(struct pt2_lower *L)
+{
+    pt2_t **list;
+    int n = tensor_list(L, &list), batch = op_bool(L, "batch_first", false) ? 0 : 1;
+    pt2_dtype dtype = op_out_dtype(L, 0);
+    pt2_ex longest = op_out_shape(L, 0)[1 - batch], shape[PT2_MAX_RANK], index[PT2_MAX_RANK];
+    bool left = !strcmp(op_string(L, "padding_side", "right"), "left");
+    struct pt2_complex pad = op_number_element(L, dtype, op_float(L, "padding_value", 0));
+    for (int k = 0; k < n; k++) {
+        pt2_t *t = list[k];
+        if (t->rank < 1 || t->rank != op_out_rank(L, 0) - 1)
+            op_fail(L, PT2_ERR_FORMAT, "pad_sequence of a tensor of %d dimensions", t->rank);
+        memcpy(shape, t->shape, (size_t)t->rank * sizeof *shape);
+        shape[0] = longest;
+        memcpy(index, op_vars(L, t->rank, shape), (size_t)t->rank * sizeof *index);
+        if (left)
+            index[0] = pt2_sub(L->E, index[0], pt2_sub(L->E, longest, t->shape[0]));
+        pt2_ex inside = left ? pt2_le(L->E, pt2_idx(L->E, 0), index[0]) : pt2_lt(L->E, index[0], t->shape[0]);
+        struct pt2_complex e = op_select_element(L, inside, op_element(L, t, dtype, index), pad);
+        list[k] = op_unsqueeze(L, pt2_is_int(t->shape[0], 0) ? op_map_element(L, dtype, t->rank, shape, pad)
+                                                             : op_map_element(L, dtype, t->rank, shape, e), batch);
+    }
+    return_cat(L, n, list, batch);
 }
 
 /* Tensors with fewer than `rank` dimensions get leading ones; 3: [m, n] becomes [m, n, 1] and [n] [1, n, 1], as
@@ -513,6 +539,7 @@ const struct pt2_op_row pt2_ops_shape[] = {
     { "aten.dstack", lower_stack_kind, 3 },
     { "aten.column_stack", lower_stack_kind, 4 },
     { "aten._chunk_cat", lower_chunk_cat, 0 },
+    { "aten.pad_sequence", lower_pad_sequence, 0 },
     { "aten.pad", lower_pad, 0 },
     { "aten.constant_pad_nd", lower_pad_mode, PAD_CONSTANT },
     { "aten.reflection_pad1d", lower_pad_mode, PAD_REFLECT },

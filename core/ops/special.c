@@ -259,8 +259,11 @@ static pt2_ex polynomial(struct pt2_exprs *E, int kind, pt2_ex x, pt2_ex n)
     bool chebyshev = kind <= POLY_W;
     pt2_ex p = ex_num(E, x, 1), q = first_degree(E, kind, x);
     pt2_ex r = pt2_select(E, ex_ltn(E, n, 1), p, pt2_select(E, ex_ltn(E, n, 2), q, nan_of(E, x)));
-    if (chebyshev)
-        r = pt2_select(E, ex_ltn(E, n, 2), r, chebyshev_high(E, kind, x, n));
+    if (chebyshev) { /* PyTorch's recurrence ends with inf - inf two degrees after it overflows */
+        pt2_ex before = ex_abs(E, chebyshev_high(E, kind, x, ex_addn(E, n, -2)));
+        pt2_ex high = pt2_select(E, ex_eqn(E, before, INFINITY), nan_of(E, x), chebyshev_high(E, kind, x, n));
+        r = pt2_select(E, ex_ltn(E, n, 2), r, high);
+    }
     for (int k = 1; k < (chebyshev ? CHEBYSHEV_STEPS : POLY_STEPS); k++) {
         pt2_ex next = next_degree(E, kind, x, k, q, p);
         r = pt2_select(E, ex_eqn(E, n, k + 1), next, r);
@@ -269,7 +272,8 @@ static pt2_ex polynomial(struct pt2_exprs *E, int kind, pt2_ex x, pt2_ex n)
     }
     if (chebyshev)
         r = pt2_select(E, ex_eqn(E, ex_abs(E, x), 1), chebyshev_end(E, kind, x, n), r);
-    return pt2_select(E, ex_ltn(E, n, 0), ex_num(E, x, 0), r);
+    pt2_ex degree = pt2_and(E, pt2_not(E, ex_ltn(E, n, 0)), ex_ltn(E, n, 0x1p63)); /* else the least int64 in PyTorch */
+    return pt2_select(E, degree, r, ex_num(E, x, 0));
 }
 
 static void lower_polynomial(struct pt2_lower *L)

@@ -159,5 +159,7 @@ void pt2_lower_ranges(struct pt2_lower *L)
         s->hi = r->hi > PT2_INF ? PT2_INF : r->hi;
         if (r->name[0] == 's' && s->lo < 0)
             s->lo = 0; /* a size */
+        else if (r->name[0] == 's' && s->lo == 2 && s->hi == PT2_INF)
+            s->lo = 1; /* nobody asked for a range: the exporter writes 2, and PyTorch runs what it wrote on 1 */
     }
 }

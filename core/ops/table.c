@@ -47,6 +47,39 @@ static bool ends_with(const char *text, size_t len, const char *end)
     return len > n && !memcmp(text + len - n, end, n);
 }
 
+/* Overloads that write to arguments and do not end with "out", with the overload that computes the same, "" for the
+ * packet. */
+static const struct { const char *overload, *base; } named_outs[] = {
+    { "values", "" },        { "values_stable", "stable" }, { "dim_values", "dim" },  { "dim_max", "dim" },
+    { "dim_min", "dim" },    { "out_mode", "" },            { "OutTensor", "" },      { "OutScalar_Self", "" },
+    { "OutScalar_Other", "" }, { "out_", "" },              { "output", "" },         { "grad_input", "" },
+    { "U", "" },             { "Q", "" },                   { "X", "" },              { "L", "" },
+    { "a", "" },             { "eigvals", "" },             { "eigenvalues", "" },    { "result", "" },
+    { "sign", "" },          { "inverse", "" },             { "out_tol_tensor", "" }, { "out_rcond_tensor", "" },
+};
+
+/* The row of an overload that writes to its last arguments: of "aten.sum.dim_IntList_out" that of the overload, else
+ * of the packet. *out_is: it is one. */
+static const struct pt2_op_row *get_out(const char *target, size_t packet, bool *out_is)
+{
+    char name[256];
+    size_t len = strlen(target), base = 0;
+    const char *overload = packet < len ? target + packet + 1 : "", *end = "";
+    *out_is = ends_with(target, len, "_out") || ends_with(target, len, ".out");
+    if (*out_is && len - packet > 5)
+        base = len - packet - 5, end = overload;
+    for (size_t k = 0; !*out_is && k < sizeof named_outs / sizeof *named_outs; k++)
+        if (!strcmp(overload, named_outs[k].overload)) {
+            *out_is = true;
+            end = named_outs[k].base;
+            base = strlen(end);
+        }
+    if (base && snprintf(name, sizeof name, "%.*s.%.*s", (int)packet, target, (int)base, end) < (int)sizeof name &&
+        get(name, strlen(name)))
+        return get(name, strlen(name));
+    return *out_is ? get(target, packet) : NULL;
+}
+
 const struct pt2_op_row *pt2_op_resolve(const char *target, enum pt2_row_use *out_use)
 {
     pthread_once(&once, build);
@@ -55,7 +88,8 @@ const struct pt2_op_row *pt2_op_resolve(const char *target, enum pt2_row_use *ou
     const char *end = dot ? strchr(dot + 1, '.') : NULL;
     size_t packet = end ? (size_t)(end - target) : len;
     const struct pt2_op_row *r = get(target, len);
-    bool out = packet < len && (ends_with(target, len, "_out") || ends_with(target, len, ".out"));
+    bool out;
+    const struct pt2_op_row *written = get_out(target, packet, &out);
     *out_use = PT2_ROW_PLAIN;
     if (!r && !out)
         r = get(target, packet);
@@ -63,7 +97,7 @@ const struct pt2_op_row *pt2_op_resolve(const char *target, enum pt2_row_use *ou
         return r;
     *out_use = PT2_ROW_OUT;
     if (out)
-        return get(target, packet);
+        return written;
     *out_use = PT2_ROW_COPY;
     if (ends_with(target, packet, "_copy") && (r = get_stripped(target, packet, 5)))
         return r;

@@ -278,7 +278,7 @@ static pt2_ex written_body(struct pt2_lower *L, pt2_t *t, pt2_t *value)
     return pt2_select(L->E, first, op_to(L, c.re, t->dtype), op_to(L, c.im, t->dtype));
 }
 
-void op_write(struct pt2_lower *L, pt2_t *t, pt2_t *value)
+static void write_store(struct pt2_lower *L, pt2_t *t, pt2_t *value)
 {
     struct pt2_store *s = t->store;
     expect_shape(L, t, value);
@@ -300,6 +300,12 @@ void op_write(struct pt2_lower *L, pt2_t *t, pt2_t *value)
     at[m] = v[t->rank];
     s->cur = pt2_node_scatter(L->g, PT2_RED_SET, s->cur, n, dims, at, body, NULL);
     s->cur->def->distinct = true; /* PyTorch refuses to write through overlapping views */
+}
+
+void op_write(struct pt2_lower *L, pt2_t *t, pt2_t *value)
+{
+    write_store(L, t, value);
+    pt2_mirror_written(L, t->store);
 }
 
 /* ---- data-dependent integers ---- */

@@ -23,6 +23,13 @@ static void lower_alias(struct pt2_lower *L)
     op_return(L, self(L));
 }
 
+/* contiguous: the tensor itself where it lies so already. */
+static void lower_contiguous(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    op_return(L, op_lies_as_result(L, "self") ? t : op_clone(L, t));
+}
+
 static void lower_clone(struct pt2_lower *L)
 {
     op_return(L, op_clone(L, self(L)));
@@ -31,6 +38,16 @@ static void lower_clone(struct pt2_lower *L)
 static void lower_reshape(struct pt2_lower *L)
 {
     op_return(L, op_reshape(L, self(L), op_out_rank(L, 0), op_out_shape(L, 0)));
+}
+
+/* reshape: a view where strides allow one, else a copy. data: always a copy. */
+static void lower_reshape_or_copy(struct pt2_lower *L)
+{
+    pt2_t *t = self(L);
+    int rank = op_out_rank(L, 0);
+    pt2_ex *shape = op_out_shape(L, 0);
+    bool copy = L->row->data || !op_strides_allow(L, "self", rank, shape);
+    op_return(L, op_reshape(L, copy ? op_clone(L, t) : t, rank, shape));
 }
 
 /* atleast_2d of a list and the like: each result is a reshape of its operand. */
@@ -373,12 +390,6 @@ static void storage_to_index(struct pt2_lower *L, pt2_t *t, const struct pt2_ten
         index[order[n]] = at[t->rank - 1 - n];
 }
 
-static const struct pt2_tensor_meta *meta_of(struct pt2_lower *L, const char *name)
-{
-    const struct pt2_arg *a = pt2_find_arg(L, name);
-    return a && a->kind == PT2_ARG_VALUE ? a->value->meta : NULL;
-}
-
 pt2_t *op_store_tensor(struct pt2_lower *L, pt2_t *t)
 {
     struct pt2_value *v = t->store->cur;
@@ -394,6 +405,8 @@ static pt2_t *as_strided(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_
     pt2_ex index[PT2_MAX_RANK], *v = op_vars(L, rank, shape), p = offset, base = pt2_idx(L->E, 0);
     if (m && m->offset)
         base = pt2_lower_symexpr(L, m->offset);
+    if (t->whole && !pt2_is_const(base))
+        base = pt2_idx(L->E, 0); /* what is passed lies at the beginning of its storage */
     if (!p)
         p = base;
     for (int d = 0; d < rank; d++)
@@ -407,6 +420,8 @@ static pt2_t *as_strided(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_
     pt2_ex last = pt2_addi(L->E, op_numel(L, t), -1);
     if (p->hi < 0 || p->lo < 0 || (pt2_is_const(last) && p->hi > last->i && p->hi < PT2_INF))
         op_fail(L, PT2_ERR_UNSUPPORTED, "as_strided reads storage outside of the tensor");
+    if (p->hi < PT2_INF && pt2_is_const(pt2_product(L->E, rank, shape)))
+        op_check(L, pt2_le(L->E, pt2_idx(L->E, p->hi), last), "as_strided reads storage outside of the tensor");
     storage_to_index(L, t, m, p, index);
     return op_view(L, t, rank, shape, index);
 }
@@ -416,7 +431,7 @@ pt2_t *op_as_strided(struct pt2_lower *L, pt2_t *t, const char *name, int rank, 
     pt2_ex stride[PT2_MAX_RANK], offset = op_has(L, "storage_offset") ? op_size(L, "storage_offset", 0) : NULL;
     if (op_sizes(L, "stride", stride) != rank)
         op_fail(L, PT2_ERR_FORMAT, "as_strided with sizes and strides of different length");
-    return as_strided(L, t, meta_of(L, name), rank, shape, stride, offset);
+    return as_strided(L, t, op_meta(L, name), rank, shape, stride, offset);
 }
 
 static void lower_as_strided(struct pt2_lower *L)
@@ -444,29 +459,13 @@ static void lower_resize(struct pt2_lower *L)
     op_return(L, op_map(L, t->dtype, rank, shape, op_at_or(L, t, index, pt2_lt(L->E, p, n), zero)));
 }
 
-/* view.dtype: the same bits. Only for types of one size that kernels compute in. */
-static void lower_view_dtype(struct pt2_lower *L)
-{
-    pt2_t *t = self(L);
-    pt2_dtype to = op_out_dtype(L, 0);
-    if (t->dtype == to) {
-        op_return(L, t);
-        return;
-    }
-    bool plain = pt2_dtype_compute(t->dtype) == t->dtype && pt2_dtype_compute(to) == to;
-    if (!plain || pt2_dtype_is_complex(t->dtype) || pt2_dtype_size(t->dtype) != pt2_dtype_size(to))
-        op_fail(L, PT2_ERR_UNSUPPORTED, "a view of %s as %s", pt2_dtype_name(t->dtype), pt2_dtype_name(to));
-    pt2_ex e = op_at(L, t, op_vars(L, t->rank, t->shape));
-    op_return(L, op_map_like(L, t, to, pt2_bitcast(L->E, (int)to, e)));
-}
-
 /* ---- table ---- */
 
 const struct pt2_op_row pt2_ops_view[] = {
     { "aten.alias", lower_alias, 0 },
     { "aten.detach", lower_alias, 0 },
     { "aten.detach_", lower_alias, 0 },
-    { "aten.contiguous", lower_alias, 0 },
+    { "aten.contiguous", lower_contiguous, 0 },
     { "aten.lift", lower_alias, 0 },
     { "aten.lift_fresh", lower_alias, 0 },
     { "aten.requires_grad_", lower_alias, 0 },
@@ -477,16 +476,15 @@ const struct pt2_op_row pt2_ops_view[] = {
     { "aten.clone", lower_clone, 0 },
     { "aten.lift_fresh_copy", lower_clone, 0 },
     { "aten.view", lower_reshape, 0 },
-    { "aten.view.dtype", lower_view_dtype, 0 },
-    { "aten.reshape", lower_reshape, 0 },
+    { "aten.reshape", lower_reshape_or_copy, 0 },
     { "aten._unsafe_view", lower_reshape, 0 },
     { "aten._reshape_alias", lower_reshape, 0 },
-    { "aten._reshape_copy", lower_reshape, 0 },
+    { "aten._reshape_copy", lower_reshape_or_copy, 1 },
     { "aten.view_as", lower_reshape, 0 },
-    { "aten.reshape_as", lower_reshape, 0 },
-    { "aten.flatten", lower_reshape, 0 },
+    { "aten.reshape_as", lower_reshape_or_copy, 0 },
+    { "aten.flatten", lower_reshape_or_copy, 0 },
     { "aten.unflatten", lower_reshape, 0 },
-    { "aten.ravel", lower_reshape, 0 },
+    { "aten.ravel", lower_reshape_or_copy, 0 },
     { "aten.atleast_1d", lower_reshape, 0 },
     { "aten.atleast_2d", lower_reshape, 0 },
     { "aten.atleast_3d", lower_reshape, 0 },

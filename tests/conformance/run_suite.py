@@ -20,6 +20,7 @@ import glob
 import hashlib
 import json
 import os
+import random
 import re
 import selectors
 import subprocess
@@ -314,6 +315,7 @@ def arguments():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--chunk", type=int, default=100, help="cases for one process")
     parser.add_argument("--timeout", type=float, default=300, help="seconds for one case")
+    parser.add_argument("--minutes", type=float, help="begin no process later than this; cases run in random order")
     parser.add_argument("--without", help="optimisations to leave out, as the command takes them")
     parser.add_argument("--json", help="write all results here")
     parser.add_argument("--raise-floor", action="store_true", help="after a full run: floor.json asks for what passed")
@@ -333,13 +335,16 @@ def main():
     cases = pick(cases, how, a.seed or seed())
     if not cases:
         sys.exit("no case selected")
+    if a.minutes:
+        random.Random(a.seed or seed()).shuffle(cases)
     results, begin = Results(a.device, a.verbose), time.time()
     batches = Batches(os.path.abspath(a.pt2gpu), device, a.timeout, work, a.without)
     chunks = [cases[i:i + a.chunk] for i in range(0, len(cases), a.chunk)]
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        list(pool.map(lambda chunk: batches.run(chunk, results.done), chunks))
+        list(pool.map(lambda chunk: batches.run(chunk, results.done)
+                      if not a.minutes or time.time() - begin < 60 * a.minutes else None, chunks))
     results.print()
-    print(f"{len(cases)} cases in {time.time() - begin:.0f} s, seed {a.seed or seed()}")
+    print(f"{len(results.states)} cases in {time.time() - begin:.0f} s, seed {a.seed or seed()}")
     if a.json:
         results.write(a.json)
     if a.raise_floor and full:
