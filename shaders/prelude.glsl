@@ -373,15 +373,10 @@ uvec2 pt_cvt_f64_u64(double x)
 #define pt_nan_f64() pt_bits_i64_f64(pt_lit_i64(0x7ff80000, 0u))
 #define pt_abs_f64(x) abs(x)
 #define pt_neg_f64(x) (-(x))
-#define pt_floor_f64(x) floor(x)
-#define pt_ceil_f64(x) ceil(x)
-#define pt_trunc_f64(x) trunc(x)
-#define pt_round_f64(x) roundEven(x)
 #define pt_sqrt_f64(x) sqrt(x)
 #define pt_rsqrt_f64(x) (1.0lf / sqrt(x))
 #define pt_fma_f64(a, b, c) ((a) * (b) + (c))
 #define pt_isnan_f64(x) pt_isnan_words(unpackDouble2x32(x))
-#define pt_truncdiv_f64(a, b) trunc((a) / (b))
 #define pt_ld_f64(b, i) b##_at(i)
 #define pt_st_f64(b, i, v) b[i] = v
 bool pt_isnan_words(uvec2 w)
@@ -394,6 +389,25 @@ double pt_copysign_f64(double x, double s)
     uvec2 a = unpackDouble2x32(x), b = unpackDouble2x32(s);
     return packDouble2x32(uvec2(a.x, (a.y & 0x7fffffffu) | (b.y & 0x80000000u)));
 }
+/* By additions, which are exact here: where the processor has no instruction for it, lavapipe rounds as if there were
+ * int32 and float32 only. */
+double pt_round_f64(double x)
+{
+    double a = abs(x);
+    return pt_copysign_f64(a < 4503599627370496.0lf ? (a + 4503599627370496.0lf) - 4503599627370496.0lf : a, x);
+}
+double pt_trunc_f64(double x)
+{
+    double a = abs(x), r = pt_round_f64(a);
+    return pt_copysign_f64(r > a ? r - 1.0lf : r, x);
+}
+double pt_floor_f64(double x)
+{
+    double r = pt_round_f64(x);
+    return pt_copysign_f64(r > x ? r - 1.0lf : r, x);
+}
+double pt_ceil_f64(double x) { return -pt_floor_f64(-x); }
+double pt_truncdiv_f64(double a, double b) { return pt_trunc_f64(a / b); }
 double pt_min_f64(double a, double b)
 {
     return pt_isnan_f64(a) ? a : pt_isnan_f64(b) ? b : b < a ? b : a;
@@ -426,10 +440,10 @@ double pt_floordiv_f64(double a, double b)
 {
     if (b == 0.0lf)
         return a / b;
-    double r = pt_rem_f64(a, b), q = (a - r) / b, f = floor(q);
+    double r = pt_rem_f64(a, b), q = (a - r) / b, f = pt_floor_f64(q);
     if (r != 0.0lf && (r < 0.0lf) != (b < 0.0lf)) {
         q -= 1.0lf;
-        f = floor(q);
+        f = pt_floor_f64(q);
     }
     return q == 0.0lf ? pt_copysign_f64(0.0lf, a / b) : q - f > 0.5lf ? f + 1.0lf : f;
 }
