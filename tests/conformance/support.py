@@ -22,8 +22,8 @@ DTYPES = ("float32", "float16", "bfloat16", "float64", "int64", "int32", "int16"
           "complex128")
 INTRO = """# Operators
 
-Written by `tests/conformance/support.py build/pt2gpu` from runs of the operator suite (`tests/conformance/run_suite.py`):
-PyTorch's own operator samples, exported by `torch.export`, compared with eager PyTorch within the tolerances of its
+Written by `tests/conformance/support.py build/pt2gpu` from runs of the operator suite
+(`tests/conformance/run_suite.py`): PyTorch's own operator samples, exported by `torch.export`, compared with eager PyTorch within the tolerances of its
 tests: all cases on the reference backend, and on the others a sample of one case of each operator and dtype. Operators
 are named as in PyTorch's operator database; a name covers all overloads, in-place forms and arguments that the samples
 have.
