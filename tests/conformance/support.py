@@ -23,10 +23,10 @@ DTYPES = ("float32", "float16", "bfloat16", "float64", "int64", "int32", "int16"
 INTRO = """# Operators
 
 Written by `tests/conformance/support.py build/pt2gpu` from runs of the operator suite
-(`tests/conformance/run_suite.py`): PyTorch's own operator samples, exported by `torch.export`, compared with eager PyTorch within the tolerances of its
-tests: all cases on the reference backend, and on the others a sample of one case of each operator and dtype. Operators
-are named as in PyTorch's operator database; a name covers all overloads, in-place forms and arguments that the samples
-have.
+(`tests/conformance/run_suite.py`): PyTorch's own operator samples, exported by `torch.export`, compared with eager
+PyTorch within the tolerances of its tests: all cases on the reference backend, and on the others a sample of one case
+of each operator and dtype. Operators are named as in PyTorch's operator database; a name covers all overloads,
+in-place forms and arguments that the samples have.
 
 A model is never refused because a device lacks something: what has no kernel there runs on the reference backend, and
 `pt2gpu plan` says so. An operator that nothing knows is refused by name, with exit status 3, before anything runs.
