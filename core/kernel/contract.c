@@ -10,6 +10,8 @@ enum {
     MIN_SIDE = 4,          /* fewer rows or columns: tiles would be mostly padding */
     MIN_PRODUCTS = 1 << 12, /* per batch element */
     MIN_SHADER = 1 << 17,   /* in all, where compiling a tiled shader takes longer than running a plain one */
+    MIN_NARROW = 1 << 20,   /* likewise, of few lanes: they gain less */
+    FEW_LANES = 8,          /* fewer than these */
 };
 
 /* ---- recognition ---- */
@@ -73,6 +75,19 @@ static int64_t bounded(pt2_ex size)
     return size->hi < most ? size->hi : most;
 }
 
+/* A shader on a processor. Where lanes are few, sizes that only a run knows count as small: compilers for such
+ * devices take minutes for some tiles over them. */
+static bool pays_for_compiling(const struct pt2_contract *c, const struct pt2_caps *caps, int64_t products)
+{
+    int64_t all = pt2_sat_mul(products, bounded(c->size[PT2_AXIS_BATCH]));
+    if (caps->simd_width >= FEW_LANES)
+        return all >= MIN_SHADER;
+    bool known = pt2_is_const(c->depth);
+    for (int role = 0; role < PT2_AXIS_ROLES; role++)
+        known &= pt2_is_const(c->size[role]);
+    return known && all >= MIN_NARROW;
+}
+
 static bool large(const struct pt2_contract *c, const struct pt2_caps *caps)
 {
     int64_t rows = bounded(c->size[PT2_AXIS_ROW]), cols = bounded(c->size[PT2_AXIS_COL]);
@@ -82,8 +97,7 @@ static bool large(const struct pt2_contract *c, const struct pt2_caps *caps)
                pt2_sat_mul(products, bounded(c->size[PT2_AXIS_BATCH])) >= MIN_PRODUCTS;
     if (rows < MIN_SIDE || cols < MIN_SIDE || products < MIN_PRODUCTS)
         return false;
-    bool shaders_on_cpu = caps->kind == PT2_KIND_CPU && !caps->wide_vectors;
-    return !shaders_on_cpu || pt2_sat_mul(products, bounded(c->size[PT2_AXIS_BATCH])) >= MIN_SHADER;
+    return caps->kind != PT2_KIND_CPU || pays_for_compiling(c, caps, products);
 }
 
 /* ---- tiles ---- */

@@ -359,6 +359,12 @@ static bool has_fours(const struct find *f)
     return has_form(f);
 }
 
+/* Compiling their longer text must pay: where lanes are few it takes as long, and there is less to gain. */
+static int64_t least_points(const struct pt2_caps *caps)
+{
+    return (int64_t)FOURS_POINTS * caps->compute_units * (caps->simd_width < 8 ? 16 : 1);
+}
+
 /* Four neighbours along the last axis of four or more share what is the same for them, and the turns of loops: shaders
  * on processors pay for each instruction. The last ones may be done twice. */
 static struct pt2_rows *share_fours(struct find *f)
@@ -369,7 +375,7 @@ static struct pt2_rows *share_fours(struct find *f)
     while (last >= 0 && f->extents[last]->lo < PT2_PLACES)
         last--;
     if (last < 0 || on_gpu(f->caps) || f->caps->wide_vectors || !has_fours(f) ||
-        pt2_product(E, *f->rank, f->extents)->hi < (int64_t)FOURS_POINTS * f->caps->compute_units)
+        pt2_product(E, *f->rank, f->extents)->hi < least_points(f->caps))
         return NULL;
     pt2_ex four = pt2_idx(E, PT2_PLACES), extent = f->extents[last];
     pt2_ex count = pt2_floordiv(E, pt2_addi(E, extent, PT2_PLACES - 1), four);
