@@ -242,7 +242,7 @@ static VkResult fill_buf(struct vk_device *d, struct pt2_buf *buf, enum vk_place
 pt2_status vk_buf_new(struct vk_device *d, uint64_t size, enum vk_place place, struct pt2_buf **out_buf)
 {
     VK_LIVE(d);
-    if (size > d->has.max_allocation - 1024)
+    if (size > d->has.max_allocation - 2 * VK_VIEW_SLACK - 2 * ALIGN)
         return pt2_fail(PT2_ERR_NOMEM, "%s: a buffer of %llu bytes; the driver allows %llu", d->base.desc.name,
                         (unsigned long long)size, (unsigned long long)d->has.max_allocation);
     struct pt2_buf *buf = calloc(1, sizeof *buf);

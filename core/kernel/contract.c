@@ -11,7 +11,6 @@ enum {
     MIN_PRODUCTS = 1 << 12, /* per batch element */
     MIN_SHADER = 1 << 17,   /* in all, where compiling a tiled shader takes longer than running a plain one */
     MIN_NARROW = 1 << 20,   /* likewise, of few lanes: they gain less */
-    FEW_LANES = 8,          /* fewer than these */
 };
 
 /* ---- recognition ---- */
@@ -80,7 +79,7 @@ static int64_t bounded(pt2_ex size)
 static bool pays_for_compiling(const struct pt2_contract *c, const struct pt2_caps *caps, int64_t products)
 {
     int64_t all = pt2_sat_mul(products, bounded(c->size[PT2_AXIS_BATCH]));
-    if (caps->simd_width >= FEW_LANES)
+    if (!pt2_tiles_few_lanes(caps))
         return all >= MIN_SHADER;
     bool known = pt2_is_const(c->depth);
     for (int role = 0; role < PT2_AXIS_ROLES; role++)

@@ -2,6 +2,7 @@
  * Decides which kernels are computed by teams, how many lanes a team has, where four neighbours are read at once. */
 #include "expr/internal.h"
 #include "kernel/rows.h"
+#include "kernel/tiles.h"
 
 enum {
     VECTOR_LANES = 16,    /* floats of the widest vector registers */
@@ -359,10 +360,10 @@ static bool has_fours(const struct find *f)
     return has_form(f);
 }
 
-/* Compiling their longer text must pay: where lanes are few it takes as long, and there is less to gain. */
+/* Compiling their longer text must pay. */
 static int64_t least_points(const struct pt2_caps *caps)
 {
-    return (int64_t)FOURS_POINTS * caps->compute_units * (caps->simd_width < 8 ? 16 : 1);
+    return (int64_t)FOURS_POINTS * caps->compute_units * (pt2_tiles_few_lanes(caps) ? 16 : 1);
 }
 
 /* Four neighbours along the last axis of four or more share what is the same for them, and the turns of loops: shaders

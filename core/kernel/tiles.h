@@ -16,6 +16,13 @@ struct pt2_tiles {
 /* Floats of the vectors that texts with explicit vectors use: 16, 8 or 4. */
 int pt2_tiles_lanes(const struct pt2_caps *caps);
 
+/* Of shaders on processors: compiling longer text takes as long as for others, in every process anew with some drivers,
+ * and there is less to gain from it. */
+static inline bool pt2_tiles_few_lanes(const struct pt2_caps *caps)
+{
+    return caps->simd_width < 8;
+}
+
 /* PACKED: the sums that are kept in registers are rows × vectors of so many lanes. */
 struct pt2_reg_block {
     int lanes, most_rows; /* of a whole contraction; 0: any number */

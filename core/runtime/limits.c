@@ -15,7 +15,8 @@ enum {
 
 struct probe {
     const char *name;
-    bool wide;   /* needs caps.wide_vectors, and, in a probe of arithmetic, as many lanes */
+    /* WIDE needs caps.wide_vectors, and, in a probe of arithmetic, as many lanes. */
+    enum { EACH, BY_FOUR, WIDE } way;
     int lanes;   /* of an accumulator, in a probe of arithmetic; 0: a probe of memory */
     int buffers; /* read or written, in a probe of memory */
     int chunk;   /* elements that an invocation reads or copies */
@@ -49,28 +50,28 @@ struct probe {
     "if (first < P(0)) for (int k = first; k < first + P(1); k += 16) "
 
 static const struct probe probes[] = {
-    { "fma", false, 1, 0, 0,
+    { "fma", EACH, 1, 0, 0,
       FMA_BEGIN "float m = f, c = 1.0f - f;\n" EACH10(SCALAR_INIT) FMA_LOOP(SCALAR_FMA)
       "pt_st_f32(b1, GLOBAL_ID(), " SUM10 ");\n" },
-    { "fma_4", true, 4, 0, 0, FMA_WIDE(4) },
-    { "fma_8", true, 8, 0, 0, FMA_WIDE(8) },
-    { "fma_16", true, 16, 0, 0, FMA_WIDE(16) },
-    { "read", false, 0, 1, 64,
+    { "fma_4", WIDE, 4, 0, 0, FMA_WIDE(4) },
+    { "fma_8", WIDE, 8, 0, 0, FMA_WIDE(8) },
+    { "fma_16", WIDE, 16, 0, 0, FMA_WIDE(16) },
+    { "read", EACH, 0, 1, 64,
       "float sum = 0.0f;\n" GROUPED "sum += pt_ld_f32(b0, first + k*LOCAL_SIZE);\n"
       "if (first < P(0)) pt_st_f32(b1, GLOBAL_ID(), sum);\n" },
-    { "read_wide", true, 0, 1, 4096,
+    { "read_wide", WIDE, 0, 1, 4096,
       "float16 all = 0.0f;\n" ROW "all += vload16(0, b0 + k);\n" SUM16("all")
       "if (first < P(0)) pt_st_f32(b1, GLOBAL_ID(), sum);\n" },
-    { "read_fours", false, 0, 1, 64,
+    { "read_fours", BY_FOUR, 0, 1, 64,
       "pt_f32x4 sum = pt_splat_f32x4(0.0f);\n" FOURS "sum = sum + pt_ld4_f32(b0, first + 4*k*LOCAL_SIZE);\n"
       "if (first < P(0)) pt_st_f32(b1, GLOBAL_ID(), sum.x + sum.y + (sum.z + sum.w));\n" },
-    { "copy", false, 0, 2, 64, GROUPED "pt_st_f32(b1, first + k*LOCAL_SIZE, pt_ld_f32(b0, first + k*LOCAL_SIZE));\n" },
-    { "copy_each", false, 0, 2, 1,
+    { "copy", EACH, 0, 2, 64, GROUPED "pt_st_f32(b1, first + k*LOCAL_SIZE, pt_ld_f32(b0, first + k*LOCAL_SIZE));\n" },
+    { "copy_each", EACH, 0, 2, 1,
       GROUPED "pt_st_f32(b1, first + k*LOCAL_SIZE, pt_ld_f32(b0, first + k*LOCAL_SIZE));\n" },
-    { "copy_fours", false, 0, 2, 64,
+    { "copy_fours", BY_FOUR, 0, 2, 64,
       FOURS "{ pt_f32x4 v = pt_ld4_f32(b0, first + 4*k*LOCAL_SIZE);\n"
             "pt_st4_f32(b1, first + 4*k*LOCAL_SIZE, v.x, v.y, v.z, v.w); }\n" },
-    { "copy_wide", true, 0, 2, 4096, ROW "vstore16(vload16(0, b0 + k), 0, b1 + k);\n" },
+    { "copy_wide", WIDE, 0, 2, 4096, ROW "vstore16(vload16(0, b0 + k), 0, b1 + k);\n" },
 };
 
 enum { NUM_PROBES = sizeof probes / sizeof *probes };
@@ -166,7 +167,7 @@ static pt2_status run_probe(struct bench *b, const struct probe *p, struct pt2_p
 
 static bool suits(const struct probe *p, const struct pt2_caps *caps)
 {
-    return !p->wide || (caps->wide_vectors && (!p->lanes || p->lanes == pt2_tiles_lanes(caps)));
+    return p->way != WIDE || (caps->wide_vectors && (!p->lanes || p->lanes == pt2_tiles_lanes(caps)));
 }
 
 /* All in one call, since compilers spend most of the time on what kernels share. */
@@ -182,10 +183,9 @@ static pt2_status run_probes(struct bench *b, struct pt2_limits *out)
         for (int fours = 0; fours < 2; fours++)
             bufs[fours][k] = (struct pt2_kernel_buf){ .dtype = PT2_F32, .read = !k, .write = k, .quads = fours };
     for (int k = 0; k < NUM_PROBES; k++) {
-        bool fours = strstr(probes[k].text, "pt_ld4_") != NULL;
         if (!suits(&probes[k], &b->d->desc.caps))
             continue;
-        kernels[n] = (struct pt2_kernel){ .name = probes[k].name, .num_bufs = 2, .bufs = bufs[fours],
+        kernels[n] = (struct pt2_kernel){ .name = probes[k].name, .num_bufs = 2, .bufs = bufs[probes[k].way == BY_FOUR],
                                           .num_params = 2,
                                           .text = probes[k].text, .local_size = local, .points_per_group = local };
         list[n] = &kernels[n];

@@ -8,6 +8,7 @@
  * the function's budget in units of the last place, or within its absolute budget. Devices may flush subnormals, so a
  * subnormal input may count as zero, and zero may stand for a subnormal result. With -v the largest error of each is
  * printed. */
+#include "kernel/render.h"
 #include "test_device.h"
 
 #include <math.h>
@@ -17,18 +18,6 @@ enum { N = 8192, LOCAL = 64 };
 static bool verbose;
 
 /* ---- running one expression over arrays ---- */
-
-static const char *suffix(pt2_dtype t)
-{
-    static const char *const names[PT2_DTYPE_COUNT] = {
-        [PT2_BOOL] = "bool", [PT2_U8] = "u8", [PT2_I8] = "i8", [PT2_U16] = "u16", [PT2_I16] = "i16",
-        [PT2_U32] = "u32", [PT2_I32] = "i32", [PT2_U64] = "u64", [PT2_I64] = "i64", [PT2_F16] = "f16",
-        [PT2_BF16] = "bf16", [PT2_F32] = "f32", [PT2_F64] = "f64", [PT2_F8E4M3FN] = "f8e4m3fn",
-        [PT2_F8E5M2] = "f8e5m2", [PT2_F8E4M3FNUZ] = "f8e4m3fnuz", [PT2_F8E5M2FNUZ] = "f8e5m2fnuz",
-        [PT2_F8E8M0FNU] = "f8e8m0fnu",
-    };
-    return names[t];
-}
 
 static bool fetching; /* how the next kernel reads in0 */
 
@@ -58,18 +47,7 @@ static void run_text(const char *name, const char *text, const pt2_dtype types[3
         T.table->buf_destroy(dev, bind[i].buf);
 }
 
-static const char *compute_type(pt2_dtype t)
-{
-    switch (pt2_dtype_compute(t)) {
-    case PT2_BOOL: return "bool";
-    case PT2_U32: return "uint";
-    case PT2_I64: return "pt_i64";
-    case PT2_U64: return "pt_u64";
-    case PT2_F32: return "float";
-    case PT2_F64: return "double";
-    default: return "int";
-    }
-}
+static const char *compute_type(pt2_dtype t) { return pt2_c_type((int)pt2_dtype_compute(t)); }
 
 static void run_expr(const char *name, const char *expr, pt2_dtype in, pt2_dtype out, const void *x, const void *y,
                      void *result)
@@ -77,10 +55,10 @@ static void run_expr(const char *name, const char *expr, pt2_dtype in, pt2_dtype
     struct pt2_str s = { 0 };
     pt2_dtype types[3] = { in, in, out };
     pt2_str_addf(&s, "int i = GLOBAL_ID();\nif (i < P(0)) {\n    %s x = pt_ld_%s(b0, i);\n", compute_type(in),
-                 suffix(in));
+                 pt2_storage_name(in));
     if (y)
-        pt2_str_addf(&s, "    %s y = pt_ld_%s(b1, i);\n", compute_type(in), suffix(in));
-    pt2_str_addf(&s, "    pt_st_%s(b2, i, %s);\n}\n", suffix(out), expr);
+        pt2_str_addf(&s, "    %s y = pt_ld_%s(b1, i);\n", compute_type(in), pt2_storage_name(in));
+    pt2_str_addf(&s, "    pt_st_%s(b2, i, %s);\n}\n", pt2_storage_name(out), expr);
     memset(result, 0x5a, N * pt2_dtype_size(out));
     run_text(name, s.data, types, x, y, result);
     pt2_str_free(&s);
@@ -643,7 +621,7 @@ static void test_int_op(pt2_dtype t, enum int_op op, const void *x, const void *
     static uint64_t got[N];
     char expr[60], name[30];
     pt2_dtype out = op >= LT ? PT2_BOOL : t;
-    snprintf(name, sizeof name, "%s_%s", op_names[op], suffix(t));
+    snprintf(name, sizeof name, "%s_%s", op_names[op], pt2_storage_name(t));
     snprintf(expr, sizeof expr, op == NEG || op == ABS || op == NOT ? "pt_%s(x)" : "pt_%s(x, y)", name);
     run_expr(name, expr, t, out, x, y, got);
     for (int i = 0; i < N; i++) {
@@ -756,7 +734,7 @@ static void test_conversion(pt2_dtype from, pt2_dtype to)
     char name[40], expr[60];
     size_t size = pt2_dtype_size(to);
     fill_any(from, x);
-    snprintf(name, sizeof name, "cvt_%s_%s", suffix(from), suffix(to));
+    snprintf(name, sizeof name, "cvt_%s_%s", pt2_storage_name(from), pt2_storage_name(to));
     snprintf(expr, sizeof expr, "pt_%s(x)", name);
     run_expr(name, expr, from, to, x, NULL, got);
     for (int i = 0; i < N; i++) {
@@ -788,7 +766,7 @@ static void complain_bytes(pt2_dtype t, const char *what, int i, double v, const
 {
     if (!complain(what))
         return;
-    printf("%s of %s: element %d (%a): got", what, suffix(t), i, v);
+    printf("%s of %s: element %d (%a): got", what, pt2_storage_name(t), i, v);
     for (size_t b = 0; b < pt2_dtype_size(t); b++)
         printf(" %02x", got[b]);
     printf(", want");
@@ -821,7 +799,7 @@ static void test_fetch(pt2_dtype t, const void *x)
     char value[64], text[200];
     fetching = true;
     for (int k = 0; k < 2; k++) {
-        snprintf(value, sizeof value, values[k], suffix(t));
+        snprintf(value, sizeof value, values[k], pt2_storage_name(t));
         snprintf(text, sizeof text, "int i = GLOBAL_ID();\nif (i < P(0))\n    pt_st_f32(b2, i, %s);\n", value);
         run_text("fetch", text, types, x, NULL, got);
         check_loaded("fetch", t, PT2_F32, x, got);
@@ -860,8 +838,8 @@ static void test_store(pt2_dtype t)
             ((float *)x)[i] = bits_f32((uint32_t)(random64() >> 32) & 0x87fff000u) * (i % 4 == 1 ? 0x1p90f : 0x1p20f);
     memset(got, 0x5a, sizeof got);
     snprintf(text, sizeof text,
-             "int i = GLOBAL_ID();\nif (i < P(0) && i %% 3 != 0)\n    pt_st_%s(b2, i, pt_ld_%s(b0, i));\n", suffix(t),
-             suffix(c));
+             "int i = GLOBAL_ID();\nif (i < P(0) && i %% 3 != 0)\n    pt_st_%s(b2, i, pt_ld_%s(b0, i));\n",
+             pt2_storage_name(t), pt2_storage_name(c));
     run_text("store", text, types, x, NULL, got);
     for (int i = 0; i < N; i++) {
         uint64_t want = 0x5a5a5a5a5a5a5a5au;
@@ -880,7 +858,7 @@ static void test_store(pt2_dtype t)
 static void test_memory(void)
 {
     for (int t = 1; t < PT2_DTYPE_COUNT; t++)
-        if (suffix((pt2_dtype)t) && (t != PT2_F64 || dev->desc.caps.float64)) {
+        if (pt2_storage_name((pt2_dtype)t) && (t != PT2_F64 || dev->desc.caps.float64)) {
             test_load((pt2_dtype)t);
             test_store((pt2_dtype)t);
         }
