@@ -189,7 +189,8 @@ PT2_API void pt2_free(void *memory);
 PT2_MUST_USE PT2_API pt2_status pt2_session_create(pt2_model *model, pt2_session **out_session);
 PT2_API void pt2_session_destroy(pt2_session **session); /* NULL-safe; waits for a running submission */
 
-/* Binds host memory to an input; it is read by each later run and must stay valid until then. Shape and dtype are
+/* Binds host memory to an input; it is read by each later run and must stay valid until then. Devices whose memory is
+ * the host's read it in place when it stays bound and is aligned as they want (128 bytes will do). Shape and dtype are
  * checked at once; sizes against their ranges and against each other when running. A leaf that is not set uses the
  * sample input, if there is one. Errors: ARG, INPUT. */
 PT2_MUST_USE PT2_API pt2_status pt2_session_set_input(pt2_session *session, int index, const pt2_tensor *tensor);
@@ -198,7 +199,8 @@ PT2_MUST_USE PT2_API pt2_status pt2_session_run(pt2_session *session);
 /* Starts a run and returns; inputs must not change before pt2_session_wait. */
 PT2_MUST_USE PT2_API pt2_status pt2_session_submit(pt2_session *session);
 PT2_MUST_USE PT2_API pt2_status pt2_session_wait(pt2_session *session);
-/* The result of the last run; memory belongs to the session and lives until its next run. Errors: ARG. */
+/* The result of the last run. Its memory belongs to the session, is only read (it may be the device's own), and lives
+ * until the session's next run. Errors: ARG. */
 PT2_MUST_USE PT2_API pt2_status pt2_session_output(pt2_session *session, int index, pt2_tensor *out_tensor);
 
 /* Random operators (rand, dropout in training mode). Their numbers are a function of the seed, of the number of runs

@@ -16,7 +16,7 @@ struct found {
     cl_device_id id;
     struct pt2_device_desc desc;
     char options[128];
-    size_t max_arg_bytes;
+    size_t max_arg_bytes, wrap_align;
     bool lazy_binaries, widens_alone;
 };
 
@@ -164,13 +164,15 @@ static void fill_caps(cl_device_id id, struct pt2_caps *caps, size_t max_arg_byt
     caps->max_params = (int)((max_arg_bytes / 2) / sizeof(cl_int)); /* the other half is for buffers */
 }
 
-/* Three facts that no question of OpenCL tells, all of PoCL (seen with 3.1).
+/* Four facts that no question of OpenCL tells, all of PoCL (seen with 3.1).
  *  - It compiles for a group size when a kernel is first launched and keeps that on disk itself. Asked for a binary it
  *    compiles all kernels once more, 60 ms each, to something that the first launch then does not use.
  *  - Its built-in functions of scalars are calls that keep its loop over invocations from being vectorized: log of a
  *    million numbers takes 13 ms, the one of shaders/math.h 1 ms. exp alone is no call, but slower.
  *  - It loads a kernel once more when a launch is wider than those before, and, when both copies are in use at the same
- *    time, gives back the wrong one: an assertion in pocl_release_dlhandle_cache ends the process. */
+ *    time, gives back the wrong one: an assertion in pocl_release_dlhandle_cache ends the process.
+ *  - It uses host memory where it is. Others make a copy of what is not aligned to CL_DEVICE_MEM_BASE_ADDR_ALIGN, and
+ *    do not see what the host writes later (Intel's runtime for CPUs, seen with 2026). */
 static bool is_pocl(cl_device_id id)
 {
     char version[256];
@@ -205,6 +207,7 @@ static void add_device(cl_platform_id platform, cl_device_id id)
     ocl.clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof vendor - 1, vendor, NULL);
     snprintf(f->desc.driver, sizeof f->desc.driver, "%s %s", vendor, driver);
     f->lazy_binaries = f->widens_alone = is_pocl(id);
+    f->wrap_align = is_pocl(id) ? 16 : get_uint(id, CL_DEVICE_MEM_BASE_ADDR_ALIGN) / 8;
     fill_caps(id, &f->desc.caps, f->max_arg_bytes);
     fill_options(f);
 }
@@ -276,6 +279,7 @@ static pt2_status ocl_open(int number, struct pt2_device **out_device)
     dev->id = f->id;
     dev->options = f->options;
     dev->max_arg_bytes = f->max_arg_bytes;
+    dev->wrap_align = f->wrap_align;
     dev->lazy_binaries = f->lazy_binaries;
     dev->widens_alone = f->widens_alone;
     pthread_mutex_init(&dev->lock, NULL);

@@ -101,7 +101,7 @@ pt2_status ocl_buf_wrap(struct pt2_device *device, const void *data, uint64_t si
     cl_int error = CL_SUCCESS;
     *out_buf = NULL;
     PT2_TRY(ocl_alive(dev));
-    if (!device->desc.caps.unified || (uintptr_t)data % OCL_ALIGN)
+    if (!device->desc.caps.unified || !dev->wrap_align || (uintptr_t)data % dev->wrap_align)
         return PT2_OK;
     struct pt2_buf *buf = calloc(1, sizeof *buf);
     if (!buf)

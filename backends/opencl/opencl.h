@@ -38,6 +38,7 @@ struct ocl_device {
     cl_context context; /* owned */
     const char *options; /* of the compiler; static */
     size_t max_arg_bytes;
+    size_t wrap_align;  /* of host memory that kernels use without a copy, in bytes */
     bool lazy_binaries; /* asking for a program's binary compiles it once more */
     bool widens_alone;  /* a launch wider than those before of its kernel must not overlap others; see is_pocl */
 

@@ -192,6 +192,7 @@ struct user_input {
     const struct pt2_input_spec *spec;
     const char *name;
     pt2_tensor tensor;
+    bool lent; /* devices read the caller's memory */
 };
 
 static void find_value(const struct pt2_model *m, struct user_input *u)
@@ -338,7 +339,7 @@ static pt2_status write_inputs(struct pt2_session *s, const struct user_input *l
 {
     for (int k = 0; k < n; k++) {
         uint64_t bytes;
-        if (!list[k].value)
+        if (!list[k].value || list[k].lent)
             continue;
         PT2_TRY(pt2_value_bytes(s, list[k].value, &bytes));
         if (list[k].input->flat)
@@ -349,7 +350,7 @@ static pt2_status write_inputs(struct pt2_session *s, const struct user_input *l
     return PT2_OK;
 }
 
-static pt2_status place_inputs(struct pt2_session *s, struct pt2_arena *arena, const struct user_input *list, int n)
+static pt2_status place_inputs(struct pt2_session *s, struct pt2_arena *arena, struct user_input *list, int n)
 {
     struct pt2_value **values = PT2_NEW_N(arena, struct pt2_value *, n);
     int count = 0;
@@ -359,7 +360,10 @@ static pt2_status place_inputs(struct pt2_session *s, struct pt2_arena *arena, c
         struct pt2_place *p = &s->places[list[k].value->id];
         *p = (struct pt2_place){ .bytes = 0 };
         PT2_TRY(pt2_value_bytes(s, list[k].value, &p->bytes));
-        values[count++] = list[k].value;
+        if (!list[k].input->flat)
+            PT2_TRY(pt2_lend_input(s, list[k].value, list[k].spec->leaf, list[k].tensor.data, &list[k].lent));
+        if (!list[k].lent)
+            values[count++] = list[k].value;
     }
     return pt2_note(pt2_place_values(s, s->plans[0].inputs, count, values), "inputs");
 }

@@ -98,8 +98,8 @@ struct pt2_session {
     struct pt2_plan_state *plans; /* owned; by graph number */
     pt2_tensor *inputs;         /* owned; by input leaf: borrowed data, PT2_NONE when not set */
     bool *input_set;
-    pt2_tensor *outputs;        /* owned; by output leaf: data owned */
-    size_t *output_caps;
+    struct pt2_lent *lent;      /* owned; by input leaf */
+    struct pt2_result *results; /* owned; by output leaf */
     struct pt2_state *states;   /* owned */
     int num_states;
     uint64_t points[PT2_MAX_DEVICES]; /* last submission */
@@ -115,6 +115,21 @@ struct pt2_session {
     uint32_t num_slices, cap_slices;
 };
 
+/* Memory of the caller that an input has been bound to for some runs: data NULL when there is none. */
+struct pt2_lent {
+    const void *data;           /* borrowed */
+    uint64_t bytes;
+    int runs;
+    bool refused;               /* a device cannot use it */
+    struct pt2_buf *buf[PT2_MAX_DEVICES]; /* owned */
+};
+
+struct pt2_result {
+    pt2_tensor tensor;          /* its data: memory, or the device's own */
+    void *memory;               /* owned */
+    size_t size;
+};
+
 /* An input that the graph writes: its memory lives in the session. */
 struct pt2_state {
     int graph_input;            /* of the lowered program */
@@ -127,6 +142,12 @@ PT2_MUST_USE pt2_status pt2_bind_inputs(struct pt2_session *s);
 /* The tensor of an input leaf for this run: what was set, else the sample. Errors: INPUT. */
 PT2_MUST_USE pt2_status pt2_session_input(struct pt2_session *s, int leaf, pt2_tensor *out);
 PT2_MUST_USE pt2_status pt2_sample_tensor(const struct pt2_model *m, int leaf, pt2_tensor *out);
+/* lend.c: whether devices now read the input where the caller has it; its place then says so. Errors: NOMEM, DEVICE. */
+PT2_MUST_USE pt2_status pt2_lend_input(struct pt2_session *s, const struct pt2_value *v, int leaf, const void *data,
+                                       bool *out_lent);
+void pt2_lent_free(struct pt2_session *s, struct pt2_lent *l);
+/* Where the host sees what a launch of this run wrote, until the next run; NULL when it must be copied. */
+void *pt2_mapped_output(struct pt2_session *s, const struct pt2_value *v);
 /* Sizes of a value now. Errors: INPUT, INTERNAL. */
 PT2_MUST_USE pt2_status pt2_value_shape(struct pt2_session *s, const struct pt2_value *v, int64_t *out);
 PT2_MUST_USE pt2_status pt2_value_bytes(struct pt2_session *s, const struct pt2_value *v, uint64_t *out);

@@ -14,10 +14,9 @@ static pt2_status allocate(struct pt2_session *s)
     s->plans = calloc(m->module.graphs.count, sizeof *s->plans);
     s->inputs = calloc(m->program->num_in_leaves + 1u, sizeof *s->inputs);
     s->input_set = calloc(m->program->num_in_leaves + 1u, sizeof *s->input_set);
-    s->outputs = calloc(m->program->num_out_leaves + 1u, sizeof *s->outputs);
-    s->output_caps = calloc(m->program->num_out_leaves + 1u, sizeof *s->output_caps);
-    if (!s->places || !s->values || !s->known || !s->plans || !s->inputs || !s->input_set || !s->outputs ||
-        !s->output_caps)
+    s->lent = calloc(m->program->num_in_leaves + 1u, sizeof *s->lent);
+    s->results = calloc(m->program->num_out_leaves + 1u, sizeof *s->results);
+    if (!s->places || !s->values || !s->known || !s->plans || !s->inputs || !s->input_set || !s->lent || !s->results)
         return pt2_fail(PT2_ERR_NOMEM, "out of memory");
     for (uint32_t k = 0; k < m->module.values.count; k++)
         if (m->consts[k].valid)
@@ -60,16 +59,18 @@ void pt2_session_destroy(pt2_session **session)
     for (uint32_t k = 0; s->plans && k < s->model->module.graphs.count; k++)
         pt2_plan_state_free(s, &s->plans[k]);
     pt2_states_free(s);
-    for (uint32_t k = 0; s->outputs && k < s->model->program->num_out_leaves; k++)
-        free(s->outputs[k].data);
+    for (uint32_t k = 0; s->lent && k < s->model->program->num_in_leaves; k++)
+        pt2_lent_free(s, &s->lent[k]);
+    for (uint32_t k = 0; s->results && k < s->model->program->num_out_leaves; k++)
+        free(s->results[k].memory);
     free(s->places);
     free(s->values);
     free(s->known);
     free(s->plans);
     free(s->inputs);
     free(s->input_set);
-    free(s->outputs);
-    free(s->output_caps);
+    free(s->lent);
+    free(s->results);
     free(s->scratch);
     free(s->slices);
     free(s);
@@ -100,15 +101,16 @@ pt2_status pt2_session_set_input(pt2_session *s, int index, const pt2_tensor *te
 
 /* ---- outputs ---- */
 
-static pt2_status output_memory(struct pt2_session *s, int leaf, uint64_t bytes)
+static pt2_status own_memory(struct pt2_result *r, uint64_t bytes)
 {
-    if (s->output_caps[leaf] < bytes || !s->outputs[leaf].data) {
-        void *p = realloc(s->outputs[leaf].data, bytes ? bytes : 16);
+    if (r->size < bytes || !r->memory) {
+        void *p = realloc(r->memory, bytes ? bytes : 16);
         if (!p)
             return pt2_fail(PT2_ERR_NOMEM, "out of memory");
-        s->outputs[leaf].data = p;
-        s->output_caps[leaf] = bytes;
+        r->memory = p;
+        r->size = bytes;
     }
+    r->tensor.data = r->memory;
     return PT2_OK;
 }
 
@@ -117,23 +119,26 @@ static pt2_status read_tensor(struct pt2_session *s, int leaf, const struct pt2_
     const struct pt2_value *v = s->model->module.graphs.data[0]->outputs.data[u->output];
     int64_t shape[PT2_MAX_RANK + 1];
     uint64_t bytes;
-    pt2_tensor *out = &s->outputs[leaf];
+    pt2_tensor *out = &s->results[leaf].tensor;
     PT2_TRY(pt2_value_shape(s, v, shape));
     PT2_TRY(pt2_value_bytes(s, v, &bytes));
-    PT2_TRY(output_memory(s, leaf, bytes));
     out->dtype = u->dtype;
     out->rank = v->rank - (pt2_dtype_is_complex(u->dtype) ? 1 : 0);
     memcpy(out->shape, shape, (size_t)out->rank * sizeof *shape);
+    out->data = pt2_mapped_output(s, v);
+    if (out->data)
+        return PT2_OK;
+    PT2_TRY(own_memory(&s->results[leaf], bytes));
     return pt2_read_value(s, v, out->data, bytes);
 }
 
 static pt2_status read_scalar(struct pt2_session *s, int leaf, const struct pt2_user_output *u)
 {
     struct pt2_exprs *E = &s->model->module.exprs;
-    pt2_tensor *out = &s->outputs[leaf];
+    pt2_tensor *out = &s->results[leaf].tensor;
     int64_t i = u->literal ? u->literal->i : 0;
     double f = u->literal ? u->literal->f : 0;
-    PT2_TRY(output_memory(s, leaf, 8));
+    PT2_TRY(own_memory(&s->results[leaf], 8));
     out->dtype = u->dtype;
     out->rank = 0;
     if (u->scalar && u->dtype == PT2_F64)
@@ -256,6 +261,6 @@ pt2_status pt2_session_output(pt2_session *s, int index, pt2_tensor *out_tensor)
 {
     if (index < 0 || index >= pt2_model_output_count(s->model))
         return pt2_fail(PT2_ERR_ARG, "output %d does not exist", index);
-    *out_tensor = s->outputs[index];
+    *out_tensor = s->results[index].tensor;
     return PT2_OK;
 }

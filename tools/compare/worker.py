@@ -124,7 +124,7 @@ class Ncnn(Peer):
         folder = self.path + ".ncnn"
         self.ncnn, self.net = ncnn, ncnn.Net()
         self.net.opt.use_vulkan_compute = self.target == "vulkan"
-        for option in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
+        for option in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage", "bf16_packed"):
             setattr(self.net.opt, "use_" + option, False)
         if self.net.load_param(os.path.join(folder, "m.ncnn.param")) or \
                 self.net.load_model(os.path.join(folder, "m.ncnn.bin")):
