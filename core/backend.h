@@ -112,8 +112,8 @@ struct pt2_backend {
     pt2_status (*buf_read)(struct pt2_device *device, struct pt2_buf *buf, uint64_t offset, void *dst, uint64_t size);
     /* Optional (NULL when caps.unified is false): the host address of a buffer, valid until it is destroyed. */
     void *(*buf_map)(struct pt2_device *device, struct pt2_buf *buf);
-    /* Optional: a buffer that is `data` itself, which kernels only read and the caller keeps: they see what the host has
-     * written there before a submission. NULL as out where this memory cannot be one. */
+    /* Optional: a buffer that is `data` itself, which kernels only read and the caller keeps: they see what the host
+     * wrote there before a submission. NULL as out where this memory cannot be one. */
     pt2_status (*buf_wrap)(struct pt2_device *device, const void *data, uint64_t size, struct pt2_buf **out_buf);
 
     /* Compiles `count` kernels, in parallel where that pays, through the cache on disk if cache_dir is not NULL.

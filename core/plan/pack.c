@@ -4,14 +4,19 @@
  *
  *     panel[block, depth…, column within the block], zero beyond the last column
  *
- * and the contraction reads those. The weight itself is then not on the device, if nothing else reads it; where
- * something does, it is not packed, since it would be there twice. */
+ * and the contraction reads those; so does whatever else reads the weight, which is then not on the device itself.
+ * Other contractions may want the same panels (layers that share weights), and rows that are picked by numbers from
+ * data are few (an embedding that is the last layer's weight too). A weight with readers of another kind is not packed,
+ * since it would be there twice. */
 #include "kernel/contract.h"
 #include "plan/plan.h"
 
 enum { SLACK = 4096 }; /* bytes that rounding up to whole blocks may always cost */
 
+enum { WIDEST_SHARED = 64 }; /* columns of a panel in which other readers still find a row's elements fast enough */
+
 struct pack {
+    struct pt2_plan *plan;
     struct pt2_graph *g;
     struct pt2_exprs *E;
     struct pt2_node *n;
@@ -21,22 +26,12 @@ struct pack {
     pt2_ex factor;
     bool ok;
     double bytes;                         /* of what the factor reads */
+    const struct pt2_value *weight;       /* the factor is this and nothing else; NULL: it is more */
+    int dim[PT2_MAX_RANK];                /* of the weight, for each of cols and then for each axis of the depth */
+    const struct pt2_value *panels;
 };
 
 /* ---- is it one that can be packed? ---- */
-
-static int readers(const struct pt2_module *m, const struct pt2_value *v)
-{
-    int n = 0;
-    for (uint32_t g = 0; g < m->graphs.count; g++) {
-        struct pt2_graph *graph = m->graphs.data[g];
-        for (uint32_t k = 0; graph != m->load && k < graph->nodes.count; k++)
-            n += pt2_node_reads(graph, graph->nodes.data[k], v);
-        for (uint32_t k = 0; graph != m->load && k < graph->outputs.count; k++)
-            n += graph->outputs.data[k] == v;
-    }
-    return n;
-}
 
 static bool is_known(const struct pt2_value *v)
 {
@@ -62,7 +57,7 @@ static void check_factor(void *ctx, pt2_ex e)
     for (int k = 0; k < v->rank; k++)
         bytes *= pt2_is_const(v->shape[k]) ? (double)v->shape[k]->i : 0;
     p->bytes += bytes;
-    p->ok = is_known(v) && readers(m, v) == 1;
+    p->ok = is_known(v);
 }
 
 static void find_cols(struct pack *p, const struct pt2_contract *c)
@@ -81,6 +76,31 @@ static bool depends_on_cols(const struct pack *p, pt2_ex e)
     return pt2_subst_vars(p->E, e, PT2_MAX_RANK, none) != e;
 }
 
+/* A factor that is all of a weight: which of its dimensions are columns, and which the depth. */
+static void find_weight(struct pack *p)
+{
+    const struct pt2_node *n = p->n;
+    pt2_ex f = p->factor;
+    unsigned seen = 0;
+    if (f->op != PT2_E_LOAD || f->num_args != p->num_cols + n->num_axes)
+        return;
+    const struct pt2_value *v = p->g->module->values.data[f->i];
+    for (int d = 0; d < f->num_args; d++) {
+        int var = f->args[d]->op == PT2_E_VAR ? (int)f->args[d]->i : -1, k = var - n->outs[0]->rank + p->num_cols;
+        for (int j = 0; var < n->outs[0]->rank && j < p->num_cols; j++)
+            if (p->cols[j] == var)
+                k = j;
+        if (var < 0 || k < 0)
+            return;
+        pt2_ex extent = k < p->num_cols ? n->outs[0]->shape[var] : n->axes[k - p->num_cols];
+        if (seen & 1u << k || extent != v->shape[d])
+            return;
+        seen |= 1u << k;
+        p->dim[k] = d;
+    }
+    p->weight = v->dtype == PT2_F32 ? v : NULL;
+}
+
 static bool find_factor(struct pack *p)
 {
     for (int k = 0; k < 2; k++)
@@ -93,7 +113,98 @@ static bool find_factor(struct pack *p)
         p->ok = p->ok && pt2_is_const(p->n->axes[k]);
     for (int k = 0; k < p->num_cols; k++)
         p->ok = p->ok && pt2_is_const(p->n->outs[0]->shape[p->cols[k]]);
+    if (p->ok)
+        find_weight(p);
     return p->ok;
+}
+
+static bool begin(struct pack *p, struct pt2_plan *plan, struct pt2_region *r)
+{
+    const struct pt2_contract *c = r->kernel->contract;
+    struct pt2_graph *g = plan->graph;
+    *p = (struct pack){ .plan = plan, .g = g, .E = &g->module->exprs, .n = r->members.data[0].node, .r = r };
+    if (!c || !c->panel_block || r->panels || p->n->num_axes + 2 > PT2_MAX_RANK || p->n->body->op != PT2_E_MUL ||
+        p->n->body->num_args != 2)
+        return false;
+    p->block = c->panel_block;
+    find_cols(p, c);
+    return find_factor(p);
+}
+
+/* ---- who else reads it ---- */
+
+static struct pt2_region *region_of(struct pt2_plan *plan, const struct pt2_node *n)
+{
+    for (uint32_t k = 0; k < plan->regions.count; k++)
+        for (uint32_t j = 0; j < plan->regions.data[k]->members.count; j++)
+            if (plan->regions.data[k]->members.data[j].node == n)
+                return plan->regions.data[k];
+    return NULL;
+}
+
+static bool wants_same(const struct pack *p, struct pt2_region *r, const struct pt2_node *n)
+{
+    struct pack q;
+    return begin(&q, p->plan, r) && q.n == n && q.weight == p->weight && q.block == p->block &&
+           q.num_cols == p->num_cols && !memcmp(q.dim, p->dim, sizeof q.dim);
+}
+
+struct picks {
+    const struct pt2_value *weight;
+    bool only;
+};
+
+static void see_pick(void *ctx, pt2_ex e)
+{
+    struct picks *p = ctx;
+    bool by_data = false;
+    for (int k = 0; e->op == PT2_E_LOAD && e->i == p->weight->id && k < e->num_args; k++)
+        by_data |= (e->args[k]->has & PT2_HAS_LOAD) != 0;
+    if (e->op == PT2_E_LOAD && e->i == p->weight->id)
+        p->only = p->only && by_data;
+}
+
+static void see_picks(void *ctx, pt2_ex *e)
+{
+    pt2_visit(*e, see_pick, ctx);
+}
+
+static bool may_read_panels(const struct pack *p, struct pt2_node *n)
+{
+    struct pt2_region *r = region_of(p->plan, n);
+    struct picks picks = { p->weight, n->base != p->weight };
+    if (!r || n == p->n || wants_same(p, r, n))
+        return r != NULL;
+    for (int k = 0; k < n->num_args; k++)
+        picks.only = picks.only && n->args[k] != p->weight;
+    pt2_node_exprs(n, see_picks, &picks);
+    return picks.only && p->block <= WIDEST_SHARED;
+}
+
+/* Whether all readers of what the factor reads, in any graph but the load graph, can read the panels. */
+static bool readers_agree(const struct pack *p, const struct pt2_value *v)
+{
+    const struct pt2_module *m = p->g->module;
+    for (uint32_t k = 0; k < m->graphs.count; k++) {
+        struct pt2_graph *g = m->graphs.data[k];
+        for (uint32_t j = 0; g != m->load && j < g->outputs.count; j++)
+            if (g->outputs.data[j] == v)
+                return false;
+        for (uint32_t j = 0; g != m->load && j < g->nodes.count; j++) {
+            struct pt2_node *n = g->nodes.data[j];
+            bool other = n != p->n && pt2_node_reads(g, n, v);
+            if (other && (v != p->weight || g != p->g || !may_read_panels(p, n)))
+                return false;
+        }
+    }
+    return true;
+}
+
+static void see_reader(void *ctx, pt2_ex e)
+{
+    struct pack *p = ctx;
+    if (e->op == PT2_E_LOAD)
+        p->ok = p->ok && readers_agree(p, p->g->module->values.data[e->i]);
 }
 
 /* ---- the panels ---- */
@@ -141,19 +252,44 @@ static struct pt2_value *make_panels(struct pack *p)
     return panels;
 }
 
-/* The factor, read from the panels. */
-static pt2_ex load_panels(struct pack *p, const struct pt2_value *panels)
+/* The panels' element for an element of the columns and of the depth. */
+static pt2_ex load_panels(const struct pack *p, const pt2_ex *cols, const pt2_ex *depth)
+{
+    pt2_ex extents[PT2_MAX_RANK], at[PT2_MAX_RANK];
+    number_of_cols(p, extents);
+    pt2_ex col = pt2_linearize(p->E, p->num_cols, extents, cols), block = pt2_idx(p->E, p->block);
+    at[0] = pt2_floordiv(p->E, col, block);
+    memcpy(at + 1, depth, sizeof *at * (size_t)p->n->num_axes);
+    at[p->panels->rank - 1] = pt2_floormod(p->E, col, block);
+    return pt2_load_raw(p->E, PT2_F32, p->panels->id, p->panels->rank, at);
+}
+
+static pt2_ex load_factor(const struct pack *p)
 {
     const struct pt2_node *n = p->n;
-    pt2_ex extents[PT2_MAX_RANK], vars[PT2_MAX_RANK], at[PT2_MAX_RANK];
-    number_of_cols(p, extents);
+    pt2_ex cols[PT2_MAX_RANK], depth[PT2_MAX_RANK];
     for (int k = 0; k < p->num_cols; k++)
-        vars[k] = pt2_var(p->E, p->cols[k], extents[k]);
-    pt2_ex col = pt2_linearize(p->E, p->num_cols, extents, vars), block = pt2_idx(p->E, p->block);
-    at[0] = pt2_floordiv(p->E, col, block);
-    pt2_vars(p->g, n->num_axes, n->axes, n->outs[0]->rank, at + 1);
-    at[panels->rank - 1] = pt2_floormod(p->E, col, block);
-    return pt2_load_raw(p->E, PT2_F32, panels->id, panels->rank, at);
+        cols[k] = pt2_var(p->E, p->cols[k], n->outs[0]->shape[p->cols[k]]);
+    pt2_vars(p->g, n->num_axes, n->axes, n->outs[0]->rank, depth);
+    return load_panels(p, cols, depth);
+}
+
+static pt2_ex load_weight(void *ctx, struct pt2_exprs *E, pt2_ex e)
+{
+    const struct pack *p = ctx;
+    pt2_ex at[PT2_MAX_RANK];
+    (void)E;
+    if (e->op != PT2_E_LOAD || e->i != p->weight->id)
+        return e;
+    for (int k = 0; k < e->num_args; k++)
+        at[k] = e->args[p->dim[k]];
+    return load_panels(p, at, at + p->num_cols);
+}
+
+static void replace_weight(void *ctx, pt2_ex *e)
+{
+    const struct pack *p = ctx;
+    *e = pt2_rewrite(p->E, *e, load_weight, ctx);
 }
 
 static bool pays(const struct pack *p)
@@ -164,19 +300,64 @@ static bool pays(const struct pack *p)
     return 4.0 * (double)whole * (double)depth <= p->bytes * 9 / 8 + SLACK;
 }
 
-bool pt2_plan_pack(struct pt2_graph *g, struct pt2_region *r)
+/* ---- packing ---- */
+
+static pt2_status build(struct pt2_plan *plan, struct pt2_region *r, const struct pt2_plan_params *params)
 {
-    const struct pt2_contract *c = r->kernel->contract;
-    struct pack p = { .g = g, .E = &g->module->exprs, .n = r->members.data[0].node, .r = r };
-    if (!c || !c->panel_block || r->panels || p.n->num_axes + 2 > PT2_MAX_RANK || p.n->body->op != PT2_E_MUL ||
-        p.n->body->num_args != 2)
-        return false;
-    p.block = c->panel_block;
-    find_cols(&p, c);
-    if (!find_factor(&p) || !pays(&p))
-        return false;
-    r->panels = pt2_load_result(g, make_panels(&p));
+    return pt2_kernel_build(plan->graph, r, &params->devices[r->device].caps, params->without);
+}
+
+/* Before nodes are changed: r->panels of the contractions that want them. */
+static void share_panels(struct pack *p, struct pt2_value *panels)
+{
+    for (uint32_t k = 0; p->weight && k < p->plan->regions.count; k++) {
+        struct pt2_region *r = p->plan->regions.data[k];
+        struct pt2_node *first = r->members.data[0].node;
+        if (pt2_node_reads(p->g, first, p->weight) && wants_same(p, r, first))
+            r->panels = panels;
+    }
+    p->r->panels = panels;
+}
+
+/* All readers read the panels. */
+static pt2_status change_readers(struct pack *p, const struct pt2_plan_params *params)
+{
+    for (uint32_t k = 0; k < p->plan->regions.count; k++) {
+        struct pt2_region *r = p->plan->regions.data[k];
+        bool reads = false;
+        for (uint32_t j = 0; j < r->members.count; j++)
+            if (pt2_node_reads(p->g, r->members.data[j].node, p->weight)) {
+                pt2_node_exprs(r->members.data[j].node, replace_weight, p);
+                reads = true;
+            }
+        if (reads)
+            PT2_TRY(build(p->plan, r, params));
+    }
+    return PT2_OK;
+}
+
+static pt2_status pack(struct pt2_plan *plan, struct pt2_region *r, const struct pt2_plan_params *params)
+{
+    struct pack p;
+    if (!begin(&p, plan, r) || !pays(&p))
+        return PT2_OK;
+    pt2_visit(p.factor, see_reader, &p);
+    if (!p.ok)
+        return PT2_OK;
+    struct pt2_value *panels = pt2_load_result(p.g, make_panels(&p));
+    p.panels = panels;
+    share_panels(&p, panels);
+    if (p.weight)
+        return change_readers(&p, params);
     pt2_ex other = p.n->body->args[p.factor == p.n->body->args[0]];
-    p.n->body = pt2_mul(p.E, other, load_panels(&p, r->panels));
-    return true;
+    p.n->body = pt2_mul(p.E, other, load_factor(&p));
+    return build(plan, r, params);
+}
+
+pt2_status pt2_plan_pack(struct pt2_plan *plan, const struct pt2_plan_params *params)
+{
+    bool wanted = pt2_has_opt(params->without, PT2_OPT_PACK) && plan->graph != plan->graph->module->load;
+    for (uint32_t k = 0; wanted && k < plan->regions.count; k++)
+        PT2_TRY(pack(plan, plan->regions.data[k], params));
+    return PT2_OK;
 }

@@ -39,12 +39,6 @@ static const char *obstacle(struct pt2_arena *arena, const struct pt2_region *r,
     return NULL;
 }
 
-static pt2_status pack(struct pt2_plan *p, struct pt2_region *r, const struct pt2_plan_params *params)
-{
-    bool packed = pt2_has_opt(params->without, PT2_OPT_PACK) && pt2_plan_pack(p->graph, r);
-    return packed ? pt2_kernel_build(p->graph, r, &params->devices[r->device].caps, params->without) : PT2_OK;
-}
-
 static pt2_status place(struct pt2_plan *p, struct pt2_region *r, const struct pt2_plan_params *params, int first)
 {
     struct pt2_module *m = p->graph->module;
@@ -56,7 +50,7 @@ static pt2_status place(struct pt2_plan *p, struct pt2_region *r, const struct p
         if (!no) {
             r->device = d;
             r->why = why ? why : first ? "alternate placement was asked for" : "first choice";
-            return p->graph == m->load ? PT2_OK : pack(p, r, params);
+            return PT2_OK;
         }
         why = pt2_arena_printf(&m->arena, "%s%s%s cannot: %s", why ? why : "", why ? "; " : "", params->devices[d].name,
                                no);

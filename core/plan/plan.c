@@ -31,6 +31,7 @@ pt2_status pt2_plan_build(struct pt2_graph *g, const struct pt2_plan_params *par
         pt2_plan_fuse(out, params);
         PT2_TRY(pt2_plan_partition(out, params));
     } while (out->in_steps.count > in_steps);
+    PT2_TRY(pt2_plan_pack(out, params));
     PT2_TRY(pt2_plan_schedule(out));
     pt2_plan_cost(out);
     for (uint32_t k = 0; k < out->regions.count; k++)

@@ -113,14 +113,14 @@ void pt2_plan_unfold(struct pt2_graph *g, const struct pt2_plan_params *params);
 void pt2_plan_cut(struct pt2_plan *p, const struct pt2_plan_params *params);
 void pt2_plan_fuse(struct pt2_plan *p, const struct pt2_plan_params *params);
 PT2_MUST_USE pt2_status pt2_plan_partition(struct pt2_plan *p, const struct pt2_plan_params *params);
+/* Where a contraction's kernel would copy known columns to panels: makes the panels in the load graph, and the readers
+ * of the weight read them. */
+PT2_MUST_USE pt2_status pt2_plan_pack(struct pt2_plan *p, const struct pt2_plan_params *params);
 PT2_MUST_USE pt2_status pt2_plan_schedule(struct pt2_plan *p);
 void pt2_plan_cost(struct pt2_plan *p);
 /* Makes region->kernel, bufs, params and points for the region's device. */
 PT2_MUST_USE pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const struct pt2_caps *caps,
                                          uint32_t without);
-/* Where a contraction's kernel would copy known columns to panels: makes the panels in the load graph, and the node
- * read them; true when it did. The kernel must be built again. */
-bool pt2_plan_pack(struct pt2_graph *g, struct pt2_region *r);
 /* Bytes of a value, as far as its sizes are numbers. */
 uint64_t pt2_least_bytes(const struct pt2_value *v);
 /* Fills kernel->text and kernel->hash from its stages. */

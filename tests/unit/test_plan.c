@@ -336,6 +336,50 @@ static void test_pack(void **state)
     pt2_module_free(&s.m);
 }
 
+static void expect_no_reader_of_w(const struct scene *s)
+{
+    for (uint32_t k = 0; k < s->plan.regions.count; k++)
+        for (int j = 0; j < s->plan.regions.data[k]->num_bufs; j++)
+            assert_true(strcmp(s->plan.regions.data[k]->bufs[j]->name, "w") != 0);
+}
+
+/* An embedding with the same weight reads its rows from the panels. */
+static void test_pack_picked(void **state)
+{
+    struct scene s;
+    (void)state;
+    const struct pt2_region *r = plan_linear(&s, "float32[100, 64] = input 1 \"w\" weight",
+                                             "  v3:int64[5] = input 2 \"ids\"\n"
+                                             "  v4:float32[5, 64] = map: v1[check(idx(v3[i0]), 100), i1]*2.0f32\n"
+                                             "  return v4, v2");
+    assert_int_equal(s.plan.regions.count, 2);
+    assert_true(r->num_bufs == 3 && !r->panels); /* the output that plan_linear looks for is the embedding */
+    expect_no_reader_of_w(&s);
+    pt2_module_free(&s.m);
+}
+
+/* Layers that share a weight share its panels; not where one of them wants it the other way round. */
+static void test_pack_shared(void **state)
+{
+    (void)state;
+    for (int turned = 0; turned < 2; turned++) {
+        struct scene s;
+        char more[256];
+        snprintf(more, sizeof more,
+                 "  v3:float32[32, %d] = input 2 \"y\"\n"
+                 "  v4:float32[32, %d] = reduce sum [%d]: v3[i0, i2]*v1[%s]\n  return v2, v4",
+                 turned ? 100 : 64, turned ? 64 : 100, turned ? 100 : 64, turned ? "i2, i1" : "i1, i2");
+        const struct pt2_region *r = plan_linear(&s, "float32[100, 64] = input 1 \"w\" weight", more);
+        const struct pt2_region *other = s.plan.steps[step_of(&s.plan, s.plan.graph->outputs.data[1])].region;
+        assert_ptr_not_equal(r, other);
+        assert_ptr_equal(r->panels, other->panels);
+        assert_true(turned == !r->panels);
+        if (!turned)
+            expect_no_reader_of_w(&s);
+        pt2_module_free(&s.m);
+    }
+}
+
 /* Not what a run writes or passes, what would be there twice, or what would grow. */
 static void test_not_packed(void **state)
 {
@@ -618,6 +662,7 @@ int main(void)
         cmocka_unit_test(test_softmax), cmocka_unit_test(test_layer_norm), cmocka_unit_test(test_no_fusion),
         cmocka_unit_test(test_attention),
         cmocka_unit_test(test_pack), cmocka_unit_test(test_pack_registers), cmocka_unit_test(test_not_packed),
+        cmocka_unit_test(test_pack_picked), cmocka_unit_test(test_pack_shared),
         cmocka_unit_test(test_unfold), cmocka_unit_test(test_reach),
         cmocka_unit_test(test_two_heads), cmocka_unit_test(test_devices), cmocka_unit_test(test_cost),
         cmocka_unit_test(test_dependencies), cmocka_unit_test(test_overlaps), cmocka_unit_test(test_sharing),
