@@ -4,8 +4,8 @@
 
     support.py PT2GPU [--pick all|pairs|ops|N] [--minutes M] [--device reference,lavapipe,...] >docs/operators.md
 
-runs the suite on each device that this machine has, all cases on the reference backend and those that --pick names
-(default: pairs) on the others, as many as M minutes allow on each. Results are kept in --folder (default: beside the
+runs the suite on each device that this machine has: on the reference backend all cases, on the others those that --pick
+names (default: all), as many as M minutes allow on each. Results are kept in --folder (default: beside the
 command); devices whose results are there already do not run again. The page says how many cases ran.
 """
 import argparse
@@ -24,9 +24,8 @@ INTRO = """# Operators
 
 Written by `tests/conformance/support.py build/pt2gpu` from runs of the operator suite
 (`tests/conformance/run_suite.py`): PyTorch's own operator samples, exported by `torch.export`, compared with eager
-PyTorch within the tolerances of its tests: all cases on the reference backend, and on the others a sample of one case
-of each operator and dtype. Operators are named as in PyTorch's operator database; a name covers all overloads,
-in-place forms and arguments that the samples have.
+PyTorch within the tolerances of its tests. Operators are named as in PyTorch's operator database; a name covers all
+overloads, in-place forms and arguments that the samples have.
 
 A model is never refused because a device lacks something: what has no kernel there runs on the reference backend, and
 `pt2gpu plan` says so. An operator that nothing knows is refused by name, with exit status 3, before anything runs.
@@ -100,12 +99,15 @@ def reasons(runs):
         for case, r in run["cases"].items():
             for why in re.findall(r"cannot: ([^,;)]*)", r.get("where", "")):
                 seen[why][run["device"]].add(operator(case)[0])
-    yield "| reason | device | operators (of the suite) with a part on the reference backend |"
+    yield "| reason | devices | operators (of the suite) with a part on the reference backend |"
     yield "|---|---|---|"
     for why, devices in sorted(seen.items()):
-        for device, ops in sorted(devices.items()):
-            names = sorted(ops) if len(ops) <= 24 else sorted(ops)[:24] + [f"and {len(ops) - 24} more"]
-            yield f"| {why} | {device} | {', '.join(names)} |"
+        together = collections.defaultdict(list)
+        for device, ops in devices.items():
+            together[tuple(sorted(ops))].append(device)
+        for ops, names in together.items():
+            listed = list(ops) if len(ops) <= 24 else [*ops[:24], f"and {len(ops) - 24} more"]
+            yield f"| {why} | {', '.join(names)} | {', '.join(listed)} |"
 
 
 def table(runs):
@@ -134,7 +136,7 @@ def run_suite(a, device, path):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pt2gpu")
-    parser.add_argument("--pick", default="pairs")
+    parser.add_argument("--pick", default="all")
     parser.add_argument("--device", default="reference,lavapipe,swiftshader,pocl,intel")
     parser.add_argument("--minutes", type=float, help="for each device but the reference backend")
     parser.add_argument("--folder")
