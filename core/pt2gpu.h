@@ -200,7 +200,7 @@ PT2_MUST_USE PT2_API pt2_status pt2_session_run(pt2_session *session);
 PT2_MUST_USE PT2_API pt2_status pt2_session_submit(pt2_session *session);
 PT2_MUST_USE PT2_API pt2_status pt2_session_wait(pt2_session *session);
 /* The result of the last run. Its memory belongs to the session, is only read (it may be the device's own), and lives
- * until the session's next run. Errors: ARG. */
+ * until the session's next run. Errors: ARG, also when the last run failed. */
 PT2_MUST_USE PT2_API pt2_status pt2_session_output(pt2_session *session, int index, pt2_tensor *out_tensor);
 
 /* Random operators (rand, dropout in training mode). Their numbers are a function of the seed, of the number of runs

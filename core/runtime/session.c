@@ -101,7 +101,7 @@ pt2_status pt2_session_set_input(pt2_session *s, int index, const pt2_tensor *te
 
 /* ---- outputs ---- */
 
-static pt2_status own_memory(struct pt2_result *r, uint64_t bytes)
+static pt2_status result_memory(struct pt2_result *r, uint64_t bytes)
 {
     if (r->size < bytes || !r->memory) {
         void *p = realloc(r->memory, bytes ? bytes : 16);
@@ -128,7 +128,7 @@ static pt2_status read_tensor(struct pt2_session *s, int leaf, const struct pt2_
     out->data = pt2_mapped_output(s, v);
     if (out->data)
         return PT2_OK;
-    PT2_TRY(own_memory(&s->results[leaf], bytes));
+    PT2_TRY(result_memory(&s->results[leaf], bytes));
     return pt2_read_value(s, v, out->data, bytes);
 }
 
@@ -138,7 +138,7 @@ static pt2_status read_scalar(struct pt2_session *s, int leaf, const struct pt2_
     pt2_tensor *out = &s->results[leaf].tensor;
     int64_t i = u->literal ? u->literal->i : 0;
     double f = u->literal ? u->literal->f : 0;
-    PT2_TRY(own_memory(&s->results[leaf], 8));
+    PT2_TRY(result_memory(&s->results[leaf], 8));
     out->dtype = u->dtype;
     out->rank = 0;
     if (u->scalar && u->dtype == PT2_F64)
@@ -232,11 +232,19 @@ static void bind_seed(struct pt2_session *s)
     s->known[symbol] = 1;
 }
 
+/* They may be in memory that this run uses for something else. */
+static void forget_results(struct pt2_session *s)
+{
+    for (uint32_t k = 0; k < s->model->program->num_out_leaves; k++)
+        s->results[k].tensor.data = NULL;
+}
+
 pt2_status pt2_session_submit(pt2_session *s)
 {
     if (s->failed)
         return pt2_fail(PT2_ERR_DEVICE_LOST, "the session failed when its device was lost");
     s->num_slices = 0;
+    forget_results(s);
     PT2_TRY(pt2_bind_inputs(s));
     bind_seed(s);
     PT2_TRY(pt2_check_sizes(s, -1));
@@ -261,6 +269,8 @@ pt2_status pt2_session_output(pt2_session *s, int index, pt2_tensor *out_tensor)
 {
     if (index < 0 || index >= pt2_model_output_count(s->model))
         return pt2_fail(PT2_ERR_ARG, "output %d does not exist", index);
+    if (!s->results[index].tensor.data)
+        return pt2_fail(PT2_ERR_ARG, "output %d: there is no result of a run", index);
     *out_tensor = s->results[index].tensor;
     return PT2_OK;
 }

@@ -69,9 +69,22 @@ static void own_output(pt2_session *s)
         data = run(s, data, 64);
 }
 
+/* There is no result, and none of the run before, whose memory may be gone. */
+static void failed_run(pt2_session *s)
+{
+    static float large[2000 * COLUMNS];
+    pt2_tensor in = { PT2_F32, 2, { 2000, COLUMNS }, large }, out;
+    run_filled(s, memory[0], 64, 1);
+    MUST(pt2_session_set_input(s, 0, &in));
+    CHECK(pt2_session_run(s) == PT2_ERR_INPUT);
+    CHECK(pt2_session_output(s, 0, &out) == PT2_ERR_ARG);
+    run_filled(s, memory[0], 64, 2);
+}
+
 static void test(const char *backend)
 {
-    static void (*const tests[])(pt2_session *) = { other_content, other_memory, other_sizes, unaligned, own_output };
+    static void (*const tests[])(pt2_session *) = { other_content, other_memory, other_sizes,
+                                                    unaligned,     own_output,   failed_run };
     pt2_model *model;
     pt2_session *s;
     MUST(pt2_model_open(PT2_TEST_DATA "/flip.pt2", &(pt2_model_params){ .backend = backend }, &model));
