@@ -8,6 +8,7 @@
  * `done_point` only grows, so an event is looked at until it is complete and never again. */
 #include "opencl.h"
 
+#include <sched.h>
 #include <time.h>
 
 /* ---- queues ---- */
@@ -95,10 +96,20 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* To wake a thread that sleeps takes longer than small networks do: looks for a while, and lets others run meanwhile. */
+static pt2_status watch_event(struct ocl_device *dev, cl_event event)
+{
+    uint64_t begin = now_ns();
+    for (bool done = false; !done && now_ns() - begin < OCL_WATCH_NS; sched_yield())
+        PT2_TRY(poll_event(dev, event, &done));
+    return PT2_OK;
+}
+
 /* OpenCL's own wait has no time limit: look from time to time, less often the longer it takes. */
 static pt2_status wait_event(struct ocl_device *dev, cl_event event, uint64_t timeout_ns)
 {
     if (timeout_ns == UINT64_MAX) {
+        PT2_TRY(watch_event(dev, event));
         OCL_TRY(dev, clWaitForEvents, (1, &event));
         return PT2_OK;
     }
