@@ -96,7 +96,7 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* To wake a thread that sleeps takes longer than small networks do: looks for a while, and lets others run meanwhile. */
+/* To wake a thread that sleeps takes longer than small networks do: looks for a while, and lets others run. */
 static pt2_status watch_event(struct ocl_device *dev, cl_event event)
 {
     uint64_t begin = now_ns();

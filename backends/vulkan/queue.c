@@ -54,7 +54,7 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* To wake a thread that sleeps takes longer than small networks do: looks for a while, and lets others run meanwhile. */
+/* To wake a thread that sleeps takes longer than small networks do: looks for a while, and lets others run. */
 static VkResult wait_timeline(struct vk_device *d, uint64_t point, uint64_t timeout_ns)
 {
     VkSemaphoreWaitInfo info = { .sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO, .semaphoreCount = 1,
