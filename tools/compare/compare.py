@@ -296,6 +296,11 @@ def against(cells, ours, names):
     return [peer, number(cells[name]["ms"] / ours["ms"]) if ours and right(ours) else ""]
 
 
+def mean(rows, column):
+    ratios = [float(r[column]) for r in rows if r[column]]
+    return number(statistics.geometric_mean(ratios)) if ratios else ""
+
+
 def device_table(results, device, names):
     same = [n for n in names if n.endswith("@" + device) and not n.startswith("pt2gpu@")]
     cpu = [n for n in names if n.endswith("@cpu")]
@@ -305,6 +310,7 @@ def device_table(results, device, names):
         ours = cells.get(f"pt2gpu@{device}")
         if ours:
             rows.append([network, cell_text(ours), *against(cells, ours, same), *against(cells, ours, cpu)])
+    rows.append(["geometric mean", "", "", mean(rows, 3), "", mean(rows, 5)])
     return table(["network", "pt2gpu, ms", f"best other on {device}, ms", "ratio", "best on the processor, ms", "ratio"],
                  rows)
 
