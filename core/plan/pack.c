@@ -76,24 +76,30 @@ static bool depends_on_cols(const struct pack *p, pt2_ex e)
     return pt2_subst_vars(p->E, e, PT2_MAX_RANK, none) != e;
 }
 
+/* Place of a variable of the node's body among the columns and then the depth; -1: it is a row's. */
+static int place_of(const struct pack *p, int var)
+{
+    int rank = p->n->outs[0]->rank;
+    for (int k = 0; k < p->num_cols; k++)
+        if (p->cols[k] == var)
+            return k;
+    return var < rank ? -1 : var - rank + p->num_cols;
+}
+
 /* A factor that is all of a weight: which of its dimensions are columns, and which the depth. */
 static void find_weight(struct pack *p)
 {
     const struct pt2_node *n = p->n;
     pt2_ex f = p->factor;
     unsigned seen = 0;
-    if (f->op != PT2_E_LOAD || f->num_args != p->num_cols + n->num_axes)
+    if (f->op != PT2_E_LOAD || f->num_args != p->num_cols + n->num_axes || f->num_args > PT2_MAX_RANK)
         return;
     const struct pt2_value *v = p->g->module->values.data[f->i];
     for (int d = 0; d < f->num_args; d++) {
-        int var = f->args[d]->op == PT2_E_VAR ? (int)f->args[d]->i : -1, k = var - n->outs[0]->rank + p->num_cols;
-        for (int j = 0; var < n->outs[0]->rank && j < p->num_cols; j++)
-            if (p->cols[j] == var)
-                k = j;
-        if (var < 0 || k < 0)
+        int k = f->args[d]->op == PT2_E_VAR ? place_of(p, (int)f->args[d]->i) : -1;
+        if (k < 0 || seen & 1u << k)
             return;
-        pt2_ex extent = k < p->num_cols ? n->outs[0]->shape[var] : n->axes[k - p->num_cols];
-        if (seen & 1u << k || extent != v->shape[d])
+        if ((k < p->num_cols ? n->outs[0]->shape[p->cols[k]] : n->axes[k - p->num_cols]) != v->shape[d])
             return;
         seen |= 1u << k;
         p->dim[k] = d;
