@@ -70,14 +70,21 @@ static bool differ(double a, double b)
     return a != b && !(isnan(a) && isnan(b));
 }
 
-static struct difference compare(pt2_dtype t, const void *got, const void *want, int64_t n, double tolerance)
+static double largest(pt2_dtype t, const void *data, uint64_t bytes)
 {
-    struct difference d = { -1, 0, 0, 0, 0, false };
-    for (int64_t k = 0; k < n; k++) {
-        double w = fabs(pt2_load_double(t, want, k));
-        if (isfinite(w) && w > d.scale)
-            d.scale = w;
+    double most = 0;
+    for (uint64_t k = 0; k < bytes / pt2_dtype_size(t); k++) {
+        double w = fabs(pt2_load_double(t, data, (int64_t)k));
+        if (isfinite(w) && w > most)
+            most = w;
     }
+    return most;
+}
+
+static struct difference compare(pt2_dtype t, const void *got, const void *want, int64_t n, double scale,
+                                 double tolerance)
+{
+    struct difference d = { -1, 0, 0, 0, scale, false };
     for (int64_t k = 0; k < n; k++) {
         double g = pt2_load_double(t, got, k), w = pt2_load_double(t, want, k), e = fabs(g - w);
         if (!differ(g, w))
@@ -101,6 +108,31 @@ static const struct pt2_node *maker_of(const struct pt2_region *r, const struct 
             if (r->members.data[k].node->outs[j] == v)
                 return r->members.data[k].node;
     return r->members.data[0].node;
+}
+
+enum { CANCELS = 32 };
+
+static bool sums(const struct pt2_region *r)
+{
+    bool found = false;
+    for (uint32_t k = 0; k < r->members.count; k++) {
+        const struct pt2_node *n = r->members.data[k].node;
+        found |= n->kind == PT2_NODE_REDUCE && n->op == PT2_RED_SUM;
+    }
+    return found;
+}
+
+/* What differences are measured by: the largest result. The mean of a normalised row is no more than the rounding of
+ * what is summed: a sum counts as at least 1/32 of the largest number that an earlier kernel made for it. */
+static double scale_of(const struct check *c, const struct pt2_region *r, const struct pt2_value *v,
+                       const struct recorded *want)
+{
+    double scale = largest(v->dtype, want->data, want->bytes);
+    for (int k = 0; k < r->num_bufs && sums(r); k++)
+        for (size_t j = 0; j < c->count && r->kernel->bufs[k].read && r->bufs[k]->dtype == v->dtype; j++)
+            if (c->list[j].value == r->bufs[k]->id && c->list[j].compared)
+                scale = fmax(scale, largest(v->dtype, c->list[j].data, c->list[j].bytes) / CANCELS);
+    return scale;
 }
 
 static void type_text(struct pt2_session *s, const struct pt2_value *v, char *out, size_t cap)
@@ -158,7 +190,8 @@ static bool compare_value(struct check *c, struct pt2_session *s, const struct p
     bool same = true;
     if (c->status == PT2_OK) {
         struct difference d =
-            compare(v->dtype, got, want->data, (int64_t)(bytes / pt2_dtype_size(v->dtype)), tolerance);
+            compare(v->dtype, got, want->data, (int64_t)(bytes / pt2_dtype_size(v->dtype)), scale_of(c, r, v, want),
+                    tolerance);
         double rel = d.scale > 0 ? d.max_abs / d.scale : d.max_abs;
         if (rel > c->report->worst)
             c->report->worst = rel;

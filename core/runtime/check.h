@@ -10,7 +10,8 @@
 
 struct pt2_check_params {
     const pt2_tensor *inputs; /* one per input leaf, PT2_NONE: the sample input; NULL: all sample inputs */
-    double tolerance;         /* largest difference, as a fraction of the kernel's largest output; 0: by dtype */
+    double tolerance;         /* largest difference, as a fraction of the kernel's largest output; 0: by dtype.
+                               * Of a sum's output at least 1/32 of the largest number it reads: it may cancel */
 };
 
 struct pt2_check_report {
