@@ -206,8 +206,9 @@ static void add_device(cl_platform_id platform, cl_device_id id)
     get_text(id, CL_DRIVER_VERSION, driver, sizeof driver);
     ocl.clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof vendor - 1, vendor, NULL);
     snprintf(f->desc.driver, sizeof f->desc.driver, "%s %s", vendor, driver);
-    f->lazy_binaries = f->widens_alone = is_pocl(id);
-    f->wrap_align = is_pocl(id) ? 16 : get_uint(id, CL_DEVICE_MEM_BASE_ADDR_ALIGN) / 8;
+    bool pocl = is_pocl(id);
+    f->lazy_binaries = f->widens_alone = pocl;
+    f->wrap_align = pocl ? 16 : get_uint(id, CL_DEVICE_MEM_BASE_ADDR_ALIGN) / 8;
     fill_caps(id, &f->desc.caps, f->max_arg_bytes);
     fill_options(f);
 }

@@ -17,7 +17,6 @@ enum {
     OCL_IN_FLIGHT = 64, /* submissions that may be incomplete at a time; one more waits for the oldest */
     OCL_ALIGN = 64,     /* offsets of bindings reach kernels in this unit */
     OCL_PAGE = 4096,    /* alignment that drivers for CPUs want for host memory that they use in place */
-    OCL_WATCH_NS = 100000, /* how long a wait looks before it sleeps */
 };
 
 /* An in-order queue. Chains of launches run here without events, which is the cheapest way. */

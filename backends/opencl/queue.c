@@ -6,10 +6,10 @@
  * an event per dependency. Each submission leaves one event, in a ring by its point. A submission waits for the
  * events of those points up to `after` that are not known to be complete; when the ring is full, for the oldest.
  * `done_point` only grows, so an event is looked at until it is complete and never again. */
+#include "base/clock.h"
 #include "opencl.h"
 
 #include <sched.h>
-#include <time.h>
 
 /* ---- queues ---- */
 
@@ -89,18 +89,11 @@ static void sleep_ns(long ns)
     nanosleep(&t, NULL);
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/* To wake a thread that sleeps takes longer than small networks do: looks for a while, and lets others run. */
+/* Looks for a while, and lets others run. */
 static pt2_status watch_event(struct ocl_device *dev, cl_event event)
 {
-    uint64_t begin = now_ns();
-    for (bool done = false; !done && now_ns() - begin < OCL_WATCH_NS; sched_yield())
+    uint64_t begin = pt2_now_ns();
+    for (bool done = false; !done && pt2_now_ns() - begin < PT2_WATCH_NS; sched_yield())
         PT2_TRY(poll_event(dev, event, &done));
     return PT2_OK;
 }
@@ -113,13 +106,13 @@ static pt2_status wait_event(struct ocl_device *dev, cl_event event, uint64_t ti
         OCL_TRY(dev, clWaitForEvents, (1, &event));
         return PT2_OK;
     }
-    uint64_t begin = now_ns();
+    uint64_t begin = pt2_now_ns();
     long pause = 20000;
     for (bool done = false;;) {
         PT2_TRY(poll_event(dev, event, &done));
         if (done)
             return PT2_OK;
-        if (now_ns() - begin >= timeout_ns)
+        if (pt2_now_ns() - begin >= timeout_ns)
             return pt2_fail(PT2_ERR_TIMEOUT, "OpenCL, %s: not complete in time", dev->base.desc.name);
         sleep_ns(pause);
         pause = pause < 1000000 ? pause * 2 : pause;
@@ -143,14 +136,14 @@ static pt2_status oldest_event(struct ocl_device *dev, uint64_t point, cl_event 
 pt2_status ocl_wait(struct pt2_device *device, uint64_t point, uint64_t timeout_ns)
 {
     struct ocl_device *dev = (struct ocl_device *)device;
-    uint64_t begin = now_ns();
+    uint64_t begin = pt2_now_ns();
     for (;;) {
         cl_event event;
         PT2_TRY(ocl_alive(dev));
         PT2_TRY(oldest_event(dev, point, &event));
         if (!event)
             return PT2_OK;
-        uint64_t spent = now_ns() - begin;
+        uint64_t spent = pt2_now_ns() - begin;
         uint64_t left = timeout_ns == UINT64_MAX ? UINT64_MAX : timeout_ns > spent ? timeout_ns - spent : 0;
         pt2_status status = wait_event(dev, event, left);
         ocl.clReleaseEvent(event);

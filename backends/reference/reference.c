@@ -4,13 +4,13 @@
  * Buffers are host memory. A submission runs its launches in the order of the list, in the calling thread and the
  * device's pool, and is complete when submit returns; so `wait` has nothing to wait for, and an error in a launch is
  * submit's error. One submission runs at a time. */
+#include "base/clock.h"
 #include "graph/custom.h"
 #include "ref.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 extern const struct pt2_backend pt2_reference;
@@ -228,13 +228,6 @@ static void exec_destroy(struct pt2_device *device, struct pt2_exec *exec)
     free(exec);
 }
 
-static uint64_t now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* A user's host function. */
 static pt2_status run_custom(const struct ref_call *call)
 {
@@ -264,10 +257,10 @@ static pt2_status submit(struct pt2_device *device, struct pt2_exec *exec, uint6
     (void)after; /* whatever was submitted is complete */
     pthread_mutex_lock(&d->lock);
     for (uint32_t i = 0; i < exec->count && status == PT2_OK; i++) {
-        uint64_t begin = exec->timings ? now() : 0;
+        uint64_t begin = exec->timings ? pt2_now_ns() : 0;
         status = run_call(d->pool, &exec->calls[i]);
         if (exec->timings)
-            exec->timings[i] = (struct pt2_timing){ i, begin, now() };
+            exec->timings[i] = (struct pt2_timing){ i, begin, pt2_now_ns() };
     }
     *out_point = ++d->point;
     pthread_mutex_unlock(&d->lock);

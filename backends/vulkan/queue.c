@@ -7,12 +7,10 @@
  *
  * Without them each exec has a fence, the list `flights` remembers which are under way, and every exec begins with
  * a barrier (exec.c): nothing overlaps, all else is the same. */
+#include "base/clock.h"
 #include "vk.h"
 
 #include <sched.h>
-#include <time.h>
-
-enum { WATCH_NS = 100000 }; /* how long a wait looks before it sleeps */
 
 pt2_status vk_queue_open(struct vk_device *d)
 {
@@ -47,19 +45,13 @@ static VkResult submit_timeline(struct vk_device *d, struct pt2_exec *exec, uint
     return d->QueueSubmit(d->queue, 1, &submit, VK_NULL_HANDLE);
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/* To wake a thread that sleeps takes longer than small networks do: looks for a while, and lets others run. */
+/* Looks for a while first, and lets others run. */
 static VkResult wait_timeline(struct vk_device *d, uint64_t point, uint64_t timeout_ns)
 {
     VkSemaphoreWaitInfo info = { .sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO, .semaphoreCount = 1,
                                  .pSemaphores = &d->timeline, .pValues = &point };
-    for (uint64_t begin = now_ns(); timeout_ns > WATCH_NS && now_ns() - begin < WATCH_NS; sched_yield()) {
+    uint64_t end = timeout_ns > PT2_WATCH_NS ? pt2_now_ns() + PT2_WATCH_NS : 0;
+    for (; pt2_now_ns() < end; sched_yield()) {
         VkResult r = d->WaitSemaphores(d->handle, &info, 0);
         if (r != VK_TIMEOUT)
             return r;

@@ -164,10 +164,11 @@ static void see_pick(void *ctx, pt2_ex e)
 {
     struct picks *p = ctx;
     bool by_data = false;
-    for (int k = 0; e->op == PT2_E_LOAD && e->i == p->weight->id && k < e->num_args; k++)
+    if (e->op != PT2_E_LOAD || e->i != p->weight->id)
+        return;
+    for (int k = 0; k < e->num_args; k++)
         by_data |= (e->args[k]->has & PT2_HAS_LOAD) != 0;
-    if (e->op == PT2_E_LOAD && e->i == p->weight->id)
-        p->only = p->only && by_data;
+    p->only = p->only && by_data;
 }
 
 static void see_picks(void *ctx, pt2_ex *e)
@@ -179,7 +180,7 @@ static bool may_read_panels(const struct pack *p, struct pt2_node *n)
 {
     struct pt2_region *r = region_of(p->plan, n);
     struct picks picks = { p->weight, n->base != p->weight };
-    if (!r || n == p->n || wants_same(p, r, n))
+    if (!r || wants_same(p, r, n))
         return r != NULL;
     for (int k = 0; k < n->num_args; k++)
         picks.only = picks.only && n->args[k] != p->weight;

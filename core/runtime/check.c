@@ -110,31 +110,6 @@ static const struct pt2_node *maker_of(const struct pt2_region *r, const struct 
     return r->members.data[0].node;
 }
 
-enum { CANCELS = 32 };
-
-static bool sums(const struct pt2_region *r)
-{
-    bool found = false;
-    for (uint32_t k = 0; k < r->members.count; k++) {
-        const struct pt2_node *n = r->members.data[k].node;
-        found |= n->kind == PT2_NODE_REDUCE && n->op == PT2_RED_SUM;
-    }
-    return found;
-}
-
-/* What differences are measured by: the largest result. The mean of a normalised row is no more than the rounding of
- * what is summed: a sum counts as at least 1/32 of the largest number that an earlier kernel made for it. */
-static double scale_of(const struct check *c, const struct pt2_region *r, const struct pt2_value *v,
-                       const struct recorded *want)
-{
-    double scale = largest(v->dtype, want->data, want->bytes);
-    for (int k = 0; k < r->num_bufs && sums(r); k++)
-        for (size_t j = 0; j < c->count && r->kernel->bufs[k].read && r->bufs[k]->dtype == v->dtype; j++)
-            if (c->list[j].value == r->bufs[k]->id && c->list[j].compared)
-                scale = fmax(scale, largest(v->dtype, c->list[j].data, c->list[j].bytes) / CANCELS);
-    return scale;
-}
-
 static void type_text(struct pt2_session *s, const struct pt2_value *v, char *out, size_t cap)
 {
     int64_t shape[PT2_MAX_RANK + 1];
@@ -172,6 +147,41 @@ static struct recorded *next_of(struct check *c, const struct pt2_value *v)
         if (c->list[k].value == v->id && !c->list[k].compared)
             return &c->list[k];
     return NULL;
+}
+
+/* What is in the value now: what was stored last; NULL when no kernel made it. */
+static const struct recorded *content_of(const struct check *c, const struct pt2_value *v)
+{
+    for (size_t k = c->count; k > 0; k--)
+        if (c->list[k - 1].value == v->id && c->list[k - 1].compared)
+            return &c->list[k - 1];
+    return NULL;
+}
+
+enum { CANCELS = 32 };
+
+static bool sums(const struct pt2_region *r)
+{
+    bool found = false;
+    for (uint32_t k = 0; k < r->members.count; k++) {
+        const struct pt2_node *n = r->members.data[k].node;
+        found |= n->kind == PT2_NODE_REDUCE && n->op == PT2_RED_SUM;
+    }
+    return found;
+}
+
+/* What differences are measured by: the largest result. The mean of a normalised row is no more than the rounding of
+ * what is summed: a sum counts as at least 1/32 of the largest number that an earlier kernel made for it. */
+static double scale_of(const struct check *c, const struct pt2_region *r, const struct pt2_value *v,
+                       const struct recorded *want)
+{
+    double scale = largest(v->dtype, want->data, want->bytes);
+    for (int k = 0; k < r->num_bufs && sums(r); k++) {
+        const struct recorded *in = content_of(c, r->bufs[k]);
+        if (in && r->kernel->bufs[k].read && r->bufs[k]->dtype == v->dtype)
+            scale = fmax(scale, largest(v->dtype, in->data, in->bytes) / CANCELS);
+    }
+    return scale;
 }
 
 /* Compares one stored value with the reference's, then puts the reference's in its place. */

@@ -70,10 +70,5 @@ static void test(const char *backend)
 
 int main(int argc, char **argv)
 {
-    char name[32];
-    open_device(argc, argv);
-    snprintf(name, sizeof name, "%s:%s", argc > 1 ? argv[1] : "vulkan", argc > 2 ? argv[2] : "0");
-    test("reference");
-    test(name);
-    return close_device();
+    return test_backends_of(argc, argv, test);
 }

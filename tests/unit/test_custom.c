@@ -10,7 +10,6 @@
 
 static const char archive[] = PT2_TEST_DATA "/custom_ops.pt2";
 static struct pt2_npz expected;
-static char device_name[32];
 
 /* ---- against PyTorch ---- */
 
@@ -299,7 +298,6 @@ static void test_registration(void)
 int main(int argc, char **argv)
 {
     open_device(argc, argv);
-    snprintf(device_name, sizeof device_name, "%s:%s", argc > 1 ? argv[1] : "vulkan", argc > 2 ? argv[2] : "0");
     MUST(pt2_npz_read(PT2_TEST_DATA "/custom_ops.npz", &expected));
     test_registration();
     test_example();

@@ -35,6 +35,7 @@ static const struct test_backend test_backends[] = {
 
 static struct test_backend T;   /* the chosen backend */
 static struct pt2_device *dev;  /* the chosen device */
+static char device_name[32];    /* it, as pt2_model_open takes it */
 static int failures;
 
 static void fail_line(const char *file, int line, const char *what)
@@ -72,6 +73,7 @@ static void open_device(int argc, char **argv)
         printf("skipped: backend %s is not built in\n", name);
         exit(77);
     }
+    snprintf(device_name, sizeof device_name, "%s:%d", name, number);
     MUST(T.table->enumerate(descs, 16, &count));
     if (number >= count) {
         printf("skipped: %s has %d devices\n", name, count);
@@ -91,6 +93,15 @@ static int close_device(void)
     }
     printf(failures ? "%d failures\n" : "ok\n", failures);
     return failures != 0;
+}
+
+/* A whole main for tests of models: on the reference backend, then on the chosen device. */
+static inline int test_backends_of(int argc, char **argv, void (*test)(const char *backend))
+{
+    open_device(argc, argv);
+    test("reference");
+    test(device_name);
+    return close_device();
 }
 
 static inline struct pt2_buf *new_buf(uint64_t size, const void *data)

@@ -60,12 +60,10 @@ int main(int argc, char **argv)
 {
     static float ours[2][RUNS][COUNT], reference[2][RUNS][COUNT];
     const float(*all)[COUNT] = (const float(*)[COUNT])reference;
-    char name[32];
     double mean = 0, square = 0;
     open_device(argc, argv);
-    snprintf(name, sizeof name, "%s:%s", argc > 1 ? argv[1] : "vulkan", argc > 2 ? argv[2] : "0");
     draw_all("reference", reference);
-    draw_all(name, ours);
+    draw_all(device_name, ours);
     for (int k = 0; k < 2 * RUNS; k++) {
         CHECK(same(((const float(*)[COUNT])ours)[k], all[k]));
         for (int j = 0; j < k; j++)
