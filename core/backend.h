@@ -26,6 +26,11 @@
 
 enum pt2_device_kind { PT2_KIND_CPU, PT2_KIND_INTEGRATED, PT2_KIND_DISCRETE, PT2_KIND_OTHER };
 
+/* Products that a subgroup computes together: m × k halves by k × n halves, summed in float32; 0: there are none. */
+struct pt2_matrices {
+    int m, n, k;
+};
+
 /* Facts about a device; zero means "has not". Decisions are taken from these, never from a name. */
 struct pt2_caps {
     enum pt2_device_kind kind;
@@ -36,11 +41,11 @@ struct pt2_caps {
     bool float16;           /* float16 arithmetic (storage always works, through bits) */
     bool storage8, storage16; /* stores of single bytes and halves; without them the prelude writes words atomically */
     bool dot_int8;          /* packed 4x8-bit dot product */
-    bool coop_matrix;       /* KHR cooperative matrix */
     bool concurrent;        /* launches without a dependency may overlap in time */
     bool unified;           /* buffers are host memory: pt2_backend.map works without a copy */
     bool wide_vectors;      /* explicit float8/float16 vectors are the fast way */
     int subgroup_size;      /* invocations that can swap values; 0: the dialect's pt_swap is not there */
+    struct pt2_matrices matrices;
     int simd_width;         /* lanes that run together, for choosing group sizes; at least 1 */
     int compute_units;
     int max_local_size;     /* invocations per group */

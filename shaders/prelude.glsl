@@ -15,6 +15,12 @@
 #if PT_STORAGE16
 #extension GL_EXT_shader_16bit_storage : require
 #endif
+#if PT_MATRICES
+#extension GL_NV_cooperative_matrix : require
+#extension GL_KHR_memory_scope_semantics : require
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#endif
 
 /* GLSL has no words for the modes of SPV_KHR_float_controls. */
 #if PT_KEEP_NAN32
@@ -87,6 +93,18 @@ ivec2 pt_divided(int a, int b)
 #define pt_st4_f32(b, i, x, y, z, w) b##_4[(i) >> 2] = vec4(x, y, z, w)
 #define pt_st4_i32(b, i, x, y, z, w) b##_4[(i) >> 2] = ivec4(x, y, z, w)
 #define pt_st4_u32(b, i, x, y, z, w) b##_4[(i) >> 2] = uvec4(x, y, z, w)
+
+/* The backend makes matrices of KHR's extension of these; their uses are in the rows for it. */
+#define PT_MATRIX(bits, use, rows, cols) fcoopmatNV<bits, gl_ScopeSubgroup, (0x5a000000 + ((use) << 16) + (rows)), cols>
+#define pt_half float16_t
+#define pt_matrix_a PT_MATRIX(16, 0, PT_MATRIX_M, PT_MATRIX_K)
+#define pt_matrix_b PT_MATRIX(16, 1, PT_MATRIX_K, PT_MATRIX_N)
+#define pt_matrix_sum PT_MATRIX(32, 2, PT_MATRIX_M, PT_MATRIX_N)
+#define pt_zero_matrix() pt_matrix_sum(0.0)
+#define pt_load_matrix(m, from, start, pitch, turned) coopMatLoadNV(m, from, uint(start), uint(pitch), turned)
+#define pt_store_matrix(m, to, start, pitch) coopMatStoreNV(m, to, uint(start), uint(pitch), false)
+#define pt_fma_matrix(a, b, sum) coopMatMulAddNV(a, b, sum)
+#define SUBGROUP_ID() int(gl_SubgroupID)
 
 #define pt_bits_f32_i32(x) floatBitsToInt(x)
 #define pt_bits_i32_f32(x) intBitsToFloat(x)

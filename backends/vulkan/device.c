@@ -12,6 +12,14 @@
 
 enum { SMALLEST_TEXEL = 8 }; /* bytes: four halves */
 
+/* What modules with cooperative matrices need, beside these. */
+static const VkPhysicalDeviceVulkanMemoryModelFeatures memory_model = {
+    .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES
+};
+static const VkPhysicalDeviceShaderFloat16Int8Features halves = {
+    .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES
+};
+
 /* A device that was found, not necessarily open. */
 struct facts {
     VkPhysicalDevice physical;
@@ -68,7 +76,17 @@ static void read_features(const struct vk_loader *L, struct facts *f, const stru
     VkPhysicalDeviceFeatures2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2 };
     bool time_khr = !v12 && has_extension(e, VK_KHR_TIMELINE_SEMAPHORE_EXTENSION_NAME);
     bool s8_khr = !v12 && has_extension(e, VK_KHR_8BIT_STORAGE_EXTENSION_NAME);
+    bool matrices = v12 && has_extension(e, VK_MATRIX_EXTENSION);
+    struct vk_matrix_features m = vk_matrix_features(false);
+    VkPhysicalDeviceVulkanMemoryModelFeatures model = memory_model;
+    VkPhysicalDeviceShaderFloat16Int8Features f16 = halves;
     chain(&all, &s16);
+    if (v12) {
+        chain(&all, &model);
+        chain(&all, &f16);
+    }
+    if (matrices)
+        chain(&all, &m);
     if (v12 || s8_khr)
         chain(&all, &s8);
     if (v12 || time_khr)
@@ -81,6 +99,8 @@ static void read_features(const struct vk_loader *L, struct facts *f, const stru
     f->has.timeline = time.timelineSemaphore;
     f->has.timeline_khr = time_khr && f->has.timeline;
     f->has.storage8_khr = s8_khr && f->desc.caps.storage8;
+    if (m.matrices && model.vulkanMemoryModel && f16.shaderFloat16)
+        f->desc.caps.matrices = vk_find_matrices(L, f->physical);
 }
 
 static void take_float_controls(struct facts *f, const VkPhysicalDeviceFloatControlsProperties *p)
@@ -150,19 +170,33 @@ struct properties {
     VkPhysicalDeviceFloatControlsProperties floats;
     VkPhysicalDeviceShaderSMBuiltinsPropertiesNV nv;
     VkPhysicalDeviceShaderCorePropertiesAMD amd;
+    VkPhysicalDeviceSubgroupSizeControlProperties sizes;
 };
+
+/* Cooperative matrices belong to subgroups of one size, which is known. */
+static void take_subgroups(struct facts *f, const struct properties *p)
+{
+    struct pt2_caps *caps = &f->desc.caps;
+    uint32_t size = p->subgroup.subgroupSize;
+    bool several = p->sizes.minSubgroupSize != p->sizes.maxSubgroupSize;
+    bool asks = p->sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT;
+    caps->simd_width = size ? (int)size : 1;
+    if (p->subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT &&
+        p->subgroup.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT)
+        caps->subgroup_size = caps->simd_width;
+    f->has.sizes_subgroups = several && asks;
+    if (!caps->subgroup_size || (several && !asks))
+        caps->matrices = (struct pt2_matrices){ 0 };
+}
 
 static void take_properties(struct facts *f, const struct properties *p)
 {
     const VkPhysicalDeviceProperties *base = &p->all.properties;
     struct pt2_caps *caps = &f->desc.caps;
     caps->kind = kind_of(base->deviceType);
-    caps->simd_width = p->subgroup.subgroupSize ? (int)p->subgroup.subgroupSize : 1;
+    take_subgroups(f, p);
     if (p->driver.driverID == VK_DRIVER_ID_MESA_LLVMPIPE)
         caps->max_turns = 65535; /* LP_MAX_TGSI_LOOP_ITERATIONS: then its loops end, whatever their condition says */
-    if (p->subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT &&
-        p->subgroup.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT)
-        caps->subgroup_size = caps->simd_width;
     caps->concurrent = caps->kind != PT2_KIND_CPU;
     caps->compute_units = (int)p->nv.shaderSMCount;
     if (p->amd.shaderEngineCount)
@@ -190,6 +224,7 @@ static void read_properties(const struct vk_loader *L, struct facts *f, const st
         .floats = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES },
         .nv = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_SM_BUILTINS_PROPERTIES_NV },
         .amd = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_CORE_PROPERTIES_AMD },
+        .sizes = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES },
     };
     bool floats_khr = !v12 && has_extension(e, VK_KHR_SHADER_FLOAT_CONTROLS_EXTENSION_NAME);
     chain(&p.all, &p.subgroup);
@@ -202,6 +237,8 @@ static void read_properties(const struct vk_loader *L, struct facts *f, const st
         chain(&p.all, &p.nv);
     if (has_extension(e, VK_AMD_SHADER_CORE_PROPERTIES_EXTENSION_NAME))
         chain(&p.all, &p.amd);
+    if (f->version >= VK_API_VERSION_1_3)
+        chain(&p.all, &p.sizes);
     L->GetPhysicalDeviceProperties2(f->physical, &p.all);
     take_properties(f, &p);
     if (v12 || floats_khr)
@@ -308,8 +345,9 @@ pt2_status vk_enumerate(struct pt2_device_desc *descs, int cap, int *out_count)
 static VkResult create_device(const struct vk_loader *L, const struct facts *f, VkDevice *out_device)
 {
     const float priority = 1;
-    const char *names[3];
+    const char *names[4];
     uint32_t n = 0;
+    bool matrices = f->desc.caps.matrices.k > 0;
     VkPhysicalDevice8BitStorageFeatures s8 = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_8BIT_STORAGE_FEATURES,
                                                .storageBuffer8BitAccess = VK_TRUE };
     VkPhysicalDevice16BitStorageFeatures s16 = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES,
@@ -320,6 +358,21 @@ static VkResult create_device(const struct vk_loader *L, const struct facts *f, 
     VkPhysicalDeviceFeatures2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
                                       .features = { .shaderInt64 = f->desc.caps.int64,
                                                     .shaderFloat64 = f->desc.caps.float64 } };
+    struct vk_matrix_features m = vk_matrix_features(true);
+    VkPhysicalDeviceVulkanMemoryModelFeatures model = memory_model;
+    VkPhysicalDeviceShaderFloat16Int8Features f16 = halves;
+    model.vulkanMemoryModel = f16.shaderFloat16 = VK_TRUE;
+    VkPhysicalDeviceSubgroupSizeControlFeatures sizes = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES, .subgroupSizeControl = VK_TRUE
+    };
+    if (matrices) {
+        chain(&all, &m);
+        chain(&all, &model);
+        chain(&all, &f16);
+        names[n++] = VK_MATRIX_EXTENSION;
+    }
+    if (f->has.sizes_subgroups)
+        chain(&all, &sizes);
     if (f->desc.caps.storage8)
         chain(&all, &s8);
     if (f->desc.caps.storage16)

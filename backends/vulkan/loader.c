@@ -56,6 +56,7 @@ static void load_once(void)
 #undef X
     if (L.validation)
         vk_debug_attach(instance, get);
+    L.GetInstanceProcAddr = get;
     L.instance = instance;
     loader = L;
 }

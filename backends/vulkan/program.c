@@ -46,7 +46,8 @@ static pt2_status take_result(shaderc_compilation_result_t result, struct vk_spi
     return PT2_OK;
 }
 
-static pt2_status run_shaderc(struct vk_device *d, const struct pt2_str *text, const char *name, struct vk_spirv *out)
+static pt2_status run_shaderc(struct vk_device *d, const struct pt2_kernel *k, const struct pt2_str *text,
+                              struct vk_spirv *out)
 {
     shaderc_compiler_t compiler = get_compiler(d);
     shaderc_compile_options_t options = compiler ? shaderc_compile_options_initialize() : NULL;
@@ -56,12 +57,14 @@ static pt2_status run_shaderc(struct vk_device *d, const struct pt2_str *text, c
     /* Not optimised: see prune.c. */
     shaderc_compile_options_set_optimization_level(options, shaderc_optimization_level_zero);
     shaderc_compilation_result_t result =
-        shaderc_compile_into_spv(compiler, text->data, text->len, shaderc_compute_shader, name, "main", options);
+        shaderc_compile_into_spv(compiler, text->data, text->len, shaderc_compute_shader, k->name, "main", options);
     pt2_status status = take_result(result, out);
     if (result)
         shaderc_result_release(result);
     shaderc_compile_options_release(options);
     atomic_fetch_add(&compilations, 1);
+    if (status == PT2_OK && k->matrices)
+        status = vk_take_matrices(out);
     return status == PT2_OK ? vk_forbid_contraction(out) : status;
 }
 
@@ -78,7 +81,7 @@ static pt2_status get_spirv(struct vk_device *d, const struct pt2_kernel *k, con
         atomic_fetch_add(&d->base.found, 1);
     } else {
         atomic_fetch_add(&d->base.compiled, 1);
-        status = run_shaderc(d, &text, k->name, out);
+        status = run_shaderc(d, k, &text, out);
         if (status == PT2_OK && cache_dir)
             pt2_cache_put(cache_dir, key, "spv", out->words, out->size);
     }
@@ -118,8 +121,13 @@ static pt2_status make_layouts(struct vk_device *d, struct pt2_program_obj *p)
     return PT2_OK;
 }
 
-static pt2_status make_pipeline(struct vk_device *d, const struct vk_spirv *spirv, struct pt2_program_obj *p)
+static pt2_status make_pipeline(struct vk_device *d, const struct pt2_kernel *k, const struct vk_spirv *spirv,
+                                struct pt2_program_obj *p)
 {
+    VkPipelineShaderStageRequiredSubgroupSizeCreateInfo subgroup = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+        .requiredSubgroupSize = (uint32_t)d->base.desc.caps.subgroup_size,
+    };
     VkShaderModuleCreateInfo info = { .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = spirv->size,
                                       .pCode = spirv->words };
     VkShaderModule module;
@@ -130,6 +138,8 @@ static pt2_status make_pipeline(struct vk_device *d, const struct vk_spirv *spir
                    .module = module, .pName = "main" },
         .layout = p->layout,
     };
+    if (k->matrices && d->has.sizes_subgroups)
+        create.stage.pNext = &subgroup;
     VkResult r = d->CreateComputePipelines(d->handle, d->pipelines, 1, &create, NULL, &p->pipeline);
     d->DestroyShaderModule(d->handle, module, NULL);
     if (r == VK_SUCCESS)
@@ -180,7 +190,7 @@ static pt2_status compile_one(struct vk_device *d, const struct pt2_kernel *k, c
     if (status == PT2_OK)
         status = make_layouts(d, p);
     if (status == PT2_OK)
-        status = make_pipeline(d, &spirv, p);
+        status = make_pipeline(d, k, &spirv, p);
     free(spirv.words);
     if (status != PT2_OK) {
         vk_program_destroy(&d->base, p);

@@ -13,7 +13,7 @@ bool vk_pushes_params(const struct vk_device *d, int num_params)
     return (uint32_t)num_params * 4 <= d->has.max_params_bytes;
 }
 
-static void add_facts(const struct vk_device *d, struct pt2_str *out)
+static void add_facts(const struct vk_device *d, const struct pt2_kernel *k, struct pt2_str *out)
 {
     const struct pt2_caps *caps = &d->base.desc.caps;
     const struct vk_features *has = &d->has;
@@ -30,10 +30,14 @@ static void add_facts(const struct vk_device *d, struct pt2_str *out)
         { "PT_FMA", caps->kind != PT2_KIND_CPU }, { "PT_TEXELS", has->texels },
         { "PT_SWAPS", caps->subgroup_size > 0 },
         { "PT_ONE_BY_ONE", caps->kind == PT2_KIND_CPU },
+        { "PT_MATRICES", k->matrices },
     };
     pt2_str_add(out, "#version 450\n");
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         pt2_str_addf(out, "#define %s %d\n", facts[i].name, facts[i].on);
+    if (k->matrices)
+        pt2_str_addf(out, "#define PT_MATRIX_M %d\n#define PT_MATRIX_N %d\n#define PT_MATRIX_K %d\n", caps->matrices.m,
+                     caps->matrices.n, caps->matrices.k);
 }
 
 /* How elements lie in a storage buffer, and the formats under which views of buffers give one and four of them. */
@@ -197,7 +201,7 @@ void vk_source(const struct vk_device *d, const struct pt2_kernel *k, struct pt2
     pt2_str_add(&main, "void main()\n{\n#line 1\n");
     add_body(body, &main);
     pt2_str_add(&main, "\n}\n");
-    add_facts(d, out);
+    add_facts(d, k, out);
     vk_add_library(pt2_str_text(&main), out);
     pt2_str_add_n(out, main.data, main.len);
     pt2_str_free(&main);

@@ -31,6 +31,7 @@ struct vk_loader {
     bool validation;
     VK_GLOBAL_FUNCTIONS(VK_MEMBER)
     VK_INSTANCE_FUNCTIONS(VK_MEMBER)
+    PFN_vkGetInstanceProcAddr GetInstanceProcAddr;
 };
 
 /* Opens libvulkan and makes the instance at the first call; it lives as long as the process. NULL: there is none.
@@ -60,6 +61,7 @@ struct vk_features {
     bool timeline_khr;            /* by the extension, on Vulkan 1.1 */
     bool storage8_khr, float_controls_khr; /* these extensions must be enabled by name */
     bool texels;                  /* what kernels only read are views of buffers */
+    bool sizes_subgroups;         /* subgroups may have several sizes, and a pipeline can ask for caps.subgroup_size */
     uint32_t max_params_bytes;    /* push constants */
     uint32_t max_groups[2];
     uint32_t max_buffers;         /* of one kernel */
@@ -183,6 +185,22 @@ struct vk_spirv {
 /* ---- exact.c ---- */
 
 pt2_status vk_forbid_contraction(struct vk_spirv *s);
+
+/* ---- matrices.c ---- */
+
+/* VkPhysicalDeviceCooperativeMatrixFeaturesKHR, which older headers lack. */
+struct vk_matrix_features {
+    VkStructureType sType;
+    void *pNext;
+    VkBool32 matrices, robust;
+};
+#define VK_MATRIX_EXTENSION "VK_KHR_cooperative_matrix"
+
+struct vk_matrix_features vk_matrix_features(bool on);
+/* The shape that kernels use; 0: there is none for them. The device has the extension and the feature. */
+struct pt2_matrices vk_find_matrices(const struct vk_loader *L, VkPhysicalDevice physical);
+/* Makes instructions of SPV_KHR_cooperative_matrix of those that shaderc wrote. */
+pt2_status vk_take_matrices(struct vk_spirv *s);
 
 /* ---- prune.c ---- */
 

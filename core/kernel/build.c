@@ -612,7 +612,8 @@ static void set_groups(struct pt2_kernel *k, const struct pt2_caps *caps)
     }
     if (k->contract) {
         k->local_size = pt2_contract_local_size(k->contract);
-        k->points_per_group = k->contract->form == PT2_CONTRACT_SHARED ? 1 : k->local_size;
+        k->matrices = k->contract->form == PT2_CONTRACT_MATRICES;
+        k->points_per_group = k->matrices || k->contract->form == PT2_CONTRACT_SHARED ? 1 : k->local_size;
     }
     if (k->rows && (k->rows->form == PT2_ROWS_VECTOR || k->rows->form == PT2_ROWS_GROUP)) {
         k->local_size = k->rows->form == PT2_ROWS_VECTOR ? 1 : k->rows->lanes;

@@ -99,56 +99,6 @@ static bool large(const struct pt2_contract *c, const struct pt2_caps *caps)
     return caps->kind != PT2_KIND_CPU || pays_for_compiling(c, caps, products);
 }
 
-/* ---- tiles ---- */
-
-/* The power of two times `unit` that holds n, up to `most`: few sizes of tiles, so that kernels serve many shapes. */
-static int round_up(int64_t n, int unit, int most)
-{
-    while (unit < n && unit < most)
-        unit *= 2;
-    return unit;
-}
-
-struct contiguous {
-    struct pt2_exprs *E;
-    int var;
-    bool found;
-};
-
-static void find_contiguous(void *ctx, pt2_ex e)
-{
-    struct contiguous *q = ctx;
-    pt2_ex to[PT2_OUTER_AXIS] = { 0 };
-    if (e->op != PT2_E_LOAD || e->num_args != 1 || !(e->args[0]->has & PT2_HAS_VAR))
-        return;
-    to[q->var] = pt2_addi(q->E, pt2_var(q->E, q->var, pt2_idx(q->E, PT2_INF)), 1);
-    pt2_ex next = pt2_subst_vars(q->E, e->args[0], PT2_OUTER_AXIS, to);
-    to[q->var] = pt2_var(q->E, q->var, pt2_idx(q->E, PT2_INF));
-    q->found |= pt2_is_int(pt2_sub(q->E, next, pt2_subst_vars(q->E, e->args[0], PT2_OUTER_AXIS, to)), 1);
-}
-
-/* Some load of the factor has neighbours along the last axis of the depth next to each other. */
-static bool deep(struct pt2_exprs *E, pt2_ex factor, const struct pt2_stage *sum)
-{
-    struct contiguous q = { E, sum->num_loops, false };
-    while (q.var > 1 && pt2_is_int(sum->loops[q.var - 1], 1))
-        q.var--;
-    pt2_visit(factor, find_contiguous, &q);
-    return q.found;
-}
-
-/* Large tiles where there are enough of them to fill the device. */
-static void choose_shared(struct pt2_contract *c, const struct pt2_caps *caps)
-{
-    double rows = (double)c->size[PT2_AXIS_ROW]->hi, cols = (double)c->size[PT2_AXIS_COL]->hi;
-    c->across = caps->max_local_size >= 256 ? 16 : 8;
-    int each = rows * cols >= 128.0 * 128.0 * (caps->compute_units > 0 ? caps->compute_units : 16) ? 8 : 4;
-    c->tile_depth = c->ask.depth == 8 || c->ask.depth == 32 ? c->ask.depth : 16;
-    if (c->ask.rows > 0 && c->ask.rows <= 8 * c->across)
-        each = round_up(c->ask.rows, 2 * c->across, 8 * c->across) / c->across;
-    c->tile_rows = c->tile_cols = each * c->across;
-}
-
 /* ---- the factors at several places ---- */
 
 pt2_ex pt2_contract_at_place(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex factor, enum pt2_axis_role role,
@@ -169,23 +119,6 @@ int pt2_contract_num_axes(const struct pt2_contract *c, enum pt2_axis_role role)
     return n;
 }
 
-static void make_copies(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum)
-{
-    int var = PT2_PLACE_AXIS;
-    for (int side = 0; side < 2; side++) {
-        enum pt2_axis_role role = side ? PT2_AXIS_COL : PT2_AXIS_ROW;
-        pt2_ex factor = sum->body->args[side ? !c->swapped : c->swapped];
-        int tile = side ? c->tile_cols : c->tile_rows, axes = pt2_contract_num_axes(c, role);
-        c->deep[side] = deep(&m->exprs, factor, sum);
-        c->num_places[side] = c->deep[side] ? tile * c->tile_depth / (c->across * c->across) : 1;
-        c->deep[side] = c->num_places[side] > 1;
-        c->first_var[side] = var;
-        c->places[side] = PT2_NEW_N(&m->arena, pt2_ex, c->num_places[side]);
-        for (int k = 0; k < c->num_places[side]; k++, var += axes)
-            c->places[side][k] = pt2_contract_at_place(&m->exprs, c, factor, role, var);
-    }
-}
-
 pt2_ex pt2_contract_tiles(struct pt2_exprs *E, const struct pt2_contract *c)
 {
     pt2_ex rows = pt2_floordiv(E, pt2_addi(E, c->size[PT2_AXIS_ROW], c->tile_rows - 1), pt2_idx(E, c->tile_rows));
@@ -203,15 +136,13 @@ static void choose_form(struct pt2_module *m, struct pt2_contract *c, const stru
         c->form = PT2_CONTRACT_REGISTERS;
         pt2_contract_choose_registers(m, c, sum, bufs, caps);
     } else {
-        c->form = PT2_CONTRACT_SHARED;
-        choose_shared(c, caps);
-        make_copies(m, c, sum);
+        pt2_contract_choose_groups(m, c, sum, bufs, caps);
     }
 }
 
 int pt2_contract_local_size(const struct pt2_contract *c)
 {
-    return c->form == PT2_CONTRACT_PACKED ? 1 : c->form == PT2_CONTRACT_REGISTERS ? 8 : c->across * c->across;
+    return c->form == PT2_CONTRACT_PACKED ? 1 : c->form == PT2_CONTRACT_REGISTERS ? 8 : c->invocations;
 }
 
 static uint32_t bucket_of(const struct pt2_contract *c)

@@ -25,6 +25,7 @@ enum pt2_contract_form {
     PT2_CONTRACT_PACKED,    /* one invocation per tile: copies panels of the factors, multiplies by wide vectors */
     PT2_CONTRACT_REGISTERS, /* a small tile per invocation, operands straight from the buffers */
     PT2_CONTRACT_SHARED,    /* a tile per group, operands through shared memory */
+    PT2_CONTRACT_MATRICES,  /* likewise, multiplied by cooperative matrices: factors that are halves */
 };
 
 /* How a kernel reads a factor. */
@@ -69,6 +70,10 @@ struct pt2_windows {
 /* Sums of a REGISTERS tile: more make compiling slow, and gain little. */
 enum { PT2_MAX_SUMS = 128 };
 
+/* MATRICES: subgroups of a group along rows and along columns; matrices of sums of a subgroup, likewise, at most; halves
+ * behind a row of a panel, so that rows do not begin in the same banks of memory, but where 16 bytes begin. */
+enum { PT2_MATRIX_SIDE = 2, PT2_MATRIX_EACH = 4, PT2_MATRIX_PAD = 8 };
+
 struct pt2_contract {
     enum pt2_contract_form form;
     struct pt2_tiles ask;                       /* tiles that the chooser is to take where it can */
@@ -79,7 +84,9 @@ struct pt2_contract {
     pt2_ex extent[2 * PT2_MAX_RANK];            /* the kernel's builder turns these into parameters, and the next two */
     pt2_ex size[PT2_AXIS_ROLES];                /* product of the extents of each role */
     pt2_ex depth;
-    bool deep[2]; /* SHARED: the factor of rows, of columns has the depth's last axis contiguous */
+    /* SHARED, MATRICES: the factor of rows, of columns is copied along the depth, whose last axis is contiguous in it */
+    bool deep[2];
+    int invocations; /* of a group */
     /* REGISTERS: how the factors of rows and of columns are read, the buffers where that is by vectors; along the side:
      * the number of last axes over which elements are neighbours, and their vectors. The steps along the last axis of
      * the depth that are taken together, and how often (NULL: as that axis has it). */
@@ -92,11 +99,12 @@ struct pt2_contract {
     int tile_rows, tile_cols, tile_depth;       /* of a point; PACKED takes them as parameters: */
     pt2_ex tile[3];
     /* The factors of rows and of columns at several rows and columns, each of which has VARs of its own from
-     * first_var up: REGISTERS: all of the tile, SHARED: those of an invocation's copies. REGISTERS: where a factor is
+     * first_var up: REGISTERS: all of the tile, SHARED, MATRICES: those of an invocation's copies. REGISTERS: where a factor is
      * read by vectors, the number of a vector; all places of one step, then of the next. */
     int num_places[2], first_var[2];
     pt2_ex *places[2];                          /* parameters are made in these too */
     int across;                                 /* SHARED: invocations along a row, and along a column */
+    struct pt2_matrices matrix;                 /* MATRICES: the device's */
     int panel_block;                            /* columns of a panel, were there panels; 0: not wanted */
     /* PACKED */
     int panels;                                 /* the buffer that has columns in panels; -1: none */
@@ -121,6 +129,14 @@ int pt2_contract_side(const struct pt2_contract *c, enum pt2_axis_role role, int
 /* Chooses how a REGISTERS kernel reads the factors, and its tile; makes the places. */
 void pt2_contract_choose_registers(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum,
                                    const struct pt2_kernel_buf *bufs, const struct pt2_caps *caps);
+/* SHARED or MATRICES: chooses which, and the tile; makes the places of its copies. */
+void pt2_contract_choose_groups(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum,
+                                const struct pt2_kernel_buf *bufs, const struct pt2_caps *caps);
+/* MATRICES: floats of the sums that are finished together: those of one row of matrices of each subgroup. */
+static inline int pt2_contract_strip(const struct pt2_contract *c)
+{
+    return PT2_MATRIX_SIDE * c->matrix.m * c->tile_cols;
+}
 /* A factor at a row (column) that has VARs of its own from first_var up. */
 pt2_ex pt2_contract_at_place(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex factor, enum pt2_axis_role role,
                              int first_var);

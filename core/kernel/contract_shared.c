@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Contractions for GPUs: a group copies panels of both factors to shared memory, each element once; every invocation
- * keeps the sums of some rows and columns in variables. Past the end of the depth the panels hold zeros. */
+ * keeps the sums of some rows and columns in variables, or every subgroup keeps matrices of them (contract_matrices.c).
+ * What the next turn needs is read from the buffers before the products of this one, and waits in variables meanwhile.
+ * Past the end of the depth the panels hold zeros. */
 #include "expr/internal.h"
 #include "kernel/contract_text.h"
 
@@ -20,7 +22,7 @@ struct copy {
 static void say_copy_places(struct tile *p, const struct copy *y)
 {
     struct render *r = p->r;
-    int depth = p->c->tile_depth, invocations = p->c->across * p->c->across;
+    int depth = p->c->tile_depth, invocations = p->c->invocations;
     for (int t = 0; t < (y->deep ? y->each : 1); t++) {
         struct pt2_axes here = *y->side;
         for (int j = 0; j < here.n; j++) {
@@ -37,34 +39,62 @@ static void say_copy_places(struct tile *p, const struct copy *y)
     }
 }
 
-static void say_copy(struct tile *p, const struct copy *y)
+static void say_copy_variables(struct tile *p, const struct copy *y)
+{
+    for (int t = 0; t < y->each; t++)
+        pt2_say(p->r, "%s %s_%d;", pt2_panel_type(p->c), y->panel, t);
+}
+
+/* The place of copy t in the panel: step k, row (column) x. */
+static void say_copy_place(struct tile *p, const struct copy *y, int t)
+{
+    int depth = p->c->tile_depth, invocations = p->c->invocations;
+    if (y->deep)
+        pt2_say(p->r, "int k = me %% %d, x = me / %d + %d;", depth, depth, t * (invocations / depth));
+    else
+        pt2_say(p->r, "int k = me / %d + %d, x = me %% %d;", y->size, t * (invocations / y->size), y->size);
+}
+
+/* Buffers to variables: the turn that begins at `next`. */
+static void say_reads(struct tile *p, const struct copy *y)
 {
     struct render *r = p->r;
-    int depth = p->c->tile_depth, invocations = p->c->across * p->c->across;
     for (int t = 0; t < y->each; t++) {
         pt2_ex e = y->places[y->deep ? t : 0];
         struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, e);
         pt2_say(r, "{");
-        if (y->deep)
-            pt2_say(r, "int k = me %% %d, x = me / %d + %d;", depth, depth, t * (invocations / depth));
-        else
-            pt2_say(r, "int k = me / %d + %d, x = me %% %d;", y->size, t * (invocations / y->size), y->size);
-        pt2_say(r, "bool inside = start + k < depth;");
-        pt2_say(r, "int q = min(start + k, depth - 1);");
+        say_copy_place(p, y, t);
+        pt2_say(r, "bool inside = next + k < depth;");
+        pt2_say(r, "int q = min(next + k, depth - 1);");
         pt2_say_split(r, &p->depth, "int i", "");
         pt2_render_names(r, &b, 0, 0);
         pt2_say_value(r, "float v = ", e);
-        pt2_say(r, "%s[k * %d + x] = inside ? v : 0.0f;", y->panel, y->size + 1);
+        pt2_say(r, "%s_%d = %s(inside ? v : 0.0f);", y->panel, t, p->c->form == PT2_CONTRACT_MATRICES ? "pt_half" : "");
         pt2_say(r, "}");
         pt2_render_forget(r, &b);
     }
 }
 
+/* Variables to shared memory. */
+static void say_writes(struct tile *p, const struct copy *y)
+{
+    struct pt2_panel_layout lies = pt2_panel_layout(p->c, y->size, y->deep);
+    for (int t = 0; t < y->each; t++) {
+        pt2_say(p->r, "{");
+        say_copy_place(p, y, t);
+        pt2_say(p->r, "%s[k * %d + x * %d] = %s_%d;", y->panel, lies.step, lies.place, y->panel, t);
+        pt2_say(p->r, "}");
+    }
+}
+
+/* ---- sums in variables ---- */
+
 /* Invocation (i, j) of the group sums the rows i * n … i * n + n - 1 and the columns j, j + across, … */
-static void say_shared_products(struct tile *p, int rows, int cols)
+static void say_products(struct tile *p)
 {
     struct render *r = p->r;
     const struct pt2_contract *c = p->c;
+    int rows = c->tile_rows / c->across, cols = c->tile_cols / c->across;
     pt2_say(r, "for (int k = 0; k < %d; k++) {", c->tile_depth);
     for (int y = 0; y < rows; y++)
         pt2_say(r, "float a%d = pa[k * %d + my_row + %d];", y, c->tile_rows + 1, y);
@@ -76,9 +106,10 @@ static void say_shared_products(struct tile *p, int rows, int cols)
     pt2_say(r, "}");
 }
 
-static void say_shared_results(struct tile *p, int rows, int cols)
+static void say_results(struct tile *p)
 {
     struct render *r = p->r;
+    int rows = p->c->tile_rows / p->c->across, cols = p->c->tile_cols / p->c->across;
     char pitch[16];
     pt2_say(r, "float sum[%d];", rows * cols);
     for (int y = 0; y < rows; y++)
@@ -98,38 +129,85 @@ static void say_shared_results(struct tile *p, int rows, int cols)
     pt2_say(r, "}");
 }
 
+static void say_sums(struct tile *p)
+{
+    int rows = p->c->tile_rows / p->c->across, cols = p->c->tile_cols / p->c->across;
+    pt2_say(p->r, "int my_row = me / %d * %d, my_col = me %% %d;", p->c->across, rows, p->c->across);
+    for (int y = 0; y < rows; y++)
+        for (int x = 0; x < cols; x++)
+            pt2_say(p->r, "float s%d_%d = 0.0f;", y, x);
+}
+
+/* ---- both ---- */
+
+const char *pt2_panel_type(const struct pt2_contract *c)
+{
+    return c->form == PT2_CONTRACT_MATRICES ? "pt_half" : "float";
+}
+
+struct pt2_panel_layout pt2_panel_layout(const struct pt2_contract *c, int size, bool deep)
+{
+    if (c->form == PT2_CONTRACT_SHARED)
+        return (struct pt2_panel_layout){ size + 1, 1, c->tile_depth * (size + 1) };
+    int pitch = (deep ? c->tile_depth : size) + PT2_MATRIX_PAD;
+    return deep ? (struct pt2_panel_layout){ 1, pitch, size * pitch }
+                : (struct pt2_panel_layout){ pitch, 1, c->tile_depth * pitch };
+}
+
+static void say_turns(struct tile *p, const struct copy *a, const struct copy *b)
+{
+    struct render *r = p->r;
+    int depth = p->c->tile_depth;
+    pt2_set_levels(r, &p->depth, 0);
+    pt2_say(r, "for (int start = depth > 0 ? -%d : 0; start < depth; start += %d) {", depth, depth);
+    pt2_say(r, "int next = start + %d;", depth);
+    pt2_say(r, "if (next < depth) {");
+    say_reads(p, a);
+    say_reads(p, b);
+    pt2_say(r, "}");
+    pt2_say(r, "if (start >= 0) {");
+    if (p->c->form == PT2_CONTRACT_MATRICES)
+        pt2_matrices_products(p);
+    else
+        say_products(p);
+    pt2_say(r, "}");
+    pt2_say(r, "BARRIER();");
+    say_writes(p, a);
+    say_writes(p, b);
+    pt2_say(r, "BARRIER();");
+    pt2_say(r, "}");
+}
+
 void pt2_contract_shared(struct tile *p)
 {
     struct render *r = p->r;
     const struct pt2_contract *c = p->c;
-    int rows = c->tile_rows / c->across, cols = c->tile_cols / c->across, invocations = c->across * c->across;
-    struct copy a = {
-        c->places[0],    &p->rows,  "pa", "first_row", "rows", c->tile_rows, c->tile_rows * c->tile_depth / invocations,
-        c->first_var[0], c->deep[0]
-    };
-    struct copy b = {
-        c->places[1],    &p->cols,  "pb", "first_col", "cols", c->tile_cols, c->tile_cols * c->tile_depth / invocations,
-        c->first_var[1], c->deep[1]
-    };
-    pt2_say(r, "SHARED(float, pa, %d);", c->tile_depth * (c->tile_rows + 1));
-    pt2_say(r, "SHARED(float, pb, %d);", c->tile_depth * (c->tile_cols + 1));
+    bool matrices = c->form == PT2_CONTRACT_MATRICES;
+    int rows = c->tile_rows, cols = c->tile_cols, depth = c->tile_depth, n = c->invocations;
+    struct copy a = { c->places[0], &p->rows, "pa", "first_row", "rows", rows, rows * depth / n, c->first_var[0],
+                      c->deep[0] };
+    struct copy b = { c->places[1], &p->cols, "pb", "first_col", "cols", cols, cols * depth / n, c->first_var[1],
+                      c->deep[1] };
+    pt2_say(r, "SHARED(%s, pa, %d);", pt2_panel_type(c), pt2_panel_layout(c, rows, a.deep).count);
+    pt2_say(r, "SHARED(%s, pb, %d);", pt2_panel_type(c), pt2_panel_layout(c, cols, b.deep).count);
+    if (matrices)
+        pt2_say(r, "SHARED(float, strip, %d);", pt2_contract_strip(c));
     pt2_say(r, "int tile = GROUP_ID();");
     pt2_say(r, "if (tile < %s) {", pt2_number(r->k->points).text);
     pt2_say_tile_place(p);
-    pt2_say(r, "int me = LOCAL_ID(), my_row = me / %d * %d, my_col = me %% %d;", c->across, rows, c->across);
+    pt2_say(r, "int me = LOCAL_ID();");
     say_copy_places(p, &a);
     say_copy_places(p, &b);
-    for (int y = 0; y < rows; y++)
-        for (int x = 0; x < cols; x++)
-            pt2_say(r, "float s%d_%d = 0.0f;", y, x);
-    pt2_set_levels(r, &p->depth, 0);
-    pt2_say(r, "for (int start = 0; start < depth; start += %d) {", c->tile_depth);
-    say_copy(p, &a);
-    say_copy(p, &b);
-    pt2_say(r, "BARRIER();");
-    say_shared_products(p, rows, cols);
-    pt2_say(r, "BARRIER();");
-    pt2_say(r, "}");
-    say_shared_results(p, rows, cols);
+    say_copy_variables(p, &a);
+    say_copy_variables(p, &b);
+    if (matrices)
+        pt2_matrices_sums(p);
+    else
+        say_sums(p);
+    say_turns(p, &a, &b);
+    if (matrices)
+        pt2_matrices_results(p);
+    else
+        say_results(p);
     pt2_say(r, "}");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the forms of tiled contractions share: lines of text, index spaces of several axes, the place of a tile. One
- * file writes one form (contract_packed.c, contract_registers.c, contract_shared.c); contract_text.c has the rest.
+ * file writes one form (contract_packed.c, contract_registers.c, contract_shared.c with contract_matrices.c); contract_text.c has the rest.
  */
 #ifndef PT2_KERNEL_CONTRACT_TEXT_H
 #define PT2_KERNEL_CONTRACT_TEXT_H
@@ -42,6 +42,16 @@ void pt2_say_tile_stages(struct tile *p, const char *pitch);
 
 void pt2_contract_packed(struct tile *p);
 void pt2_contract_registers(struct tile *p);
-void pt2_contract_shared(struct tile *p);
+void pt2_contract_shared(struct tile *p); /* MATRICES too, with these: */
+void pt2_matrices_sums(struct tile *p);
+void pt2_matrices_products(struct tile *p);
+void pt2_matrices_results(struct tile *p);
+
+/* SHARED, MATRICES: what a panel has elements of; from one step of the depth, one row (column) to the next, and in all. */
+struct pt2_panel_layout {
+    int step, place, count;
+};
+const char *pt2_panel_type(const struct pt2_contract *c);
+struct pt2_panel_layout pt2_panel_layout(const struct pt2_contract *c, int size, bool deep);
 
 #endif

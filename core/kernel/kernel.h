@@ -71,6 +71,7 @@ struct pt2_kernel {
     const struct pt2_node *library; /* LIBRARY and CUSTOM nodes: no stages; buffers are args…, outs… */
 
     const char *text;       /* body of the kernel function; arena */
+    bool matrices;          /* the text has the dialect's matrices */
     int local_size;         /* invocations per group, one dimension */
     int points_per_group;   /* groups = ceil(points / points_per_group) */
     uint32_t needs;         /* PT2_NEED_ bits: what a device must have to run it */

@@ -5,13 +5,15 @@
 
 enum { SIZES = 7, FLOAT = 4 };
 
-/* In increasing order, ended by 0. SHARED: per invocation, the same for rows and columns. */
+/* In increasing order, ended by 0. SHARED: per invocation, MATRICES: matrices of a group; the same for rows and
+ * columns. */
 static const struct sizes {
     int rows[SIZES], cols[SIZES], depth[SIZES];
 } sizes[] = {
     [PT2_CONTRACT_PACKED] = { { 16, 32, 64, 128, 256 }, { 64, 128, 256, 512, 1024, 2048 }, { 64, 128, 256 } },
     [PT2_CONTRACT_REGISTERS] = { { 4, 8, 16 }, { 4, 8, 16 }, { 0 } },
     [PT2_CONTRACT_SHARED] = { { 2, 4, 8 }, { 2, 4, 8 }, { 8, 16, 32 } },
+    [PT2_CONTRACT_MATRICES] = { { 2, 4, 8 }, { 2, 4, 8 }, { 8, 16, 32 } },
 };
 
 /* Sixteen lanes come with 32 registers, fewer with 16: sums, the vectors of a step and one number of a row must fit.
@@ -41,6 +43,8 @@ static bool possible(const struct pt2_contract *c, const struct pt2_caps *caps, 
 {
     if (c->form == PT2_CONTRACT_REGISTERS)
         return t.rows * t.cols <= PT2_MAX_SUMS;
+    if (c->form == PT2_CONTRACT_MATRICES)
+        return t.rows * c->matrix.n == t.cols * c->matrix.m && t.depth % c->matrix.k == 0;
     if (c->form == PT2_CONTRACT_SHARED)
         return t.rows == t.cols && t.rows * t.depth % (c->across * c->across) == 0 &&
                (uint32_t)((t.rows + t.cols + 2) * t.depth * FLOAT) <= caps->shared_bytes;
@@ -82,11 +86,16 @@ static void add(struct candidates *s, struct pt2_tiles t)
         s->out[s->count++] = t;
 }
 
-static void add_neighbours(struct candidates *s, const struct sizes *list, int unit)
+/* What sizes are multiples of. */
+struct units {
+    int rows, cols;
+};
+
+static void add_neighbours(struct candidates *s, const struct sizes *list, struct units unit)
 {
     for (int direction = 1; direction >= -1; direction -= 2) {
-        int rows = next(list->rows, unit, s->own.rows, direction);
-        int cols = next(list->cols, unit, s->own.cols, direction);
+        int rows = next(list->rows, unit.rows, s->own.rows, direction);
+        int cols = next(list->cols, unit.cols, s->own.cols, direction);
         add(s, (struct pt2_tiles){ rows, s->own.cols, s->own.depth });
         add(s, (struct pt2_tiles){ s->own.rows, cols, s->own.depth });
         add(s, (struct pt2_tiles){ rows, cols, s->own.depth });
@@ -94,12 +103,12 @@ static void add_neighbours(struct candidates *s, const struct sizes *list, int u
     }
 }
 
-static void add_all(struct candidates *s, const struct sizes *list, int unit)
+static void add_all(struct candidates *s, const struct sizes *list, struct units unit)
 {
     for (int i = 0; i < SIZES && list->rows[i]; i++)
         for (int j = 0; j < SIZES && list->cols[j]; j++)
             for (int k = 0; k < SIZES && (k == 0 || list->depth[k]); k++)
-                add(s, (struct pt2_tiles){ list->rows[i] * unit, list->cols[j] * unit, list->depth[k] });
+                add(s, (struct pt2_tiles){ list->rows[i] * unit.rows, list->cols[j] * unit.cols, list->depth[k] });
 }
 
 int pt2_tiles_candidates(const struct pt2_contract *c, const struct pt2_caps *caps, bool thorough, int cap,
@@ -107,7 +116,9 @@ int pt2_tiles_candidates(const struct pt2_contract *c, const struct pt2_caps *ca
 {
     const struct sizes *list = &sizes[c->form];
     struct candidates s = { c, caps, { c->tile_rows, c->tile_cols, c->tile_depth }, out, 0, cap };
-    int unit = c->form == PT2_CONTRACT_SHARED ? c->across : 1;
+    struct units unit = c->form == PT2_CONTRACT_SHARED     ? (struct units){ c->across, c->across }
+                        : c->form == PT2_CONTRACT_MATRICES ? (struct units){ c->matrix.m, c->matrix.n }
+                                                           : (struct units){ 1, 1 };
     if (thorough)
         add_all(&s, list, unit);
     else

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ * Tiles that a group shares (SHARED, MATRICES), and how its invocations copy the factors. */
+#include "expr/internal.h"
+#include "kernel/contract.h"
+
+enum {
+    UNITS = 16,      /* of a device that does not say how many it has */
+    HALF = 2, FLOAT = 4,
+    MOST_VARS = 32 * PT2_MAX_RANK, /* of the copies of one side */
+};
+
+/* ---- sums in registers ---- */
+
+/* The power of two times `unit` that holds n, up to `most`: few sizes of tiles, so that kernels serve many shapes. */
+static int round_up(int64_t n, int unit, int most)
+{
+    while (unit < n && unit < most)
+        unit *= 2;
+    return unit;
+}
+
+/* Large tiles where there are enough of them to fill the device. */
+static void choose_shared(struct pt2_contract *c, const struct pt2_caps *caps)
+{
+    double rows = (double)c->size[PT2_AXIS_ROW]->hi, cols = (double)c->size[PT2_AXIS_COL]->hi;
+    c->form = PT2_CONTRACT_SHARED;
+    c->across = caps->max_local_size >= 256 ? 16 : 8;
+    c->invocations = c->across * c->across;
+    int each = rows * cols >= 128.0 * 128.0 * (caps->compute_units > 0 ? caps->compute_units : UNITS) ? 8 : 4;
+    c->tile_depth = c->ask.depth == 8 || c->ask.depth == 32 ? c->ask.depth : 16;
+    if (c->ask.rows > 0 && c->ask.rows <= 8 * c->across)
+        each = round_up(c->ask.rows, 2 * c->across, 8 * c->across) / c->across;
+    c->tile_rows = c->tile_cols = each * c->across;
+}
+
+/* ---- sums in cooperative matrices ---- */
+
+/* Whether a float32 expression has no values but those of float16, so that nothing is lost in a matrix of halves. */
+static bool is_half(pt2_ex e, const struct pt2_kernel_buf *bufs)
+{
+    switch (e->op) {
+    case PT2_E_LOAD: return bufs[e->i].dtype == PT2_F16;
+    case PT2_E_ROUNDTO: return e->i == PT2_F16;
+    case PT2_E_CONST: return e->f == 0;
+    case PT2_E_SELECT: return is_half(e->args[1], bufs) && is_half(e->args[2], bufs);
+    default: return false;
+    }
+}
+
+static double fill(pt2_ex size, int tile)
+{
+    double n = (double)size->hi;
+    return n <= tile ? 1 : n / tile;
+}
+
+static void set_matrices(struct pt2_contract *c, int each)
+{
+    c->tile_rows = PT2_MATRIX_SIDE * each * c->matrix.m;
+    c->tile_cols = PT2_MATRIX_SIDE * each * c->matrix.n;
+}
+
+/* The panels have room, and the group copies them in equal turns. */
+static bool is_possible(const struct pt2_contract *c, const struct pt2_caps *caps)
+{
+    int n = c->invocations, depth = c->tile_depth, sides = c->tile_rows + c->tile_cols;
+    uint32_t halves = (uint32_t)(sides * (depth + PT2_MATRIX_PAD) + 2 * depth * PT2_MATRIX_PAD);
+    return n <= caps->max_local_size && n % depth == 0 && n % c->tile_rows == 0 && n % c->tile_cols == 0 &&
+           c->tile_rows * depth % n == 0 && c->tile_cols * depth % n == 0 &&
+           halves * HALF + (uint32_t)pt2_contract_strip(c) * FLOAT <= caps->shared_bytes;
+}
+
+static double num_tiles(const struct pt2_contract *c)
+{
+    return fill(c->size[PT2_AXIS_ROW], c->tile_rows) * fill(c->size[PT2_AXIS_COL], c->tile_cols) *
+           fill(c->size[PT2_AXIS_BATCH], 1);
+}
+
+/* Large tiles where there are enough of them, as above; false: none is possible, or there is less than a matrix. */
+static bool choose_matrices(struct pt2_contract *c, const struct pt2_caps *caps)
+{
+    const struct pt2_matrices *m = &caps->matrices;
+    int each = PT2_MATRIX_EACH, unit = PT2_MATRIX_SIDE * m->m;
+    c->form = PT2_CONTRACT_MATRICES;
+    c->matrix = *m;
+    c->invocations = PT2_MATRIX_SIDE * PT2_MATRIX_SIDE * caps->subgroup_size;
+    c->tile_depth = c->ask.depth == m->k ? m->k : 2 * m->k;
+    set_matrices(c, each);
+    while (each > 1 &&
+           (!is_possible(c, caps) || num_tiles(c) < (caps->compute_units > 0 ? caps->compute_units : UNITS)))
+        set_matrices(c, each /= 2);
+    if (c->ask.rows > 0)
+        set_matrices(c, round_up(c->ask.rows, unit, PT2_MATRIX_EACH * unit) / unit);
+    return is_possible(c, caps) && c->size[PT2_AXIS_ROW]->hi >= m->m && c->size[PT2_AXIS_COL]->hi >= m->n &&
+           c->depth->hi >= m->k;
+}
+
+/* ---- copies ---- */
+
+struct contiguous {
+    struct pt2_exprs *E;
+    int var;
+    bool found;
+};
+
+static void find_contiguous(void *ctx, pt2_ex e)
+{
+    struct contiguous *q = ctx;
+    pt2_ex to[PT2_OUTER_AXIS] = { 0 };
+    if (e->op != PT2_E_LOAD || e->num_args != 1 || !(e->args[0]->has & PT2_HAS_VAR))
+        return;
+    to[q->var] = pt2_addi(q->E, pt2_var(q->E, q->var, pt2_idx(q->E, PT2_INF)), 1);
+    pt2_ex next = pt2_subst_vars(q->E, e->args[0], PT2_OUTER_AXIS, to);
+    to[q->var] = pt2_var(q->E, q->var, pt2_idx(q->E, PT2_INF));
+    q->found |= pt2_is_int(pt2_sub(q->E, next, pt2_subst_vars(q->E, e->args[0], PT2_OUTER_AXIS, to)), 1);
+}
+
+/* Some load of the factor has neighbours along the last axis of the depth next to each other. */
+static bool deep(struct pt2_exprs *E, pt2_ex factor, const struct pt2_stage *sum)
+{
+    struct contiguous q = { E, sum->num_loops, false };
+    while (q.var > 1 && pt2_is_int(sum->loops[q.var - 1], 1))
+        q.var--;
+    pt2_visit(factor, find_contiguous, &q);
+    return q.found;
+}
+
+static void make_copies(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum)
+{
+    int var = PT2_PLACE_AXIS;
+    for (int side = 0; side < 2; side++) {
+        enum pt2_axis_role role = side ? PT2_AXIS_COL : PT2_AXIS_ROW;
+        pt2_ex factor = sum->body->args[side ? !c->swapped : c->swapped];
+        int tile = side ? c->tile_cols : c->tile_rows, axes = pt2_contract_num_axes(c, role);
+        int each = tile * c->tile_depth / c->invocations;
+        c->deep[side] = deep(&m->exprs, factor, sum);
+        c->num_places[side] = c->deep[side] && each * axes <= MOST_VARS ? each : 1;
+        c->deep[side] = c->num_places[side] > 1;
+        c->first_var[side] = var;
+        c->places[side] = PT2_NEW_N(&m->arena, pt2_ex, c->num_places[side]);
+        for (int k = 0; k < c->num_places[side]; k++, var += axes)
+            c->places[side][k] = pt2_contract_at_place(&m->exprs, c, factor, role, var);
+    }
+}
+
+void pt2_contract_choose_groups(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum,
+                                const struct pt2_kernel_buf *bufs, const struct pt2_caps *caps)
+{
+    bool halves = caps->matrices.k && is_half(sum->body->args[0], bufs) && is_half(sum->body->args[1], bufs);
+    if (!halves || !choose_matrices(c, caps))
+        choose_shared(c, caps);
+    make_copies(m, c, sum);
+}
