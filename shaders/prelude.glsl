@@ -97,6 +97,7 @@ ivec2 pt_divided(int a, int b)
 /* The backend makes matrices of KHR's extension of these; their uses are in the rows for it. */
 #define PT_MATRIX(bits, use, rows, cols) fcoopmatNV<bits, gl_ScopeSubgroup, (0x5a000000 + ((use) << 16) + (rows)), cols>
 #define pt_half float16_t
+#define pt_half4 uvec2
 #define pt_matrix_a PT_MATRIX(16, 0, PT_MATRIX_M, PT_MATRIX_K)
 #define pt_matrix_b PT_MATRIX(16, 1, PT_MATRIX_K, PT_MATRIX_N)
 #define pt_matrix_sum PT_MATRIX(32, 2, PT_MATRIX_M, PT_MATRIX_N)
@@ -480,11 +481,17 @@ double pt_floordiv_f64(double a, double b)
 #define pt_fetch4_f32(b, i) texelFetch(b, i)
 #define pt_fetch4_f16(b, i) texelFetch(b, i)
 #define pt_fetch4_bf16(b, i) uintBitsToFloat(texelFetch(b, i) << 16)
+#define pt_fetch4_half(b, i) pt_halves_of(texelFetch(b, i))
 #else
 #define pt_fetch4_f32(b, i) (b[i])
 #define pt_fetch4_f16(b, i) pt_f4_of_f16(b[i])
 #define pt_fetch4_bf16(b, i) pt_f4_of_bf16(b[i])
+#define pt_fetch4_half(b, i) (b[i])
 #endif
+uvec2 pt_halves_of(vec4 v)
+{
+    return uvec2(packHalf2x16(v.xy), packHalf2x16(v.zw));
+}
 float pt_dec_f16(uint h); /* of math.h */
 vec4 pt_f4_of_f16(uvec2 h)
 {

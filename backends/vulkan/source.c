@@ -13,6 +13,12 @@ bool vk_pushes_params(const struct vk_device *d, int num_params)
     return (uint32_t)num_params * 4 <= d->has.max_params_bytes;
 }
 
+/* Devices that pose as GPUs, for tests, read as GPUs do. */
+static bool reads_texels(const struct vk_device *d)
+{
+    return d->has.texels && d->base.desc.caps.kind == PT2_KIND_CPU;
+}
+
 static void add_facts(const struct vk_device *d, const struct pt2_kernel *k, struct pt2_str *out)
 {
     const struct pt2_caps *caps = &d->base.desc.caps;
@@ -27,7 +33,7 @@ static void add_facts(const struct vk_device *d, const struct pt2_kernel *k, str
         { "PT_KEEP_NAN32", has->keep_nan32 }, { "PT_KEEP_NAN64", has->keep_nan64 },
         { "PT_RTE32", has->rte32 },           { "PT_RTE64", has->rte64 },
         { "PT_DENORM32", has->denorm32 },     { "PT_DENORM64", has->denorm64 },
-        { "PT_FMA", caps->kind != PT2_KIND_CPU }, { "PT_TEXELS", has->texels },
+        { "PT_FMA", caps->kind != PT2_KIND_CPU }, { "PT_TEXELS", reads_texels(d) },
         { "PT_SWAPS", caps->subgroup_size > 0 },
         { "PT_ONE_BY_ONE", caps->kind == PT2_KIND_CPU },
         { "PT_MATRICES", k->matrices },
@@ -88,7 +94,7 @@ VkFormat vk_texel_formats(uint32_t k)
 
 VkFormat vk_texel_format(const struct vk_device *d, const struct pt2_kernel_buf *b)
 {
-    if (!d->has.texels || b->write)
+    if (!reads_texels(d) || b->write)
         return VK_FORMAT_UNDEFINED;
     if (b->fetched && b->dtype != PT2_F32)
         return b->dtype == PT2_F16 ? VK_FORMAT_R16G16B16A16_SFLOAT : VK_FORMAT_R16G16B16A16_UINT;

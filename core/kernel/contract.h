@@ -87,7 +87,7 @@ struct pt2_contract {
     /* SHARED, MATRICES: the factor of rows, of columns is copied along the depth, whose last axis is contiguous in it */
     bool deep[2];
     int invocations; /* of a group */
-    /* REGISTERS: how the factors of rows and of columns are read, the buffers where that is by vectors; along the side:
+    /* All but PACKED: how the factors of rows and of columns are read, the buffers where that is by vectors; along the side:
      * the number of last axes over which elements are neighbours, and their vectors. The steps along the last axis of
      * the depth that are taken together, and how often (NULL: as that axis has it). */
     enum pt2_along along[2];
@@ -129,6 +129,12 @@ int pt2_contract_side(const struct pt2_contract *c, enum pt2_axis_role role, int
 /* Chooses how a REGISTERS kernel reads the factors, and its tile; makes the places. */
 void pt2_contract_choose_registers(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum,
                                    const struct pt2_kernel_buf *bufs, const struct pt2_caps *caps);
+/* How a factor of rows (0) or columns can be read; notes where, and the number of vectors along the side. */
+enum pt2_along pt2_contract_choose_along(struct pt2_exprs *E, struct pt2_contract *c, const struct pt2_stage *sum,
+                                         int side, const struct pt2_kernel_buf *bufs);
+/* A factor's index at a group of four rows (columns), as the number of a vector. They have VARs from first_var up, the
+ * last `near` axes one that counts vectors. */
+pt2_ex pt2_contract_at_fours(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex index, int side, int first_var);
 /* SHARED or MATRICES: chooses which, and the tile; makes the places of its copies. */
 void pt2_contract_choose_groups(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum,
                                 const struct pt2_kernel_buf *bufs, const struct pt2_caps *caps);

@@ -52,16 +52,19 @@ int pt2_contract_side(const struct pt2_contract *c, enum pt2_axis_role role, int
     return n;
 }
 
-static enum pt2_along choose_along(struct pt2_exprs *E, struct pt2_contract *c, const struct pt2_stage *sum,
-                                   int side, pt2_ex factor, const struct pt2_kernel_buf *bufs)
+enum pt2_along pt2_contract_choose_along(struct pt2_exprs *E, struct pt2_contract *c, const struct pt2_stage *sum,
+                                         int side, const struct pt2_kernel_buf *bufs)
 {
+    pt2_ex factor = sum->body->args[side ? !c->swapped : c->swapped];
     int vars[2 * PT2_MAX_RANK], loop = last_loop(sum), loop_var = 1 + loop;
-    pt2_ex extents[2 * PT2_MAX_RANK], index = factor->args[0];
+    pt2_ex extents[2 * PT2_MAX_RANK], index = factor->num_args ? factor->args[0] : NULL;
     if (factor->op != PT2_E_LOAD || !pt2_can_fetch(&bufs[factor->i]))
         return PT2_ALONG_NONE;
     if (loop >= 0 && pt2_prove_divides(E, pt2_idx(E, 4), sum->loops[loop]) &&
-        pt2_neighbours(E, index, 1, &loop_var, &sum->loops[loop]))
+        pt2_neighbours(E, index, 1, &loop_var, &sum->loops[loop])) {
+        c->fetched_buf[side] = (int)factor->i;
         return PT2_ALONG_DEPTH;
+    }
     int n = pt2_contract_side(c, side ? PT2_AXIS_COL : PT2_AXIS_ROW, vars, extents);
     int near = pt2_neighbours(E, index, n, vars, extents);
     if (!near)
@@ -69,6 +72,7 @@ static enum pt2_along choose_along(struct pt2_exprs *E, struct pt2_contract *c, 
     pt2_ex size = pt2_product(E, near, extents + n - near);
     c->near[side] = near;
     c->quarter[side] = pt2_floordiv(E, pt2_addi(E, size, 3), pt2_idx(E, 4));
+    c->fetched_buf[side] = (int)factor->i;
     return PT2_ALONG_SIDE;
 }
 
@@ -76,12 +80,8 @@ static void choose_reading(struct pt2_exprs *E, struct pt2_contract *c, const st
                            const struct pt2_kernel_buf *bufs, const struct pt2_caps *caps)
 {
     int loop = last_loop(sum);
-    for (int side = 0; side < 2 && caps->max_fetch_range; side++) {
-        pt2_ex factor = sum->body->args[side ? !c->swapped : c->swapped];
-        c->along[side] = choose_along(E, c, sum, side, factor, bufs);
-        if (c->along[side] != PT2_ALONG_NONE)
-            c->fetched_buf[side] = (int)factor->i;
-    }
+    for (int side = 0; side < 2 && caps->max_fetch_range; side++)
+        c->along[side] = pt2_contract_choose_along(E, c, sum, side, bufs);
     c->unroll = 1;
     if (loop >= 0 && pt2_prove_divides(E, pt2_idx(E, 4), sum->loops[loop])) {
         c->unroll = 4;
@@ -150,9 +150,7 @@ static pt2_ex at_step(struct pt2_exprs *E, const struct pt2_contract *c, const s
     return pt2_subst_vars(E, e, PT2_OUTER_AXIS, to);
 }
 
-/* A factor's index at a group of four rows (columns): the number of a vector. The last `near` axes are one, that counts
- * vectors. */
-static pt2_ex at_fours(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex index, int side, int first_var)
+pt2_ex pt2_contract_at_fours(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex index, int side, int first_var)
 {
     pt2_ex to[PT2_OUTER_AXIS + 2 * PT2_MAX_RANK] = { 0 }, extents[2 * PT2_MAX_RANK];
     int vars[2 * PT2_MAX_RANK], n = pt2_contract_side(c, side ? PT2_AXIS_COL : PT2_AXIS_ROW, vars, extents);
@@ -179,7 +177,7 @@ static void make_places(struct pt2_module *m, struct pt2_contract *c, const stru
             pt2_ex e = at_step(E, c, sum, along == PT2_ALONG_NONE ? factor : factor->args[0], step);
             int var = *first_var + k * axes;
             if (along == PT2_ALONG_SIDE)
-                e = at_fours(E, c, e, side, var);
+                e = pt2_contract_at_fours(E, c, e, side, var);
             else
                 e = pt2_contract_at_place(E, c, e, role, var);
             c->places[side][step * n + k] = along == PT2_ALONG_DEPTH ? pt2_floordiv(E, e, pt2_idx(E, 4)) : e;

@@ -124,22 +124,32 @@ static bool deep(struct pt2_exprs *E, pt2_ex factor, const struct pt2_stage *sum
     return q.found;
 }
 
-static void make_copies(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum)
+/* Four neighbours at a time, where the group's invocations then have equal shares. */
+static enum pt2_along choose_along(struct pt2_exprs *E, struct pt2_contract *c, const struct pt2_stage *sum, int side,
+                                   const struct pt2_kernel_buf *bufs)
 {
-    int var = PT2_PLACE_AXIS;
-    for (int side = 0; side < 2; side++) {
-        enum pt2_axis_role role = side ? PT2_AXIS_COL : PT2_AXIS_ROW;
-        pt2_ex factor = sum->body->args[side ? !c->swapped : c->swapped];
-        int tile = side ? c->tile_cols : c->tile_rows, axes = pt2_contract_num_axes(c, role);
-        int each = tile * c->tile_depth / c->invocations;
-        c->deep[side] = deep(&m->exprs, factor, sum);
-        c->num_places[side] = c->deep[side] && each * axes <= MOST_VARS ? each : 1;
-        c->deep[side] = c->num_places[side] > 1;
-        c->first_var[side] = var;
-        c->places[side] = PT2_NEW_N(&m->arena, pt2_ex, c->num_places[side]);
-        for (int k = 0; k < c->num_places[side]; k++, var += axes)
-            c->places[side][k] = pt2_contract_at_place(&m->exprs, c, factor, role, var);
-    }
+    int tile = side ? c->tile_cols : c->tile_rows, n = c->invocations;
+    enum pt2_along along = pt2_contract_choose_along(E, c, sum, side, bufs);
+    int across = (along == PT2_ALONG_DEPTH ? c->tile_depth : tile) / 4;
+    return tile * c->tile_depth / 4 % n == 0 && n % across == 0 ? along : PT2_ALONG_NONE;
+}
+
+static void make_places(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum, int side)
+{
+    struct pt2_exprs *E = &m->exprs;
+    enum pt2_axis_role role = side ? PT2_AXIS_COL : PT2_AXIS_ROW;
+    enum pt2_along along = c->along[side];
+    pt2_ex e = sum->body->args[side ? !c->swapped : c->swapped];
+    int tile = side ? c->tile_cols : c->tile_rows, axes = pt2_contract_num_axes(c, role), var = c->first_var[side];
+    int each = tile * c->tile_depth / c->invocations / (along == PT2_ALONG_NONE ? 1 : 4);
+    c->deep[side] = along == PT2_ALONG_NONE ? deep(E, e, sum) && each * axes <= MOST_VARS : along == PT2_ALONG_DEPTH;
+    c->num_places[side] = c->deep[side] ? each : 1;
+    c->places[side] = PT2_NEW_N(&m->arena, pt2_ex, c->num_places[side]);
+    for (int k = 0; k < c->num_places[side]; k++, var += axes)
+        c->places[side][k] =
+            along == PT2_ALONG_NONE   ? pt2_contract_at_place(E, c, e, role, var)
+            : along == PT2_ALONG_SIDE ? pt2_contract_at_fours(E, c, e->args[0], side, var)
+                                      : pt2_floordiv(E, pt2_contract_at_place(E, c, e->args[0], role, var), pt2_idx(E, 4));
 }
 
 void pt2_contract_choose_groups(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum,
@@ -148,5 +158,9 @@ void pt2_contract_choose_groups(struct pt2_module *m, struct pt2_contract *c, co
     bool halves = caps->matrices.k && is_half(sum->body->args[0], bufs) && is_half(sum->body->args[1], bufs);
     if (!halves || !choose_matrices(c, caps))
         choose_shared(c, caps);
-    make_copies(m, c, sum);
+    for (int side = 0; side < 2; side++) {
+        c->along[side] = caps->max_fetch_range ? choose_along(&m->exprs, c, sum, side, bufs) : PT2_ALONG_NONE;
+        c->first_var[side] = PT2_PLACE_AXIS + side * MOST_VARS;
+        make_places(m, c, sum, side);
+    }
 }

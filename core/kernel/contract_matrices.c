@@ -23,17 +23,18 @@ void pt2_matrices_sums(struct tile *p)
 
 /* Matrices of one step of the panel. Those of rows lie as they are multiplied when the panel goes along the depth, those
  * of columns when it does not. */
-static void say_loads(struct tile *p, int count, bool cols, int size)
+static void say_loads(struct tile *p, int count, int side)
 {
     const struct pt2_contract *c = p->c;
-    struct pt2_panel_layout lies = pt2_panel_layout(c, size, c->deep[cols]);
-    const char *name = cols ? "b" : "a", *panel = cols ? "pb" : "pa", *from = cols ? "my_col" : "my_row";
-    int side = cols ? c->matrix.n : c->matrix.m;
+    struct pt2_panel_layout lies = pt2_panel_layout(c, side);
+    bool deep = c->deep[side];
+    const char *name = side ? "b" : "a", *from = side ? "my_col" : "my_row";
+    int matrix = side ? c->matrix.n : c->matrix.m;
     for (int y = 0; y < count; y++) {
         pt2_say(p->r, "pt_matrix_%s %s%d_;", name, name, y);
-        pt2_say(p->r, "pt_load_matrix(%s%d_, %s, k * %d + (%s + %d) * %d, %d, %s);", name, y, panel, lies.step, from,
-                y * side, lies.place, c->deep[cols] ? lies.place : lies.step,
-                c->deep[cols] == cols ? "true" : "false");
+        pt2_say(p->r, "pt_load_matrix(%s%d_, p%s, (k * %d + (%s + %d) * %d) / %d, %d, %s);", name, y, name, lies.step,
+                from, y * matrix, lies.place, lies.width, (deep ? lies.place : lies.step) / lies.width,
+                deep == (side == 1) ? "true" : "false");
     }
 }
 
@@ -41,8 +42,8 @@ void pt2_matrices_products(struct tile *p)
 {
     const struct pt2_contract *c = p->c;
     pt2_say(p->r, "for (int k = 0; k < %d; k += %d) {", c->tile_depth, c->matrix.k);
-    say_loads(p, down(c), false, c->tile_rows);
-    say_loads(p, across(c), true, c->tile_cols);
+    say_loads(p, down(c), 0);
+    say_loads(p, across(c), 1);
     for (int y = 0; y < down(c); y++)
         for (int x = 0; x < across(c); x++)
             pt2_say(p->r, "s%d_%d = pt_fma_matrix(a%d_, b%d_, s%d_%d);", y, x, y, x, y, x);

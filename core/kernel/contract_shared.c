@@ -8,23 +8,57 @@
 
 #include <stdio.h>
 
-/* How the invocations of a group copy a panel of one factor: each copies `each` elements. Neighbouring invocations
- * take neighbours in memory: along the depth, or along the rows (columns). */
+/* How the invocations of a group copy a panel of one factor, each `each` elements or vectors of `width`. Neighbouring
+ * invocations take neighbours in memory: along the depth, or along the rows (columns). */
 struct copy {
     const pt2_ex *places;
-    const struct pt2_axes *side;
+    struct pt2_axes side;
     const char *panel, *start, *count;
-    int size, each, first_var;
+    int size, each, width, first_var, buf;
     bool deep;
+    struct pt2_panel_layout lies;
 };
+
+static bool is_quads(const struct pt2_contract *c, int side) { return c->along[side] != PT2_ALONG_NONE; }
+
+/* The last axes that count neighbours together are one, of vectors. */
+static struct pt2_axes in_vectors(const struct pt2_contract *c, int side, const struct pt2_axes *all)
+{
+    struct pt2_axes a = *all;
+    if (c->along[side] == PT2_ALONG_SIDE) {
+        a.n -= c->near[side] - 1;
+        a.extent[a.n - 1] = c->quarter[side];
+    }
+    return a;
+}
+
+static struct copy copy_of(const struct tile *p, int side)
+{
+    const struct pt2_contract *c = p->c;
+    int size = side ? c->tile_cols : c->tile_rows, width = is_quads(c, side) ? 4 : 1;
+    return (struct copy){
+        .places = c->places[side],
+        .side = in_vectors(c, side, side ? &p->cols : &p->rows),
+        .panel = side ? "pb" : "pa",
+        .start = side ? "first_col" : "first_row",
+        .count = side ? "cols" : "rows",
+        .size = size,
+        .each = size * c->tile_depth / c->invocations / width,
+        .width = width,
+        .first_var = c->first_var[side],
+        .buf = c->fetched_buf[side],
+        .deep = c->deep[side],
+        .lies = pt2_panel_layout(c, side),
+    };
+}
 
 /* Where the elements of this invocation are: indices of the rows (columns) do not change along the depth. */
 static void say_copy_places(struct tile *p, const struct copy *y)
 {
     struct render *r = p->r;
-    int depth = p->c->tile_depth, invocations = p->c->invocations;
+    int depth = p->c->tile_depth / y->width, invocations = p->c->invocations;
     for (int t = 0; t < (y->deep ? y->each : 1); t++) {
-        struct pt2_axes here = *y->side;
+        struct pt2_axes here = y->side;
         for (int j = 0; j < here.n; j++) {
             here.var[j] = y->first_var + t * here.n + j;
             pt2_say(r, "int i%d;", here.var[j]);
@@ -33,7 +67,8 @@ static void say_copy_places(struct tile *p, const struct copy *y)
         if (y->deep)
             pt2_say(r, "int q = min(%s + me / %d + %d, %s - 1);", y->start, depth, t * (invocations / depth), y->count);
         else
-            pt2_say(r, "int q = min(%s + me %% %d, %s - 1);", y->start, y->size, y->count);
+            pt2_say(r, "int q = min(%s / %d + me %% %d, (%s - 1) / %d);", y->start, y->width, y->size / y->width,
+                    y->count, y->width);
         pt2_say_split(r, &here, "i", "");
         pt2_say(r, "}");
     }
@@ -42,17 +77,34 @@ static void say_copy_places(struct tile *p, const struct copy *y)
 static void say_copy_variables(struct tile *p, const struct copy *y)
 {
     for (int t = 0; t < y->each; t++)
-        pt2_say(p->r, "%s %s_%d;", pt2_panel_type(p->c), y->panel, t);
+        pt2_say(p->r, "%s v%s_%d;", y->lies.vector, y->panel, t);
 }
 
 /* The place of copy t in the panel: step k, row (column) x. */
 static void say_copy_place(struct tile *p, const struct copy *y, int t)
 {
-    int depth = p->c->tile_depth, invocations = p->c->invocations;
+    int depth = p->c->tile_depth / y->width, size = y->size / y->width, invocations = p->c->invocations;
     if (y->deep)
-        pt2_say(p->r, "int k = me %% %d, x = me / %d + %d;", depth, depth, t * (invocations / depth));
+        pt2_say(p->r, "int k = me %% %d * %d, x = me / %d + %d;", depth, y->width, depth, t * (invocations / depth));
     else
-        pt2_say(p->r, "int k = me / %d + %d, x = me %% %d;", y->size, t * (invocations / y->size), y->size);
+        pt2_say(p->r, "int k = me / %d + %d, x = me %% %d * %d;", size, t * (invocations / size), size, y->width);
+}
+
+static void say_read(struct tile *p, const struct copy *y, int t, pt2_ex e)
+{
+    struct render *r = p->r;
+    const char *type = pt2_storage_name(r->k->bufs[y->buf].dtype);
+    bool halves = p->c->form == PT2_CONTRACT_MATRICES;
+    if (y->width == 1) {
+        pt2_say_value(r, "float v = ", e);
+        pt2_say(r, "v%s_%d = %s(inside ? v : 0.0f);", y->panel, t, halves ? "pt_half" : "");
+    } else {
+        pt2_say_begin(r, "v%s_%d = pt_fetch4_%s(b%d, ", y->panel, t, halves ? "half" : type, y->buf);
+        pt2_render_expr(r, e);
+        pt2_say_end(r, ");");
+        pt2_say(r, "if (!inside)");
+        pt2_say(r, "    v%s_%d = %s;", y->panel, t, halves ? "pt_half4(0)" : "pt_splat_f32x4(0.0f)");
+    }
 }
 
 /* Buffers to variables: the turn that begins at `next`. */
@@ -65,11 +117,10 @@ static void say_reads(struct tile *p, const struct copy *y)
         pt2_say(r, "{");
         say_copy_place(p, y, t);
         pt2_say(r, "bool inside = next + k < depth;");
-        pt2_say(r, "int q = min(next + k, depth - 1);");
+        pt2_say(r, "int q = min(next + k, depth - %d);", y->deep ? y->width : 1);
         pt2_say_split(r, &p->depth, "int i", "");
         pt2_render_names(r, &b, 0, 0);
-        pt2_say_value(r, "float v = ", e);
-        pt2_say(r, "%s_%d = %s(inside ? v : 0.0f);", y->panel, t, p->c->form == PT2_CONTRACT_MATRICES ? "pt_half" : "");
+        say_read(p, y, t, e);
         pt2_say(r, "}");
         pt2_render_forget(r, &b);
     }
@@ -78,12 +129,18 @@ static void say_reads(struct tile *p, const struct copy *y)
 /* Variables to shared memory. */
 static void say_writes(struct tile *p, const struct copy *y)
 {
-    struct pt2_panel_layout lies = pt2_panel_layout(p->c, y->size, y->deep);
+    static const char parts[] = "xyzw";
+    struct render *r = p->r;
+    const struct pt2_panel_layout *lies = &y->lies;
     for (int t = 0; t < y->each; t++) {
-        pt2_say(p->r, "{");
+        pt2_say(r, "{");
         say_copy_place(p, y, t);
-        pt2_say(p->r, "%s[k * %d + x * %d] = %s_%d;", y->panel, lies.step, lies.place, y->panel, t);
-        pt2_say(p->r, "}");
+        if (y->width == lies->width)
+            pt2_say(r, "%s[(k * %d + x * %d) / %d] = v%s_%d;", y->panel, lies->step, lies->place, lies->width, y->panel, t);
+        for (int j = 0; j < y->width && y->width != lies->width; j++)
+            pt2_say(r, "%s[(k + %d) * %d + (x + %d) * %d] = v%s_%d.%c;", y->panel, y->deep ? j : 0, lies->step,
+                    y->deep ? 0 : j, lies->place, y->panel, t, parts[j]);
+        pt2_say(r, "}");
     }
 }
 
@@ -140,18 +197,16 @@ static void say_sums(struct tile *p)
 
 /* ---- both ---- */
 
-const char *pt2_panel_type(const struct pt2_contract *c)
+struct pt2_panel_layout pt2_panel_layout(const struct pt2_contract *c, int side)
 {
-    return c->form == PT2_CONTRACT_MATRICES ? "pt_half" : "float";
-}
-
-struct pt2_panel_layout pt2_panel_layout(const struct pt2_contract *c, int size, bool deep)
-{
+    int size = side ? c->tile_cols : c->tile_rows, depth = c->tile_depth;
+    bool quads = is_quads(c, side), deep = c->deep[side];
     if (c->form == PT2_CONTRACT_SHARED)
-        return (struct pt2_panel_layout){ size + 1, 1, c->tile_depth * (size + 1) };
-    int pitch = (deep ? c->tile_depth : size) + PT2_MATRIX_PAD;
-    return deep ? (struct pt2_panel_layout){ 1, pitch, size * pitch }
-                : (struct pt2_panel_layout){ pitch, 1, c->tile_depth * pitch };
+        return (struct pt2_panel_layout){ "float", quads ? "pt_f32x4" : "float", 1, size + 1, 1, depth * (size + 1) };
+    const char *type = quads ? "pt_half4" : "pt_half";
+    int width = quads ? 4 : 1, pitch = (deep ? depth : size) + PT2_MATRIX_PAD;
+    return (struct pt2_panel_layout){ type, type, width, deep ? 1 : pitch, deep ? pitch : 1,
+                                      (deep ? size : depth) * pitch / width };
 }
 
 static void say_turns(struct tile *p, const struct copy *a, const struct copy *b)
@@ -183,13 +238,9 @@ void pt2_contract_shared(struct tile *p)
     struct render *r = p->r;
     const struct pt2_contract *c = p->c;
     bool matrices = c->form == PT2_CONTRACT_MATRICES;
-    int rows = c->tile_rows, cols = c->tile_cols, depth = c->tile_depth, n = c->invocations;
-    struct copy a = { c->places[0], &p->rows, "pa", "first_row", "rows", rows, rows * depth / n, c->first_var[0],
-                      c->deep[0] };
-    struct copy b = { c->places[1], &p->cols, "pb", "first_col", "cols", cols, cols * depth / n, c->first_var[1],
-                      c->deep[1] };
-    pt2_say(r, "SHARED(%s, pa, %d);", pt2_panel_type(c), pt2_panel_layout(c, rows, a.deep).count);
-    pt2_say(r, "SHARED(%s, pb, %d);", pt2_panel_type(c), pt2_panel_layout(c, cols, b.deep).count);
+    struct copy a = copy_of(p, 0), b = copy_of(p, 1);
+    pt2_say(r, "SHARED(%s, pa, %d);", a.lies.type, a.lies.count);
+    pt2_say(r, "SHARED(%s, pb, %d);", b.lies.type, b.lies.count);
     if (matrices)
         pt2_say(r, "SHARED(float, strip, %d);", pt2_contract_strip(c));
     pt2_say(r, "int tile = GROUP_ID();");

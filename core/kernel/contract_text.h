@@ -47,11 +47,13 @@ void pt2_matrices_sums(struct tile *p);
 void pt2_matrices_products(struct tile *p);
 void pt2_matrices_results(struct tile *p);
 
-/* SHARED, MATRICES: what a panel has elements of; from one step of the depth, one row (column) to the next, and in all. */
+/* SHARED, MATRICES: a panel in shared memory, of rows (0) or columns. */
 struct pt2_panel_layout {
-    int step, place, count;
+    const char *type, *vector; /* of its parts; of what is copied at once */
+    int width;                 /* elements of a part */
+    int step, place;           /* elements from one step of the depth, one row (column) to the next */
+    int count;                 /* parts */
 };
-const char *pt2_panel_type(const struct pt2_contract *c);
-struct pt2_panel_layout pt2_panel_layout(const struct pt2_contract *c, int size, bool deep);
+struct pt2_panel_layout pt2_panel_layout(const struct pt2_contract *c, int side);
 
 #endif
