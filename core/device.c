@@ -75,8 +75,7 @@ int pt2_device_entries(const struct pt2_device_entry **out_entries)
     return num_entries;
 }
 
-/* PT2_CLASS=gpu, see device.h. */
-static void override_class(struct pt2_caps *caps)
+void pt2_device_set_class(struct pt2_caps *caps)
 {
     const char *name = getenv("PT2_CLASS");
     if (!name || strcmp(name, "gpu") != 0 || caps->interprets)
@@ -93,7 +92,7 @@ pt2_status pt2_device_acquire(const struct pt2_device_entry *entry, struct pt2_d
     if (!o->device) {
         status = entry->backend->open(entry->desc.number, &o->device);
         if (status == PT2_OK)
-            override_class(&o->device->desc.caps);
+            pt2_device_set_class(&o->device->desc.caps);
         atexit(close_all); /* after the driver's own handlers were registered, so that it runs before them */
     }
     *out_device = o->device;

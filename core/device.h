@@ -23,8 +23,11 @@ struct pt2_device_entry {
 /* All devices of all backends, in the order in which the backends were first asked for. Loads every driver. */
 int pt2_device_entries(const struct pt2_device_entry **out_entries);
 
-/* Opens (or finds) the device. Errors: NODEVICE, DEVICE. With PT2_CLASS=gpu in the environment, drivers for processors
- * get the kernels of a GPU, so that these can be tested where there is none. */
+/* With PT2_CLASS=gpu in the environment, drivers for processors get the kernels of a GPU, so that these can be tested
+ * where there is none: changes what such a device says of itself. */
+void pt2_device_set_class(struct pt2_caps *caps);
+
+/* Opens (or finds) the device. Errors: NODEVICE, DEVICE. */
 PT2_MUST_USE pt2_status pt2_device_acquire(const struct pt2_device_entry *entry, struct pt2_device **out_device);
 
 /* Programs for `count` kernels, compiling those that the process has not seen. Not for interpreting devices, whose

@@ -8,7 +8,8 @@
                                     become the device's, PT2_TEST_BACKEND holds its --backend
     devices.py why NAME             why the device is not there; nothing when it is
 
-Four drivers need no GPU: lavapipe, swiftshader, pocl, intel. `gpu0`, `gpu1`, ... are what else `pt2gpu devices` lists.
+Four drivers need no GPU: lavapipe, swiftshader, pocl, intel; lavapipe-gpu is lavapipe of a newer Mesa (tools/mesa.sh) that
+runs the kernels of GPUs, cooperative matrices among them. `gpu0`, `gpu1`, ... are what else `pt2gpu devices` lists.
 PT2_INTEL_OPENCL names the folder that holds libintelocl.so; the default is where tools/test.sh --intel puts it.
 """
 import glob
@@ -24,15 +25,20 @@ LAVAPIPE = "/usr/share/vulkan/icd.d/lvp_icd.*.json"
 SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json"
 POCL = "/etc/OpenCL/vendors/pocl.icd"
 INTEL = os.path.join(ROOT, "build", "intel-opencl")
+MESA = os.path.join(ROOT, "build", "mesa")
 SOFTWARE = ("llvmpipe", "swiftshader", "pthread", "cpu")
 
 
 class Device:
     """`backend` is the value for --backend; `options` are others that go with it; `env` is what must be set; `missing`
-    says why it cannot be used, or ''."""
+    says why it cannot be used, or ''; `loader` are words that start programs which use it."""
 
-    def __init__(self, name, backend, env=None, missing="", options=()):
+    def __init__(self, name, backend, env=None, missing="", options=(), loader=()):
         self.name, self.backend, self.env, self.missing, self.options = name, backend, env or {}, missing, options
+        self.loader = list(loader)
+
+    def command(self, *words):
+        return [*self.loader, *words]
 
     def environment(self):
         """Kernel caches, ours and the drivers', stay below build/."""
@@ -45,6 +51,20 @@ def vulkan_driver(name, pattern, package):
     if not found:
         return Device(name, "vulkan", missing=f"{pattern} is not there (package {package})")
     return Device(name, "vulkan", {"VK_DRIVER_FILES": found[0], "VK_ICD_FILENAMES": found[0]})
+
+
+def lavapipe_gpu():
+    """The driver needs a newer C library than the system's: programs start with that one."""
+    root = os.path.join(MESA, "root", "usr")
+    if not os.path.exists(os.path.join(MESA, "done")):
+        return Device("lavapipe-gpu", "vulkan", missing=f"{MESA} is not there (tools/mesa.sh makes it)")
+    dynamic, = glob.glob(os.path.join(root, "lib64", "ld-linux-*.so.*"))
+    libraries, = glob.glob(os.path.join(root, "lib", "*-linux-gnu"))
+    manifest = os.path.join(MESA, "lvp.json")
+    env = {"VK_DRIVER_FILES": manifest, "VK_ICD_FILENAMES": manifest, "PT2_CLASS": "gpu",
+           "VK_LAYER_PATH": os.path.join(MESA, "layers")}
+    system = os.path.join("/usr/lib", os.path.basename(libraries))
+    return Device("lavapipe-gpu", "vulkan", env, loader=[dynamic, "--library-path", libraries + ":" + system])
 
 
 def pocl():
@@ -79,6 +99,7 @@ def known():
         vulkan_driver("swiftshader", SWIFTSHADER, "chromium-common"),
         pocl(),
         intel(),
+        lavapipe_gpu(),
     ]
 
 
@@ -124,6 +145,7 @@ def main():
         device = need(rest[0], rest[1])
         backend, _, number = device.backend.partition(":")
         words = [w.replace("{backend}", backend).replace("{number}", number or "0") for w in rest[1:]]
+        words = device.command(*words)
         os.execvpe(words[0], words, device.environment())
     else:
         sys.exit(__doc__)

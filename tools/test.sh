@@ -1,24 +1,26 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs the free test drivers, builds, and runs all tests on every device found.
-#     tools/test.sh [--intel] [--quick] [--full] [--devices NAME[,NAME...]] [--no-extra]
+#     tools/test.sh [--intel] [--mesa] [--quick] [--full] [--devices NAME[,NAME...]] [--no-extra]
 #       --intel     also install Intel's OpenCL for CPUs (0.8 GB, Intel's own licence) below build/, and expect it
+#       --mesa      also unpack a newer Mesa (0.3 GB) below build/, and expect lavapipe-gpu: the kernels of GPUs on it
 #       --quick     fewer archives, one case of each operator, no sanitizers
 #       --full      every operator case on every device
-#       --devices   only these: reference, lavapipe, swiftshader, pocl, intel, gpu0, ...
+#       --devices   only these: reference, lavapipe, lavapipe-gpu, swiftshader, pocl, intel, gpu0, ...
 #       --no-extra  neither clang nor the sanitizers
 set -eu
 cd "$(dirname "$0")/.."
-intel= quick= only= extra=1
+intel= mesa= quick= only= extra=1
 while [ $# -gt 0 ]; do
     case $1 in
         --intel) intel=1 ;;
+        --mesa) mesa=1 ;;
         --quick) quick=1 extra= ;;
         --full) export PT2_PICK=all ;;
         --no-extra) extra= ;;
         --devices=*) only=$(echo "${1#*=}" | tr , ' ') ;;
         --devices) shift; only=$(echo "${1:?--devices needs names}" | tr , ' ') ;;
-        --help | -h) sed -n '3,9s/^# //p' "$0"; exit 0 ;;
+        --help | -h) sed -n '3,10s/^# //p' "$0"; exit 0 ;;
         *) echo "tools/test.sh: unknown option $1 (see tools/test.sh --help)" >&2; exit 2 ;;
     esac
     shift
@@ -48,13 +50,17 @@ if [ -n "$intel" ] && [ ! -e "$venv/lib/libintelocl.so" ] && [ -z "${PT2_INTEL_O
     fi
 fi
 
+if [ -n "$mesa" ]; then
+    tools/mesa.sh
+fi
+
 # ---- build ----
 
 say "building"
 tools/build.sh default --target pt2gpu-command -DPT2_PYTHON="$(command -v $python)"
 found=$($python tests/devices.py list build/pt2gpu)
 if [ -z "$only" ]; then
-    PT2_EXPECT_DEVICES="reference lavapipe swiftshader pocl${intel:+ intel}"
+    PT2_EXPECT_DEVICES="reference lavapipe swiftshader pocl${intel:+ intel}${mesa:+ lavapipe-gpu}"
     only=$(printf '%s\n' $PT2_EXPECT_DEVICES $found | awk '!seen[$0]++' | tr '\n' ' ')
 else
     PT2_EXPECT_DEVICES=$only

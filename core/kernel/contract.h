@@ -138,6 +138,8 @@ pt2_ex pt2_contract_at_fours(struct pt2_exprs *E, const struct pt2_contract *c, 
 /* SHARED or MATRICES: chooses which, and the tile; makes the places of its copies. */
 void pt2_contract_choose_groups(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum,
                                 const struct pt2_kernel_buf *bufs, const struct pt2_caps *caps);
+/* MATRICES: whether the tile's panels have room, and the group copies them in equal turns. */
+bool pt2_matrices_possible(const struct pt2_contract *c, const struct pt2_caps *caps);
 /* MATRICES: floats of the sums that are finished together: those of one row of matrices of each subgroup. */
 static inline int pt2_contract_strip(const struct pt2_contract *c)
 {

@@ -59,8 +59,7 @@ static void set_matrices(struct pt2_contract *c, int each)
     c->tile_cols = PT2_MATRIX_SIDE * each * c->matrix.n;
 }
 
-/* The panels have room, and the group copies them in equal turns. */
-static bool is_possible(const struct pt2_contract *c, const struct pt2_caps *caps)
+bool pt2_matrices_possible(const struct pt2_contract *c, const struct pt2_caps *caps)
 {
     int n = c->invocations, depth = c->tile_depth, sides = c->tile_rows + c->tile_cols;
     uint32_t halves = (uint32_t)(sides * (depth + PT2_MATRIX_PAD) + 2 * depth * PT2_MATRIX_PAD);
@@ -80,17 +79,17 @@ static bool choose_matrices(struct pt2_contract *c, const struct pt2_caps *caps)
 {
     const struct pt2_matrices *m = &caps->matrices;
     int each = PT2_MATRIX_EACH, unit = PT2_MATRIX_SIDE * m->m;
+    int units = caps->compute_units > 0 ? caps->compute_units : UNITS;
     c->form = PT2_CONTRACT_MATRICES;
     c->matrix = *m;
     c->invocations = PT2_MATRIX_SIDE * PT2_MATRIX_SIDE * caps->subgroup_size;
     c->tile_depth = c->ask.depth == m->k ? m->k : 2 * m->k;
     set_matrices(c, each);
-    while (each > 1 &&
-           (!is_possible(c, caps) || num_tiles(c) < (caps->compute_units > 0 ? caps->compute_units : UNITS)))
+    while (each > 1 && (!pt2_matrices_possible(c, caps) || num_tiles(c) < units))
         set_matrices(c, each /= 2);
     if (c->ask.rows > 0)
         set_matrices(c, round_up(c->ask.rows, unit, PT2_MATRIX_EACH * unit) / unit);
-    return is_possible(c, caps) && c->size[PT2_AXIS_ROW]->hi >= m->m && c->size[PT2_AXIS_COL]->hi >= m->n &&
+    return pt2_matrices_possible(c, caps) && c->size[PT2_AXIS_ROW]->hi >= m->m && c->size[PT2_AXIS_COL]->hi >= m->n &&
            c->depth->hi >= m->k;
 }
 

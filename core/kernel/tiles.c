@@ -39,12 +39,22 @@ const struct pt2_reg_block *pt2_tiles_block(const struct pt2_caps *caps, int64_t
     return b;
 }
 
+static bool matrices_possible(const struct pt2_contract *c, const struct pt2_caps *caps, struct pt2_tiles t)
+{
+    struct pt2_contract asked = *c;
+    asked.tile_rows = t.rows;
+    asked.tile_cols = t.cols;
+    asked.tile_depth = t.depth;
+    return t.rows * c->matrix.n == t.cols * c->matrix.m && t.depth % c->matrix.k == 0 && t.depth <= 2 * c->matrix.k &&
+           pt2_matrices_possible(&asked, caps);
+}
+
 static bool possible(const struct pt2_contract *c, const struct pt2_caps *caps, struct pt2_tiles t)
 {
     if (c->form == PT2_CONTRACT_REGISTERS)
         return t.rows * t.cols <= PT2_MAX_SUMS;
     if (c->form == PT2_CONTRACT_MATRICES)
-        return t.rows * c->matrix.n == t.cols * c->matrix.m && t.depth % c->matrix.k == 0;
+        return matrices_possible(c, caps, t);
     if (c->form == PT2_CONTRACT_SHARED)
         return t.rows == t.cols && t.rows * t.depth % (c->across * c->across) == 0 &&
                (uint32_t)((t.rows + t.cols + 2) * t.depth * FLOAT) <= caps->shared_bytes;

@@ -8,7 +8,7 @@ const char *pt2_region_kind(const struct pt2_region *r)
     if (r->attention)
         return "attention";
     if (r->kernel->contract)
-        return "contraction";
+        return r->kernel->matrices ? "contraction by cooperative matrices" : "contraction";
     for (uint32_t k = 0; k < r->members.count; k++) {
         enum pt2_kind kind = r->members.data[k].node->kind;
         rows |= kind == PT2_NODE_REDUCE;

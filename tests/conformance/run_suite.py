@@ -113,7 +113,8 @@ class Batches:
         listing, out = os.path.join(folder, "list"), os.path.join(folder, "out.npz")
         with open(listing, "w") as f:
             f.writelines(f"{c.pt2}\t{out}{n}\n" for n, c in enumerate(cases))
-        command = [self.pt2gpu, "run", "--list=" + listing, "--backend=" + self.device.backend, *self.extra]
+        command = self.device.command(self.pt2gpu, "run", "--list=" + listing, "--backend=" + self.device.backend,
+                                      *self.extra)
         with tempfile.TemporaryFile() as errors:
             child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=self.device.environment())
             answered, hung = 0, False

@@ -44,7 +44,7 @@ class Command(unittest.TestCase):
         return os.path.join(self.folder, name)
 
     def call(self, *args, backend=True, stdin=None, env=None):
-        words = [self.pt2gpu, *args] + (["--backend=" + self.device.backend] if backend else [])
+        words = self.device.command(self.pt2gpu, *args, *(["--backend=" + self.device.backend] if backend else []))
         return subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=300, input=stdin,
                               env={**self.device.environment(), **(env or {})})
 

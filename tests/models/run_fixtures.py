@@ -53,7 +53,7 @@ class Runner:
         self.extra = {"PT2_VALIDATE": "1"} if validation else {}
 
     def call(self, *args):
-        command = [self.pt2gpu, *args]
+        command = self.device.command(self.pt2gpu, *args)
         try:
             return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=300,
                                   env={**self.device.environment(), **self.extra})

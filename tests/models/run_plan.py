@@ -34,7 +34,8 @@ class Run:
     def call(self, *words, env=None):
         where = [] if env else [f"--backend={self.device.backend}" if self.device else "--backend=auto"]
         env = env or (self.device.environment() if self.device else os.environ)
-        done = subprocess.run([self.command, *words, *where], capture_output=True, text=True, env=env)
+        start = self.device.command() if self.device else []
+        done = subprocess.run([*start, self.command, *words, *where], capture_output=True, text=True, env=env)
         if done.returncode:
             raise RuntimeError(f"{' '.join(words)}: status {done.returncode}: {done.stderr.strip()}")
         return done.stdout

@@ -51,7 +51,7 @@ def error(got, want):
 
 def call(args, device, timeout):
     try:
-        return subprocess.run(args, capture_output=True, text=True, errors="replace", timeout=timeout,
+        return subprocess.run(device.command(*args), capture_output=True, text=True, errors="replace", timeout=timeout,
                               env=device.environment())
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(args, -1, "", f"no result after {timeout:.0f} s")

@@ -8,6 +8,7 @@
 #define PT2_TEST_DEVICE_H
 
 #include "backend.h"
+#include "device.h"
 #include "kernel/kernel.h"
 
 #include <stdio.h>
@@ -80,6 +81,7 @@ static void open_device(int argc, char **argv)
         exit(77);
     }
     MUST(T.table->open(number, &dev));
+    pt2_device_set_class(&dev->desc.caps);
     CHECK(dev->backend == T.table);
     printf("%s %d: %s (%s)\n", name, number, dev->desc.name, dev->desc.driver);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Contractions for vectors of every width that a processor may have, on the device at hand: each with few and with many
- * rows and columns, factors contiguous along the depth and across it, and windows. Against sums in double precision. */
+ * Contractions on the device at hand, each with few and with many rows and columns, factors contiguous along the depth
+ * and across it, and windows: for vectors of every width that a processor may have, and, where groups share tiles, for
+ * tiles that a tuner may ask for, of floats and of halves. Against sums in double precision. */
 #include "plan/plan.h"
 #include "test_device.h"
 
@@ -15,9 +16,11 @@ enum kind { DEEP, WIDE, WINDOWS, KINDS };
 struct shape {
     enum kind kind;
     int rows, cols, depth, step; /* windows: cols by cols, depth channels */
+    bool halves;
 };
 
-static float numbers(int k) { return (float)((k * 7919 + 13) % 2011) / 1005.5f - 1; }
+/* Exact as halves too. */
+static float numbers(int k) { return (float)((k * 7919 + 13) % 2011) / 1024 - 1; }
 
 static int input_side(const struct shape *s) { return (s->cols - 1) * s->step + 3; }
 
@@ -33,20 +36,21 @@ static int num_results(const struct shape *s) { return s->rows * s->cols * (s->k
 static void graph_text(const struct shape *s, char *text, size_t size)
 {
     int r = s->rows, c = s->cols, d = s->depth, n = input_side(s);
+    const char *type = s->halves ? "float16" : "float32";
     switch (s->kind) {
     case DEEP:
-        snprintf(text, size, "graph main { v0:float32[%d, %d] = input 0 \"a\" v1:float32[%d, %d] = input 1 \"b\"\n"
-                 "v2:float32[%d, %d] = reduce sum [%d]: v0[i0, i2]*v1[i1, i2] return v2 }", r, d, c, d, r, c, d);
+        snprintf(text, size, "graph main { v0:%s[%d, %d] = input 0 \"a\" v1:%s[%d, %d] = input 1 \"b\"\n"
+                 "v2:float32[%d, %d] = reduce sum [%d]: v0[i0, i2]*v1[i1, i2] return v2 }", type, r, d, type, c, d, r, c, d);
         break;
     case WIDE:
-        snprintf(text, size, "graph main { v0:float32[%d, %d] = input 0 \"a\" v1:float32[%d, %d] = input 1 \"b\"\n"
-                 "v2:float32[%d, %d] = reduce sum [%d]: v0[i2, i0]*v1[i2, i1] return v2 }", d, r, d, c, r, c, d);
+        snprintf(text, size, "graph main { v0:%s[%d, %d] = input 0 \"a\" v1:%s[%d, %d] = input 1 \"b\"\n"
+                 "v2:float32[%d, %d] = reduce sum [%d]: v0[i2, i0]*v1[i2, i1] return v2 }", type, d, r, type, d, c, r, c, d);
         break;
     default:
-        snprintf(text, size, "graph main { v0:float32[%d, %d, 3, 3] = input 0 \"a\"\n"
-                 "v1:float32[%d, %d, %d] = input 1 \"b\"\nv2:float32[%d, %d, %d] = reduce sum [%d, 3, 3]: "
+        snprintf(text, size, "graph main { v0:%s[%d, %d, 3, 3] = input 0 \"a\"\n"
+                 "v1:%s[%d, %d, %d] = input 1 \"b\"\nv2:float32[%d, %d, %d] = reduce sum [%d, 3, 3]: "
                  "v0[i0, i3, i4, i5]*v1[i3, i1*%d + i4, i2*%d + i5] return v2 }",
-                 r, d, d, n, n, r, c, c, d, s->step, s->step);
+                 type, r, d, type, d, n, n, r, c, c, d, s->step, s->step);
     }
 }
 
@@ -67,14 +71,23 @@ static double want(const struct shape *s, int at)
     return sum;
 }
 
+static uint64_t input_bytes(const struct shape *s, int input)
+{
+    return (uint64_t)input_count(s, input) * (s->halves ? 2 : 4);
+}
+
 static struct pt2_buf *new_input(const struct shape *s, int input)
 {
     int n = input_count(s, input);
     float *data = malloc((size_t)n * sizeof *data);
-    for (int k = 0; k < n; k++)
+    uint16_t *halves = malloc((size_t)n * sizeof *halves);
+    for (int k = 0; k < n; k++) {
         data[k] = numbers(k);
-    struct pt2_buf *buf = new_buf((uint64_t)n * sizeof *data, data);
+        halves[k] = pt2_f32_to_f16(data[k]);
+    }
+    struct pt2_buf *buf = new_buf(input_bytes(s, input), s->halves ? (const void *)halves : data);
     free(data);
+    free(halves);
     return buf;
 }
 
@@ -89,7 +102,7 @@ static void run_region(struct pt2_module *m, const struct pt2_region *r, const s
         const struct pt2_node *def = r->bufs[k]->def;
         bool input = def->kind == PT2_NODE_INPUT;
         struct pt2_buf *buf = input ? new_input(s, def->input) : new_buf(bytes, NULL);
-        bindings[k] = (struct pt2_binding){ buf, 0, input ? (uint64_t)input_count(s, def->input) * 4 : bytes };
+        bindings[k] = (struct pt2_binding){ buf, 0, input ? input_bytes(s, def->input) : bytes };
         out = input ? out : buf;
     }
     for (int k = 0; k < r->num_params; k++) {
@@ -107,7 +120,7 @@ static void run_region(struct pt2_module *m, const struct pt2_region *r, const s
         T.table->buf_destroy(dev, bindings[k].buf);
 }
 
-static void compare(const struct shape *s, int width, const float *got)
+static void compare(const struct shape *s, const char *how, const float *got)
 {
     double worst = 0;
     for (int k = 0; k < num_results(s); k++) {
@@ -115,36 +128,78 @@ static void compare(const struct shape *s, int width, const float *got)
         worst = off > worst || isnan(off) ? off : worst;
     }
     if (!(worst <= 1e-6 * s->depth * (s->kind == WINDOWS ? 9 : 1))) {
-        printf("width %d, kind %d, %d rows, %d columns, depth %d: off by %g\n", width, (int)s->kind, s->rows, s->cols,
-               s->depth, worst);
+        printf("%s, kind %d, %d rows, %d columns, depth %d%s: off by %g\n", how, (int)s->kind, s->rows, s->cols,
+               s->depth, s->halves ? ", halves" : "", worst);
         failures++;
     }
 }
 
-static void run(const struct shape *s, int width)
+static void run_and_compare(struct pt2_module *m, const struct pt2_region *r, const struct shape *s, const char *how)
 {
-    struct pt2_plan_device devices[2] = { { "device:0", dev->desc.caps }, { "reference:0", { .interprets = true } } };
+    float *got = malloc((size_t)num_results(s) * sizeof *got);
+    run_region(m, r, s, got);
+    compare(s, how, got);
+    free(got);
+}
+
+/* Its only region, which must be a contraction; NULL: it is not. */
+static struct pt2_region *plan_shape(const struct shape *s, const struct pt2_caps *caps, struct pt2_module *m,
+                                     struct pt2_plan *plan)
+{
+    struct pt2_plan_device devices[2] = { { "device:0", *caps }, { "reference:0", { .interprets = true } } };
     const struct pt2_plan_params params = { .num_devices = 2, .devices = devices };
-    struct pt2_module m;
     struct pt2_graph *g;
-    struct pt2_plan plan;
     char text[512];
-    devices[0].caps.simd_width = width;
     graph_text(s, text, sizeof text);
-    pt2_module_init(&m);
-    MUST(pt2_graph_parse(&m, text, &g));
-    MUST(pt2_plan_build(g, &params, &plan));
-    const struct pt2_region *r = plan.regions.data[0];
-    const struct pt2_contract *c = r->kernel->contract;
-    CHECK(plan.regions.count == 1 && c && c->form == PT2_CONTRACT_PACKED && c->lanes == width);
-    if (c) {
+    pt2_module_init(m);
+    MUST(pt2_graph_parse(m, text, &g));
+    MUST(pt2_plan_build(g, &params, plan));
+    CHECK(plan->regions.count == 1 && plan->regions.data[0]->kernel->contract);
+    return plan->regions.count == 1 && plan->regions.data[0]->kernel->contract ? plan->regions.data[0] : NULL;
+}
+
+static void run_width(const struct shape *s, int width)
+{
+    struct pt2_caps caps = dev->desc.caps;
+    struct pt2_module m;
+    struct pt2_plan plan;
+    char how[32];
+    caps.simd_width = width;
+    struct pt2_region *r = plan_shape(s, &caps, &m, &plan);
+    if (r) {
+        const struct pt2_contract *c = r->kernel->contract;
         int registers = width >= 16 ? 32 : 16, vectors = c->block_vectors;
+        CHECK(c->form == PT2_CONTRACT_PACKED && c->lanes == width);
         CHECK(c->block_rows * vectors + vectors + 1 <= registers);
         CHECK(c->tile_rows % c->block_rows == 0 && c->tile_cols % (c->block_vectors * width) == 0);
-        float *got = malloc((size_t)num_results(s) * sizeof *got);
-        run_region(&m, r, s, got);
-        compare(s, width, got);
-        free(got);
+        snprintf(how, sizeof how, "width %d", width);
+        run_and_compare(&m, r, s, how);
+    }
+    pt2_module_free(&m);
+}
+
+/* The tiles that are chosen, and others that may be asked for. */
+static void run_groups(const struct shape *s, bool others)
+{
+    enum { MOST = 64 };
+    const struct pt2_caps *caps = &dev->desc.caps;
+    enum pt2_contract_form form = s->halves && caps->matrices.k ? PT2_CONTRACT_MATRICES : PT2_CONTRACT_SHARED;
+    struct pt2_tiles asks[MOST] = { { 0 } };
+    struct pt2_module m;
+    struct pt2_plan plan;
+    char how[64];
+    struct pt2_region *r = plan_shape(s, caps, &m, &plan);
+    int n = r ? 1 : 0;
+    if (r && others)
+        n += pt2_tiles_candidates(r->kernel->contract, caps, s->halves, MOST - 1, asks + 1);
+    for (int k = 0; k < n; k++) {
+        r->tiles = asks[k];
+        MUST(pt2_kernel_build(plan.graph, r, caps, 0));
+        pt2_kernel_render(&m, r->kernel);
+        const struct pt2_contract *c = r->kernel->contract;
+        CHECK(c->form == form);
+        snprintf(how, sizeof how, "tiles %d x %d x %d", c->tile_rows, c->tile_cols, c->tile_depth);
+        run_and_compare(&m, r, s, how);
     }
     pt2_module_free(&m);
 }
@@ -152,12 +207,21 @@ static void run(const struct shape *s, int width)
 int main(int argc, char **argv)
 {
     static const struct shape shapes[] = {
-        { DEEP, 70, 90, 300, 1 },   { WIDE, 70, 90, 40, 1 },   { WIDE, 3, 500, 20, 1 },   { WIDE, 2, 64, 600, 1 },
-        { DEEP, 260, 17, 33, 1 },   { WIDE, 5, 4096, 9, 1 },   { WINDOWS, 9, 13, 40, 1 }, { WINDOWS, 40, 7, 5, 2 },
+        { DEEP, 70, 90, 300, 1, 0 },   { WIDE, 70, 90, 40, 1, 0 },   { WIDE, 3, 500, 20, 1, 0 },
+        { WIDE, 2, 64, 600, 1, 0 },    { DEEP, 260, 17, 33, 1, 0 },  { WIDE, 5, 4096, 9, 1, 0 },
+        { WINDOWS, 9, 13, 40, 1, 0 },  { WINDOWS, 40, 7, 5, 2, 0 },
+    };
+    static const struct shape shared[] = { /* whose neighbours can be read together or not, by rows, columns, depth */
+        { DEEP, 70, 90, 300, 1, 0 },   { WIDE, 72, 90, 40, 1, 0 },   { WIDE, 70, 140, 33, 1, 0 },
+        { WINDOWS, 40, 9, 5, 2, 0 },   { DEEP, 70, 90, 300, 1, 1 },  { DEEP, 130, 33, 35, 1, 1 },
+        { WIDE, 72, 90, 40, 1, 1 },    { WIDE, 70, 140, 33, 1, 1 },  { WINDOWS, 40, 9, 5, 2, 1 },
     };
     open_device(argc, argv);
-    for (int width = 4; width <= 16 && dev->desc.caps.wide_vectors; width *= 2)
+    const struct pt2_caps *caps = &dev->desc.caps;
+    for (int width = 4; width <= 16 && caps->wide_vectors; width *= 2)
         for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++)
-            run(&shapes[k], width);
+            run_width(&shapes[k], width);
+    for (size_t k = 0; k < sizeof shared / sizeof *shared && caps->kind != PT2_KIND_CPU; k++)
+        run_groups(&shared[k], shared[k].kind == DEEP && shared[k].depth == 300);
     return close_device();
 }
