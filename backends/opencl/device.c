@@ -157,6 +157,7 @@ static void fill_caps(cl_device_id id, struct pt2_caps *caps, size_t max_arg_byt
         .memory = get_ulong(id, CL_DEVICE_GLOBAL_MEM_SIZE),
         .buffer_align = OCL_ALIGN,
     };
+    caps->max_fetch_range = caps->max_buffer_range;
     caps->float64_math = caps->float64;
     caps->wide_vectors = caps->kind == PT2_KIND_CPU;
     caps->unified = caps->kind == PT2_KIND_CPU && get_uint(id, CL_DEVICE_HOST_UNIFIED_MEMORY);

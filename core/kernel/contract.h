@@ -70,6 +70,8 @@ struct pt2_windows {
 /* Sums of a REGISTERS tile: more make compiling slow, and gain little. */
 enum { PT2_MAX_SUMS = 128 };
 
+/* SHARED: floats behind a row of a panel, so that columns do not begin in the same banks of memory. */
+enum { PT2_SHARED_PAD = 4 };
 /* MATRICES: subgroups of a group along rows and along columns; matrices of sums of a subgroup, likewise, at most; halves
  * behind a row of a panel, so that rows do not begin in the same banks of memory, but where 16 bytes begin. */
 enum { PT2_MATRIX_SIDE = 2, PT2_MATRIX_EACH = 4, PT2_MATRIX_PAD = 8 };

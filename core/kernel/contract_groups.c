@@ -29,7 +29,7 @@ static void choose_shared(struct pt2_contract *c, const struct pt2_caps *caps)
     int each = rows * cols >= 128.0 * 128.0 * (caps->compute_units > 0 ? caps->compute_units : UNITS) ? 8 : 4;
     c->tile_depth = c->ask.depth == 8 || c->ask.depth == 32 ? c->ask.depth : 16;
     if (c->ask.rows > 0 && c->ask.rows <= 8 * c->across)
-        each = round_up(c->ask.rows, 2 * c->across, 8 * c->across) / c->across;
+        each = round_up(c->ask.rows, 4 * c->across, 8 * c->across) / c->across;
     c->tile_rows = c->tile_cols = each * c->across;
 }
 

@@ -126,73 +126,78 @@ static void say_reads(struct tile *p, const struct copy *y)
     }
 }
 
-/* Variables to shared memory. */
+/* Variables to shared memory. Where a copy is no part of the panel, its elements are no neighbours there. */
 static void say_writes(struct tile *p, const struct copy *y)
 {
-    static const char parts[] = "xyzw";
+    static const char *const parts[] = { ".x", ".y", ".z", ".w" };
     struct render *r = p->r;
     const struct pt2_panel_layout *lies = &y->lies;
+    bool whole = y->width == lies->width && (y->width == 1 || (y->deep ? lies->step : lies->place) == 1);
     for (int t = 0; t < y->each; t++) {
         pt2_say(r, "{");
         say_copy_place(p, y, t);
-        if (y->width == lies->width)
+        if (whole)
             pt2_say(r, "%s[(k * %d + x * %d) / %d] = v%s_%d;", y->panel, lies->step, lies->place, lies->width, y->panel, t);
-        for (int j = 0; j < y->width && y->width != lies->width; j++)
-            pt2_say(r, "%s[(k + %d) * %d + (x + %d) * %d] = v%s_%d.%c;", y->panel, y->deep ? j : 0, lies->step,
-                    y->deep ? 0 : j, lies->place, y->panel, t, parts[j]);
+        for (int j = 0; j < y->width && !whole; j++)
+            pt2_say(r, "pt_put_shared(%s, (k + %d) * %d + x, v%s_%d%s);", y->panel, j, lies->step, y->panel, t,
+                    y->width == 1 ? "" : parts[j]);
         pt2_say(r, "}");
     }
 }
 
 /* ---- sums in variables ---- */
 
-/* Invocation (i, j) of the group sums the rows i * n … i * n + n - 1 and the columns j, j + across, … */
+/* Invocation (i, j) of the group has rows and columns in fours: those from 4i and 4j on, and, in large tiles, those from
+ * there half a tile farther. */
+static int fours(const struct pt2_contract *c) { return c->tile_rows / (4 * c->across); }
+
+static void say_sums(struct tile *p)
+{
+    const struct pt2_contract *c = p->c;
+    pt2_say(p->r, "int my_row = me / %d * 4, my_col = me %% %d * 4;", c->across, c->across);
+    for (int y = 0; y < 4 * fours(c); y++)
+        for (int x = 0; x < fours(c); x++)
+            pt2_say(p->r, "pt_f32x4 s%d_%d = pt_splat_f32x4(0.0f);", y, x);
+}
+
 static void say_products(struct tile *p)
 {
     struct render *r = p->r;
     const struct pt2_contract *c = p->c;
-    int rows = c->tile_rows / c->across, cols = c->tile_cols / c->across;
+    int n = fours(c), a = pt2_panel_layout(c, 0).step, b = pt2_panel_layout(c, 1).step;
     pt2_say(r, "for (int k = 0; k < %d; k++) {", c->tile_depth);
-    for (int y = 0; y < rows; y++)
-        pt2_say(r, "float a%d = pa[k * %d + my_row + %d];", y, c->tile_rows + 1, y);
-    for (int x = 0; x < cols; x++)
-        pt2_say(r, "float b%d_ = pb[k * %d + my_col + %d];", x, c->tile_cols + 1, x * c->across);
-    for (int y = 0; y < rows; y++)
-        for (int x = 0; x < cols; x++)
-            pt2_say(r, "s%d_%d = pt_fma_f32(a%d, b%d_, s%d_%d);", y, x, y, x, y, x);
+    for (int y = 0; y < n; y++)
+        pt2_say(r, "pt_f32x4 a%d = pa[(k * %d + my_row + %d) / 4];", y, a, y * 4 * c->across);
+    for (int x = 0; x < n; x++)
+        pt2_say(r, "pt_f32x4 b%d_ = pb[(k * %d + my_col + %d) / 4];", x, b, x * 4 * c->across);
+    for (int y = 0; y < 4 * n; y++)
+        for (int x = 0; x < n; x++)
+            pt2_say(r, "s%d_%d = pt_fma_f32x4(a%d.%c, b%d_, s%d_%d);", y, x, y / 4, "xyzw"[y % 4], x, y, x);
     pt2_say(r, "}");
 }
 
 static void say_results(struct tile *p)
 {
     struct render *r = p->r;
-    int rows = p->c->tile_rows / p->c->across, cols = p->c->tile_cols / p->c->across;
+    int n = fours(p->c), far = 4 * p->c->across;
     char pitch[16];
-    pt2_say(r, "float sum[%d];", rows * cols);
-    for (int y = 0; y < rows; y++)
-        for (int x = 0; x < cols; x++)
-            pt2_say(r, "sum[%d] = s%d_%d;", y * cols + x, y, x);
-    pt2_say(r, "for (int y = 0; y < %d; y++) {", rows);
-    pt2_say(r, "for (int x = 0; x < %d; x++) {", cols);
-    pt2_say(r, "if (my_row + y < in_rows && my_col + x * %d < in_cols) {", p->c->across);
-    pt2_say(r, "int q = first_row + my_row + y;");
+    pt2_say(r, "float sum[%d];", 16 * n * n);
+    for (int y = 0; y < 4 * n; y++)
+        for (int x = 0; x < 4 * n; x++)
+            pt2_say(r, "sum[%d] = s%d_%d.%c;", y * 4 * n + x, y, x / 4, "xyzw"[x % 4]);
+    pt2_say(r, "for (int y = 0; y < %d; y++) {", 4 * n);
+    pt2_say(r, "for (int x = 0; x < %d; x++) {", 4 * n);
+    pt2_say(r, "int row = my_row + y / 4 * %d + y %% 4, col = my_col + x / 4 * %d + x %% 4;", far, far);
+    pt2_say(r, "if (row < in_rows && col < in_cols) {");
+    pt2_say(r, "int q = first_row + row;");
     pt2_say_split(r, &p->rows, "int i", "");
-    pt2_say(r, "q = first_col + my_col + x * %d;", p->c->across);
+    pt2_say(r, "q = first_col + col;");
     pt2_say_split(r, &p->cols, "int i", "");
-    snprintf(pitch, sizeof pitch, "%d", cols);
+    snprintf(pitch, sizeof pitch, "%d", 4 * n);
     pt2_say_tile_stages(p, pitch);
     pt2_say(r, "}");
     pt2_say(r, "}");
     pt2_say(r, "}");
-}
-
-static void say_sums(struct tile *p)
-{
-    int rows = p->c->tile_rows / p->c->across, cols = p->c->tile_cols / p->c->across;
-    pt2_say(p->r, "int my_row = me / %d * %d, my_col = me %% %d;", p->c->across, rows, p->c->across);
-    for (int y = 0; y < rows; y++)
-        for (int x = 0; x < cols; x++)
-            pt2_say(p->r, "float s%d_%d = 0.0f;", y, x);
 }
 
 /* ---- both ---- */
@@ -202,7 +207,8 @@ struct pt2_panel_layout pt2_panel_layout(const struct pt2_contract *c, int side)
     int size = side ? c->tile_cols : c->tile_rows, depth = c->tile_depth;
     bool quads = is_quads(c, side), deep = c->deep[side];
     if (c->form == PT2_CONTRACT_SHARED)
-        return (struct pt2_panel_layout){ "float", quads ? "pt_f32x4" : "float", 1, size + 1, 1, depth * (size + 1) };
+        return (struct pt2_panel_layout){ "pt_f32x4", quads ? "pt_f32x4" : "float", 4, size + PT2_SHARED_PAD, 1,
+                                          depth * (size + PT2_SHARED_PAD) / 4 };
     const char *type = quads ? "pt_half4" : "pt_half";
     int width = quads ? 4 : 1, pitch = (deep ? depth : size) + PT2_MATRIX_PAD;
     return (struct pt2_panel_layout){ type, type, width, deep ? 1 : pitch, deep ? pitch : 1,

@@ -12,7 +12,7 @@ static const struct sizes {
 } sizes[] = {
     [PT2_CONTRACT_PACKED] = { { 16, 32, 64, 128, 256 }, { 64, 128, 256, 512, 1024, 2048 }, { 64, 128, 256 } },
     [PT2_CONTRACT_REGISTERS] = { { 4, 8, 16 }, { 4, 8, 16 }, { 0 } },
-    [PT2_CONTRACT_SHARED] = { { 2, 4, 8 }, { 2, 4, 8 }, { 8, 16, 32 } },
+    [PT2_CONTRACT_SHARED] = { { 4, 8 }, { 4, 8 }, { 8, 16, 32 } },
     [PT2_CONTRACT_MATRICES] = { { 2, 4, 8 }, { 2, 4, 8 }, { 8, 16, 32 } },
 };
 
@@ -57,7 +57,7 @@ static bool possible(const struct pt2_contract *c, const struct pt2_caps *caps, 
         return matrices_possible(c, caps, t);
     if (c->form == PT2_CONTRACT_SHARED)
         return t.rows == t.cols && t.rows * t.depth % (c->across * c->across) == 0 &&
-               (uint32_t)((t.rows + t.cols + 2) * t.depth * FLOAT) <= caps->shared_bytes;
+               (uint32_t)((t.rows + t.cols + 2 * PT2_SHARED_PAD) * t.depth * FLOAT) <= caps->shared_bytes;
     return true;
 }
 
