@@ -8,8 +8,9 @@
                                     become the device's, PT2_TEST_BACKEND holds its --backend
     devices.py why NAME             why the device is not there; nothing when it is
 
-Four drivers need no GPU: lavapipe, swiftshader, pocl, intel; lavapipe-gpu is lavapipe of a newer Mesa (tools/mesa.sh) that
-runs the kernels of GPUs, cooperative matrices among them. `gpu0`, `gpu1`, ... are what else `pt2gpu devices` lists.
+Four drivers need no GPU: lavapipe, swiftshader, pocl, intel; lavapipe-gpu is lavapipe of a newer Mesa (tools/mesa.sh),
+which runs the kernels of GPUs, cooperative matrices among them. `gpu0`, `gpu1`, ... are what else `pt2gpu devices`
+lists.
 PT2_INTEL_OPENCL names the folder that holds libintelocl.so; the default is where tools/test.sh --intel puts it.
 """
 import glob

@@ -145,10 +145,12 @@ static void make_places(struct pt2_module *m, struct pt2_contract *c, const stru
     c->num_places[side] = c->deep[side] ? each : 1;
     c->places[side] = PT2_NEW_N(&m->arena, pt2_ex, c->num_places[side]);
     for (int k = 0; k < c->num_places[side]; k++, var += axes)
-        c->places[side][k] =
-            along == PT2_ALONG_NONE   ? pt2_contract_at_place(E, c, e, role, var)
-            : along == PT2_ALONG_SIDE ? pt2_contract_at_fours(E, c, e->args[0], side, var)
-                                      : pt2_floordiv(E, pt2_contract_at_place(E, c, e->args[0], role, var), pt2_idx(E, 4));
+        if (along == PT2_ALONG_SIDE)
+            c->places[side][k] = pt2_contract_at_fours(E, c, e->args[0], side, var);
+        else if (along == PT2_ALONG_DEPTH)
+            c->places[side][k] = pt2_floordiv(E, pt2_contract_at_place(E, c, e->args[0], role, var), pt2_idx(E, 4));
+        else
+            c->places[side][k] = pt2_contract_at_place(E, c, e, role, var);
 }
 
 void pt2_contract_choose_groups(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum,

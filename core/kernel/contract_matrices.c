@@ -21,8 +21,8 @@ void pt2_matrices_sums(struct tile *p)
             pt2_say(p->r, "pt_matrix_sum s%d_%d = pt_zero_matrix();", y, x);
 }
 
-/* Matrices of one step of the panel. Those of rows lie as they are multiplied when the panel goes along the depth, those
- * of columns when it does not. */
+/* Matrices of some steps of the panel. Those of rows lie as they are multiplied when the panel goes along the depth,
+ * those of columns when it does not. */
 static void say_loads(struct tile *p, int count, int side)
 {
     const struct pt2_contract *c = p->c;

@@ -137,7 +137,8 @@ static void say_writes(struct tile *p, const struct copy *y)
         pt2_say(r, "{");
         say_copy_place(p, y, t);
         if (whole)
-            pt2_say(r, "%s[(k * %d + x * %d) / %d] = v%s_%d;", y->panel, lies->step, lies->place, lies->width, y->panel, t);
+            pt2_say(r, "%s[(k * %d + x * %d) / %d] = v%s_%d;", y->panel, lies->step, lies->place, lies->width, y->panel,
+                    t);
         for (int j = 0; j < y->width && !whole; j++)
             pt2_say(r, "pt_put_shared(%s, (k + %d) * %d + x, v%s_%d%s);", y->panel, j, lies->step, y->panel, t,
                     y->width == 1 ? "" : parts[j]);
@@ -147,8 +148,8 @@ static void say_writes(struct tile *p, const struct copy *y)
 
 /* ---- sums in variables ---- */
 
-/* Invocation (i, j) of the group has rows and columns in fours: those from 4i and 4j on, and, in large tiles, those from
- * there half a tile farther. */
+/* Invocation (i, j) of the group has rows and columns in fours: those from 4i and 4j on, and, in large tiles, those
+ * half a tile farther. */
 static int fours(const struct pt2_contract *c) { return c->tile_rows / (4 * c->across); }
 
 static void say_sums(struct tile *p)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the forms of tiled contractions share: lines of text, index spaces of several axes, the place of a tile. One
- * file writes one form (contract_packed.c, contract_registers.c, contract_shared.c with contract_matrices.c); contract_text.c has the rest.
+ * file writes one form (contract_packed.c, contract_registers.c, contract_shared.c with contract_matrices.c);
+ * contract_text.c has the rest.
  */
 #ifndef PT2_KERNEL_CONTRACT_TEXT_H
 #define PT2_KERNEL_CONTRACT_TEXT_H

@@ -40,11 +40,13 @@ static void graph_text(const struct shape *s, char *text, size_t size)
     switch (s->kind) {
     case DEEP:
         snprintf(text, size, "graph main { v0:%s[%d, %d] = input 0 \"a\" v1:%s[%d, %d] = input 1 \"b\"\n"
-                 "v2:float32[%d, %d] = reduce sum [%d]: v0[i0, i2]*v1[i1, i2] return v2 }", type, r, d, type, c, d, r, c, d);
+                 "v2:float32[%d, %d] = reduce sum [%d]: v0[i0, i2]*v1[i1, i2] return v2 }",
+                 type, r, d, type, c, d, r, c, d);
         break;
     case WIDE:
         snprintf(text, size, "graph main { v0:%s[%d, %d] = input 0 \"a\" v1:%s[%d, %d] = input 1 \"b\"\n"
-                 "v2:float32[%d, %d] = reduce sum [%d]: v0[i2, i0]*v1[i2, i1] return v2 }", type, d, r, type, d, c, r, c, d);
+                 "v2:float32[%d, %d] = reduce sum [%d]: v0[i2, i0]*v1[i2, i1] return v2 }",
+                 type, d, r, type, d, c, r, c, d);
         break;
     default:
         snprintf(text, size, "graph main { v0:%s[%d, %d, 3, 3] = input 0 \"a\"\n"
