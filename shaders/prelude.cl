@@ -113,6 +113,7 @@ PT_FLOAT_TO_INT(float, f32)
 #define pt_f32x4 float4
 #define pt_i32x4 int4
 #define pt_u32x4 uint4
+#define pt_get_shared(a, i) ((__local float *)(a))[i]
 #define pt_put_shared(a, i, v) ((__local float *)(a))[i] = v
 #define pt_splat_f32x4(x) ((float4)(x))
 #define pt_fetch4_f32(b, i) vload4(i, b)

@@ -472,6 +472,7 @@ double pt_floordiv_f64(double a, double b)
 
 /* Four floats at once, and one of them, from a buffer that is declared for that. */
 #define pt_splat_f32x4(x) vec4(x)
+#define pt_get_shared(a, i) a[(i) >> 2][(i) & 3]
 #define pt_put_shared(a, i, v) a[(i) >> 2][(i) & 3] = v
 #if PT_FMA
 #define pt_fma_f32x4(a, b, c) fma(vec4(a), b, c)

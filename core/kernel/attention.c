@@ -2,7 +2,10 @@
  * Chooses how a device computes attention. */
 #include "kernel/attention.h"
 
-enum { LOCAL_SHADER = 8 };
+enum {
+    UNITS = 16,     /* of a device that does not say how many it has */
+    LEAST_ROWS = 4, /* of queries */
+};
 
 static int round_up(int64_t n, int unit, int most)
 {
@@ -34,50 +37,26 @@ static void choose_packed(struct pt2_attention *a, const struct pt2_caps *caps)
         a->block_rows *= 2;
 }
 
-/* ---- registers: the factors at several places ---- */
-
-/* The factor at another place: its VARs from `var` on take the place of the axes. */
-static pt2_ex at_place(struct pt2_exprs *E, pt2_ex factor, int n, const int *axes, const pt2_ex *extents, int var)
+/* Large tiles where there are enough to fill the device; false: no tile fits, or there is so little to do for a row
+ * of a tile that its parts, which take more invocations, are faster. */
+static bool choose_shared(struct pt2_attention *a, const struct pt2_caps *caps)
 {
-    pt2_ex to[PT2_OUTER_AXIS + 2 * PT2_MAX_RANK] = { 0 };
-    for (int k = 0; k < n; k++)
-        to[axes[k]] = pt2_var(E, var + k, extents[k]);
-    return pt2_subst_vars(E, factor, PT2_OUTER_AXIS + 2 * PT2_MAX_RANK, to);
-}
-
-static void make_places(struct pt2_module *m, struct pt2_attention *a, int which, pt2_ex factor, int role, int tile,
-                        int *var)
-{
-    int axes[2 * PT2_MAX_RANK], n = 0;
-    pt2_ex extents[2 * PT2_MAX_RANK];
-    for (int k = 0; k < a->rank; k++)
-        if ((int)a->role[k] == role && !pt2_is_int(a->extent[k], 1)) {
-            axes[n] = PT2_OUTER_AXIS + k;
-            extents[n++] = a->extent[k];
-        }
-    if (role == PT2_AXIS_ROLES) {
-        axes[n] = PT2_KEY_AXIS;
-        extents[n++] = a->keys;
+    static const struct { int rows, keys; } tiles[] = { { 32, 64 }, { 32, 32 }, { 16, 32 }, { 16, 16 }, { 8, 16 } };
+    int units = caps->compute_units > 0 ? caps->compute_units : UNITS;
+    bool found = false;
+    a->form = PT2_CONTRACT_SHARED;
+    for (size_t k = 0; k < sizeof tiles / sizeof *tiles; k++) {
+        struct pt2_attention other = *a;
+        other.tile_rows = tiles[k].rows;
+        other.tile_keys = tiles[k].keys;
+        bool fits = pt2_attention_shared_bytes(&other) <= caps->shared_bytes &&
+                    pt2_attention_local_size(&other) <= caps->max_local_size;
+        if (!fits || (found && (tiles_of(a) >= units || other.tile_rows == a->tile_rows)))
+            continue;
+        *a = other;
+        found = true;
     }
-    a->first_var[which] = *var;
-    a->num_places[which] = tile;
-    a->places[which] = PT2_NEW_N(&m->arena, pt2_ex, tile);
-    for (int k = 0; k < tile; k++)
-        a->places[which][k] = at_place(&m->exprs, factor, n, axes, extents, a->first_var[which] + k * n);
-    *var += tile * n;
-}
-
-static void choose_registers(struct pt2_module *m, struct pt2_attention *a, const struct pt2_stage *stages)
-{
-    pt2_ex product = stages[PT2_ATT_SCORE].body;
-    int var = PT2_PLACE_AXIS;
-    a->form = PT2_CONTRACT_REGISTERS;
-    a->tile_rows = round_up(a->size[PT2_AXIS_ROW]->hi, 1, 8);
-    a->tile_keys = 8;
-    a->tile_cols = a->width % 4 == 0 ? 4 : a->width % 2 == 0 ? 2 : 1;
-    make_places(m, a, 0, product->args[a->swapped], PT2_AXIS_ROW, a->tile_rows, &var);
-    make_places(m, a, 1, product->args[!a->swapped], PT2_AXIS_ROLES, a->tile_keys, &var);
-    make_places(m, a, 2, stages[PT2_ATT_MIXED].body, PT2_AXIS_COL, a->tile_cols, &var);
+    return found && a->size[PT2_AXIS_ROW]->hi >= LEAST_ROWS;
 }
 
 static void find_key(void *ctx, pt2_ex e)
@@ -86,8 +65,7 @@ static void find_key(void *ctx, pt2_ex e)
     *found |= e->op == PT2_E_VAR && e->i == PT2_KEY_AXIS;
 }
 
-bool pt2_attention_choose(struct pt2_module *m, struct pt2_attention *a, const struct pt2_stage *stages,
-                          const struct pt2_caps *caps)
+bool pt2_attention_choose(struct pt2_attention *a, const struct pt2_stage *stages, const struct pt2_caps *caps)
 {
     a->tile_rows = a->tile_keys = 1;
     a->swapped = false;
@@ -95,10 +73,9 @@ bool pt2_attention_choose(struct pt2_module *m, struct pt2_attention *a, const s
     /* On processors that run shaders the parts alone are faster: their tiles read by vectors. */
     if (caps->interprets || (caps->kind == PT2_KIND_CPU && !caps->wide_vectors))
         return false;
-    if (caps->wide_vectors)
-        choose_packed(a, caps);
-    else
-        choose_registers(m, a, stages);
+    if (!caps->wide_vectors)
+        return choose_shared(a, caps);
+    choose_packed(a, caps);
     return true;
 }
 
@@ -110,5 +87,5 @@ pt2_ex pt2_attention_tiles(struct pt2_exprs *E, const struct pt2_attention *a)
 
 int pt2_attention_local_size(const struct pt2_attention *a)
 {
-    return a->form == PT2_CONTRACT_PACKED ? 1 : LOCAL_SHADER;
+    return a->form == PT2_CONTRACT_PACKED ? 1 : a->tile_rows / PT2_ATT_ROWS * PT2_ATT_ACROSS;
 }

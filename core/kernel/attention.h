@@ -42,21 +42,21 @@ struct pt2_attention {
     int depth, width;                          /* numbers of the depth and of the columns */
     /* Chosen for a device, from the kernel's stages: */
     bool swapped;                              /* the second factor of the score is q */
-    enum pt2_contract_form form;
-    int tile_rows, tile_keys, tile_cols;
+    enum pt2_contract_form form;               /* PACKED or SHARED */
+    int tile_rows, tile_keys;
     int lanes, block_rows, block_vectors;      /* PACKED: of the sums that are kept in registers */
-    /* REGISTERS: q at the rows of a tile, k at the keys, v at the columns of a block, each with VARs of its own from
-     * first_var up; parameters are made in these too. */
-    int num_places[3], first_var[3];
-    pt2_ex *places[3];
 };
 
+/* SHARED: invocations that have the same rows, and the rows of one. */
+enum { PT2_ATT_ACROSS = 16, PT2_ATT_ROWS = 4 };
+
 /* Chooses the form and the tiles of what `stages` compute; false: the device does not run it, or its parts faster. */
-bool pt2_attention_choose(struct pt2_module *m, struct pt2_attention *a, const struct pt2_stage *stages,
-                          const struct pt2_caps *caps);
+bool pt2_attention_choose(struct pt2_attention *a, const struct pt2_stage *stages, const struct pt2_caps *caps);
 /* Number of tiles: an expression over what the extents were. */
 pt2_ex pt2_attention_tiles(struct pt2_exprs *E, const struct pt2_attention *a);
 int pt2_attention_local_size(const struct pt2_attention *a);
+/* SHARED: of the tiles that are chosen. */
+uint32_t pt2_attention_shared_bytes(const struct pt2_attention *a);
 void pt2_attention_render(struct render *r);
 
 #endif

@@ -55,10 +55,28 @@ void pt2_say_rows(struct att *p)
     pt2_say(r, "int in_rows = min(rows - first_row, %d);", a->tile_rows);
 }
 
+void pt2_say_row_sums(struct att *p)
+{
+    struct render *r = p->r;
+    pt2_say(r, "float r%d = largest[y];", PT2_ATT_MASKED);
+    pt2_render_stage(r, PT2_ATT_SHIFT);
+    pt2_say(r, "float scale = pt_exp_f32((r%d == -pt_inf_f32() ? 0.0f : r%d) - r%d);", PT2_ATT_MASKED, PT2_ATT_MASKED,
+            PT2_ATT_SHIFT);
+    pt2_say(r, "float r%d = total[y] * scale;", PT2_ATT_TOTAL);
+}
+
+void pt2_say_result(struct att *p, const char *mixed)
+{
+    struct render *r = p->r;
+    pt2_say(r, "float r%d = %s * scale;", PT2_ATT_MIXED, mixed);
+    for (int k = PT2_ATT_RESULT; k < r->k->num_stages; k++)
+        pt2_render_stage(r, k);
+}
+
 void pt2_say_results(struct att *p, int pitch)
 {
     struct render *r = p->r;
-    char width[16];
+    char width[16], mixed[64];
     snprintf(width, sizeof width, "%d", p->a->width);
     const struct loop rows = { &p->rows, 'y', "in_rows", "first_row", NULL };
     const struct loop cols = { &p->cols, 'x', width, "0", NULL };
@@ -66,15 +84,10 @@ void pt2_say_results(struct att *p, int pitch)
     pt2_set_levels(r, &p->rows, 0);
     pt2_set_levels(r, &p->cols, 0);
     pt2_open_loop(r, &rows, NULL);
-    pt2_say(r, "float r%d = largest[y];", PT2_ATT_MASKED);
-    pt2_render_stage(r, PT2_ATT_SHIFT);
-    pt2_say(r, "float scale = pt_exp_f32((r%d == -pt_inf_f32() ? 0.0f : r%d) - r%d);", PT2_ATT_MASKED, PT2_ATT_MASKED,
-        PT2_ATT_SHIFT);
-    pt2_say(r, "float r%d = total[y] * scale;", PT2_ATT_TOTAL);
+    pt2_say_row_sums(p);
     pt2_open_loop(r, &cols, NULL);
-    pt2_say(r, "float r%d = mixed[y * %d + x] * scale;", PT2_ATT_MIXED, pitch);
-    for (int k = PT2_ATT_RESULT; k < r->k->num_stages; k++)
-        pt2_render_stage(r, k);
+    snprintf(mixed, sizeof mixed, "mixed[y * %d + x]", pitch);
+    pt2_say_result(p, mixed);
     pt2_say(r, "}");
     pt2_say(r, "}");
 }
@@ -114,5 +127,5 @@ void pt2_attention_render(struct render *r)
     if (a->form == PT2_CONTRACT_PACKED)
         pt2_attention_packed(&p);
     else
-        pt2_attention_registers(&p);
+        pt2_attention_shared(&p);
 }

@@ -36,11 +36,13 @@ void pt2_say_panel(struct att *p, pt2_ex e, const char *target, int pitch, const
                    const struct loop *inner, const char *before);
 /* Of a tile: its batch, first row, and how many rows are inside. */
 void pt2_say_rows(struct att *p);
-/* What follows the sums of row y; the columns are x. */
+/* Of row y: what its `largest` and `total` become; and of a column of it, whose sum is the text `mixed`: the result. */
+void pt2_say_row_sums(struct att *p);
+void pt2_say_result(struct att *p, const char *mixed);
+/* Both, in loops over the rows and columns; the sums are mixed[y * pitch + x]. */
 void pt2_say_results(struct att *p, int pitch);
 
 void pt2_attention_packed(struct att *p);
-void pt2_attention_registers(struct att *p);
 void pt2_attention_shared(struct att *p);
 
 #endif

@@ -593,7 +593,7 @@ static void build_attention(struct build *b, const struct pt2_caps *caps)
         store(b, v, pt2_reg(b->E, PT2_ATT_RESULT, PT2_F32), b->outer, 0, NULL);
     build_members(b);
     b->k->attention = a;
-    b->k->needs |= pt2_attention_choose(b->m, a, b->stages.data, caps) ? 0 : PT2_NEED_STEPS;
+    b->k->needs |= pt2_attention_choose(a, b->stages.data, caps) ? 0 : PT2_NEED_STEPS;
     b->r->points = pt2_attention_tiles(b->E, a);
     for (int k = 0; k < a->rank; k++)
         if (!pt2_is_int(a->extent[k], 1))
@@ -656,9 +656,6 @@ pt2_status pt2_kernel_build(struct pt2_graph *g, struct pt2_region *r, const str
         parametrise_stage(&b, &b.stages.data[i]);
     if (k->rows)
         pt2_rows_exprs(k->rows, (int)b.stages.count, parametrise, &b);
-    for (int which = 0; which < 3 && k->attention; which++)
-        for (int i = 0; i < k->attention->num_places[which]; i++)
-            k->attention->places[which][i] = parametrise(&b, k->attention->places[which][i]);
     free(b.memo);
     k->points = k->library ? pt2_idx(b.E, 1) : param(&b, r->points);
     if (k->rows)

@@ -86,12 +86,12 @@ struct pt2_contract {
     pt2_ex extent[2 * PT2_MAX_RANK];            /* the kernel's builder turns these into parameters, and the next two */
     pt2_ex size[PT2_AXIS_ROLES];                /* product of the extents of each role */
     pt2_ex depth;
-    /* SHARED, MATRICES: the factor of rows, of columns is copied along the depth, whose last axis is contiguous in it */
+    /* SHARED, MATRICES: the factor of rows, of columns is copied along the depth: its last axis is contiguous there. */
     bool deep[2];
     int invocations; /* of a group */
-    /* All but PACKED: how the factors of rows and of columns are read, the buffers where that is by vectors; along the side:
-     * the number of last axes over which elements are neighbours, and their vectors. The steps along the last axis of
-     * the depth that are taken together, and how often (NULL: as that axis has it). */
+    /* All but PACKED: how the factors of rows and of columns are read, the buffers where that is by vectors; along the
+     * side: the number of last axes over which elements are neighbours, and their vectors. REGISTERS: the steps along
+     * the last axis of the depth that are taken together, and how often (NULL: as that axis has it). */
     enum pt2_along along[2];
     int fetched_buf[2];
     int near[2];
@@ -101,8 +101,8 @@ struct pt2_contract {
     int tile_rows, tile_cols, tile_depth;       /* of a point; PACKED takes them as parameters: */
     pt2_ex tile[3];
     /* The factors of rows and of columns at several rows and columns, each of which has VARs of its own from
-     * first_var up: REGISTERS: all of the tile, SHARED, MATRICES: those of an invocation's copies. REGISTERS: where a factor is
-     * read by vectors, the number of a vector; all places of one step, then of the next. */
+     * first_var up: REGISTERS: all of the tile, SHARED, MATRICES: those of an invocation's copies. Where a factor is
+     * read by vectors, the number of a vector. REGISTERS: all places of one step, then of the next. */
     int num_places[2], first_var[2];
     pt2_ex *places[2];                          /* parameters are made in these too */
     int across;                                 /* SHARED: invocations along a row, and along a column */
