@@ -266,10 +266,10 @@ static void each_axes(struct pt2_axes *a, void (*size)(void *ctx, pt2_ex *e), vo
 static void each_of_panel(struct pt2_panel *p, void (*size)(void *ctx, pt2_ex *e),
                           void (*value)(void *ctx, pt2_ex *e), void *ctx)
 {
-    pt2_ex *values[] = { &p->value, &p->inner, &p->base, &p->pitch };
+    pt2_ex *values[] = { &p->value, &p->inner, &p->when, &p->base, &p->pitch };
     each_axes(&p->side, size, ctx);
     each_axes(&p->depth, size, ctx);
-    for (int k = 0; k < 4; k++)
+    for (int k = 0; k < 5; k++)
         if (*values[k])
             value(ctx, values[k]);
     for (int k = 0; k < p->num_bounds; k++)

@@ -52,6 +52,10 @@ struct pt2_panel {
     pt2_ex inner;                 /* the same where the bounds hold: rest + step * (the side's last axis) >= 0 */
     int num_bounds;
     struct pt2_bound { pt2_ex rest; int64_t step; } bounds[PT2_MAX_BOUNDS];
+    pt2_ex outside;               /* a constant: the value where a bound does not hold; NULL: it is none */
+    pt2_ex when;                  /* `inner` holds only where this does too; else the value is `outside`. NULL: always */
+    int step;                     /* what runs evaluate is a LOAD of each so many elements; 0: it is something else */
+    pt2_ex unread;                /* nothing reads behind this place of the side's last axis; NULL: all is read */
     pt2_ex base;                  /* a plain LOAD: its index where the running axis is 0; NULL: it is none */
     pt2_ex pitch;                 /* of columns that may be read in place: from one step of the depth to the next */
 };

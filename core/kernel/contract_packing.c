@@ -129,18 +129,31 @@ struct assume {
     int var;
 };
 
-/* Notes d >= 0 as a bound; false where it is none. */
-static bool bound(struct assume *a, struct pt2_exprs *E, pt2_ex d)
+/* d >= 0 as a bound; false where it is none. */
+static bool as_bound(const struct assume *a, struct pt2_exprs *E, pt2_ex d, struct pt2_bound *b)
 {
-    struct pt2_panel *p = a->p;
     if (d->has & PT2_HAS_LOAD)
         return false;
     pt2_ex step = slope(E, d, a->var);
     if (!pt2_is_const(step) || step->i == 0 || step->i > 64 || step->i < -64)
         return false;
-    struct pt2_bound b = { with(E, d, a->var, pt2_idx(E, 0)), step->i };
+    *b = (struct pt2_bound){ with(E, d, a->var, pt2_idx(E, 0)), step->i };
+    return true;
+}
+
+static bool same_bound(const struct pt2_bound *a, const struct pt2_bound *b)
+{
+    return a->rest == b->rest && a->step == b->step;
+}
+
+static bool note_bound(struct assume *a, struct pt2_exprs *E, pt2_ex d)
+{
+    struct pt2_panel *p = a->p;
+    struct pt2_bound b;
+    if (!as_bound(a, E, d, &b))
+        return false;
     for (int k = 0; k < p->num_bounds; k++)
-        if (p->bounds[k].rest == b.rest && p->bounds[k].step == b.step)
+        if (same_bound(&p->bounds[k], &b))
             return true;
     if (p->num_bounds == PT2_MAX_BOUNDS)
         return false;
@@ -148,35 +161,108 @@ static bool bound(struct assume *a, struct pt2_exprs *E, pt2_ex d)
     return true;
 }
 
+/* What is >= 0 where the comparison of indices holds. */
+static pt2_ex difference(struct pt2_exprs *E, pt2_ex e)
+{
+    return pt2_sub(E, e->op == PT2_E_LT ? pt2_addi(E, e->args[1], -1) : e->args[1], e->args[0]);
+}
+
+static bool decides(const struct assume *a, pt2_ex e)
+{
+    return e->num_args == 2 && e->args[0]->dtype == PT2_IDX && depends_on(e, a->var);
+}
+
+/* The operand of a min or max that depends on the variable, and what is >= 0 where it is the result; NULL: both depend
+ * on it. */
+static pt2_ex moving_operand(const struct assume *a, struct pt2_exprs *E, pt2_ex e, pt2_ex *d)
+{
+    bool second = depends_on(e->args[1], a->var);
+    pt2_ex x = e->args[second], y = e->args[!second];
+    if (second && depends_on(y, a->var))
+        return NULL;
+    *d = e->op == PT2_E_MIN ? pt2_sub(E, y, x) : pt2_sub(E, x, y);
+    return x;
+}
+
+static bool compares(pt2_ex e) { return e->op == PT2_E_LE || e->op == PT2_E_LT; }
+static bool clamps(pt2_ex e) { return e->op == PT2_E_MIN || e->op == PT2_E_MAX; }
+
 /* min and max are the operand that depends on the variable, comparisons are true. */
 static pt2_ex decide(void *ctx, struct pt2_exprs *E, pt2_ex e)
 {
     struct assume *a = ctx;
-    if (e->num_args != 2 || e->args[0]->dtype != PT2_IDX || !depends_on(e, a->var))
+    pt2_ex d, x;
+    if (!decides(a, e))
         return e;
-    pt2_ex x = e->args[0], y = e->args[1];
-    switch (e->op) {
-    case PT2_E_LE: return bound(a, E, pt2_sub(E, y, x)) ? pt2_int(E, PT2_BOOL, 1) : e;
-    case PT2_E_LT: return bound(a, E, pt2_sub(E, pt2_addi(E, y, -1), x)) ? pt2_int(E, PT2_BOOL, 1) : e;
-    case PT2_E_MIN:
-    case PT2_E_MAX:
-        if (depends_on(x, a->var) == depends_on(y, a->var))
-            return e;
-        if (depends_on(y, a->var)) {
-            x = e->args[1];
-            y = e->args[0];
-        }
-        return bound(a, E, e->op == PT2_E_MIN ? pt2_sub(E, y, x) : pt2_sub(E, x, y)) ? x : e;
-    default: return e;
+    if (compares(e))
+        return note_bound(a, E, difference(E, e)) ? pt2_int(E, PT2_BOOL, 1) : e;
+    if (clamps(e) && (x = moving_operand(a, E, e, &d)) != NULL)
+        return note_bound(a, E, d) ? x : e;
+    return e;
+}
+
+struct fail {
+    struct assume a;
+    const struct pt2_bound *bound;
+};
+
+static bool is_bound(const struct fail *f, struct pt2_exprs *E, pt2_ex d, const struct pt2_bound *bound)
+{
+    struct pt2_bound b;
+    return as_bound(&f->a, E, d, &b) && same_bound(&b, bound);
+}
+
+/* Comparisons that are the bound are false; what is read is before the place from which on nothing is. */
+static pt2_ex fail_bound(void *ctx, struct pt2_exprs *E, pt2_ex e)
+{
+    struct fail *f = ctx;
+    struct pt2_bound read = { f->a.p->unread, -1 };
+    pt2_ex d, x;
+    if (!decides(&f->a, e))
+        return e;
+    if (compares(e) && is_bound(f, E, difference(E, e), f->bound))
+        return pt2_int(E, PT2_BOOL, 0);
+    if (clamps(e) && (x = moving_operand(&f->a, E, e, &d)) != NULL && is_bound(f, E, d, &read))
+        return x;
+    return e;
+}
+
+/* The value wherever a bound does not hold, if it is one constant: padding. */
+static pt2_ex find_outside(struct pt2_exprs *E, struct pt2_panel *p, int var)
+{
+    pt2_ex outside = NULL;
+    for (int k = 0; k < p->num_bounds; k++) {
+        struct fail f = { { p, var }, &p->bounds[k] };
+        if (p->unread == p->bounds[k].rest && p->bounds[k].step == -1)
+            continue;
+        pt2_ex value = pt2_rewrite(E, p->value, fail_bound, &f);
+        if (!pt2_is_const(value) || (outside && value != outside))
+            return NULL;
+        outside = value;
     }
+    return outside;
 }
 
 static void find_bounds(struct pt2_exprs *E, struct pt2_panel *p)
 {
-    struct assume a = { p, p->side.var[p->side.n - 1] };
+    int var = p->side.var[p->side.n - 1];
+    struct assume a = { p, var };
     pt2_ex inner = pt2_rewrite(E, p->value, decide, &a);
-    if (p->num_bounds)
-        p->inner = inner;
+    if (!p->num_bounds)
+        return;
+    p->inner = inner;
+    p->outside = find_outside(E, p, var);
+    if (p->outside && inner->op == PT2_E_SELECT && inner->args[2] == p->outside && !depends_on(inner->args[0], var)) {
+        p->when = inner->args[0];
+        p->inner = inner->args[1];
+    }
+}
+
+static void find_step(struct pt2_exprs *E, struct pt2_panel *p)
+{
+    pt2_ex e = p->inner ? p->inner : p->value;
+    pt2_ex step = e->op == PT2_E_LOAD ? slope(E, e->args[0], p->side.var[p->side.n - 1]) : pt2_idx(E, 0);
+    p->step = pt2_is_const(step) ? (int)step->i : 0;
 }
 
 /* ---- windows ---- */
@@ -281,6 +367,7 @@ static void place_windows(struct pt2_exprs *E, struct pt2_contract *c, pt2_ex fa
         const struct pt2_window *w = &c->windows.axis[x - p->first];
         int at = POSITIONS + x, k = p->tap_of[x];
         pt2_ex position = pt2_var(E, at, w->span);
+        b->unread = NULL;
         add_axis(&b->side, at, w->span);
         if (k >= 0 && p->slide[x].step == 1) {
             to[depth->var[k]] = pt2_idx(E, 0);
@@ -289,7 +376,8 @@ static void place_windows(struct pt2_exprs *E, struct pt2_contract *c, pt2_ex fa
             pt2_ex phases = pt2_min(E, w->step, w->taps), phase = pt2_var(E, PHASES + x, phases);
             pt2_ex more = pt2_floordiv(E, pt2_sub(E, pt2_addi(E, w->taps, -1), phase), w->step);
             add_axis(&b->depth, PHASES + x, phases);
-            position = pt2_min(E, position, pt2_addi(E, pt2_add(E, w->size, pt2_mul(E, w->dilation, more)), -1));
+            b->unread = pt2_addi(E, pt2_add(E, w->size, pt2_mul(E, w->dilation, more)), -1);
+            position = pt2_min(E, position, b->unread);
             to[depth->var[k]] = phase;
         }
         to[cols->var[x]] = position;
@@ -353,10 +441,11 @@ static void find_place(struct pt2_exprs *E, struct pt2_panel *p, int var)
 
 static void find_panel(struct pt2_exprs *E, struct pt2_panel *p, int first_var, bool merge_side)
 {
-    pt2_ex *value = &p->value;
+    pt2_ex *exprs[] = { &p->value, &p->unread };
+    int n = p->unread ? 2 : 1;
     if (merge_side)
-        merge_axes(E, &p->side, first_var, &value, 1);
-    merge_axes(E, &p->depth, first_var + AXES, &value, 1);
+        merge_axes(E, &p->side, first_var, exprs, n);
+    merge_axes(E, &p->depth, first_var + AXES, exprs, n);
     int last = p->side.n ? p->side.var[p->side.n - 1] : -1;
     bool along_side = last >= 0 && neighbours(E, p->value, last);
     p->deep = !along_side && p->depth.n == 1 && neighbours(E, p->value, p->depth.var[0]);
@@ -364,8 +453,10 @@ static void find_panel(struct pt2_exprs *E, struct pt2_panel *p, int first_var, 
         find_place(E, p, p->depth.var[0]);
     else if (p->side.n == 1)
         find_place(E, p, last);
-    if (!p->deep && last >= 0)
+    if (!p->deep && last >= 0) {
         find_bounds(E, p);
+        find_step(E, p);
+    }
 }
 
 /* Where in them a column is follows from their order. */

@@ -40,6 +40,12 @@ void pt2_say_tile_place(struct tile *p);
 void pt2_say_stages(struct tile *p, const char *sum);
 void pt2_say_tile_stages(struct tile *p, const char *pitch);
 
+/* PACKED: whether a factor is read where it lies; else what copies it to a panel. */
+bool pt2_rows_in_place(const struct tile *p);
+bool pt2_cols_in_place(const struct tile *p);
+void pt2_say_row_panel(struct tile *p);
+void pt2_say_col_panel(struct tile *p);
+
 void pt2_contract_packed(struct tile *p);
 void pt2_contract_registers(struct tile *p);
 void pt2_contract_shared(struct tile *p);
