@@ -503,7 +503,7 @@ static bool build_contract(struct build *b, const struct pt2_caps *caps)
     if (!c)
         return false;
     b->k->contract = c;
-    b->r->points = pt2_contract_tiles(b->E, c);
+    b->r->points = pt2_contract_points(b->E, c);
     for (int side = 0; side < 2; side++)
         if (c->along[side] != PT2_ALONG_NONE)
             b->buf_infos.data[c->fetched_buf[side]].fetched = true;

@@ -53,7 +53,7 @@ struct pt2_panel {
     int num_bounds;
     struct pt2_bound { pt2_ex rest; int64_t step; } bounds[PT2_MAX_BOUNDS];
     pt2_ex outside;               /* a constant: the value where a bound does not hold; NULL: it is none */
-    pt2_ex when;                  /* `inner` holds only where this does too; else the value is `outside`. NULL: always */
+    pt2_ex when;                  /* `inner` holds only where this does; else the value is `outside`. NULL: always */
     int step;                     /* what runs evaluate is a LOAD of each so many elements; 0: it is something else */
     pt2_ex unread;                /* nothing reads behind this place of the side's last axis; NULL: all is read */
     pt2_ex base;                  /* a plain LOAD: its index where the running axis is 0; NULL: it is none */
@@ -106,6 +106,8 @@ struct pt2_contract {
     int panels;                                 /* the buffer that has columns in panels; -1: none */
     struct pt2_panel panel[2];                  /* of rows, of columns */
     struct pt2_windows windows;
+    bool lines;                                 /* there are windows and no rows: an invocation takes several tiles */
+    pt2_ex each, tiles;                         /* so many of so many, where there are lines */
     struct pt2_axes stores;                     /* the columns, for the stages behind the sum */
     pt2_ex channels;                            /* the part of the depth that is no tap of a window */
     int lanes, block_rows, block_vectors;       /* of the sums that are kept in registers */
@@ -134,8 +136,10 @@ void pt2_contract_each(struct pt2_contract *c, void (*size)(void *ctx, pt2_ex *e
 /* An index over axes in row-major order: how many of the last ones count neighbours together, in vectors of four that
  * begin at multiples of four, 0 when none do. A vector may reach beyond the end of all of the axes. */
 int pt2_neighbours(struct pt2_exprs *E, pt2_ex index, int n, const int *vars, const pt2_ex *extents);
-/* Number of tiles: an expression over what `extents` were. */
-pt2_ex pt2_contract_tiles(struct pt2_exprs *E, const struct pt2_contract *c);
+/* How many of size `part` hold `size`. */
+pt2_ex pt2_contract_parts(struct pt2_exprs *E, pt2_ex size, pt2_ex part);
+/* Number of tiles, or of stretches of them: an expression over what `extents` were. */
+pt2_ex pt2_contract_points(struct pt2_exprs *E, const struct pt2_contract *c);
 /* Invocations per group. */
 int pt2_contract_local_size(const struct pt2_contract *c);
 void pt2_contract_render(struct render *r);

@@ -29,13 +29,13 @@ static void say_row_starts(struct tile *p)
 /* ---- windows ---- */
 
 /* The position of each tap, for as many channels as are evaluated together. */
-static void say_taps(struct tile *p)
+void pt2_say_taps(struct tile *p)
 {
     struct render *r = p->r;
     const struct pt2_windows *w = &p->c->windows;
     pt2_say(r, "int taps = %s, phases = %s, channels = %s;", pt2_number(w->taps).text, pt2_number(w->phases).text,
             pt2_number(p->c->channels).text);
-    pt2_say(r, "int span = tile_cols + %s;", pt2_number(w->reach).text);
+    pt2_say(r, "int span = tile_cols + %s + %d;", pt2_number(w->reach).text, p->c->lines ? p->c->lanes : 0);
     pt2_say(r, "int together = max(min(min(tile_depth / taps, %d / (phases * span)), channels), 1);",
             PT2_PANEL_FLOATS);
     pt2_say(r, "int tap[%d];", PT2_MAX_TAPS);
@@ -144,8 +144,6 @@ static void say_only_columns(struct tile *p)
 {
     struct render *r = p->r;
     const struct pt2_windows *w = &p->c->windows;
-    if (!w->n)
-        return;
     pt2_say(r, "int end = max(min(len, %s - last), 0);", pt2_number(w->axis[w->n - 1].size).text);
     for (int k = 1; k + 1 < w->n; k++)
         pt2_say(r, "end = i%d < %s ? end : 0;", p->c->stores.var[k], pt2_number(w->axis[k].size).text);
@@ -167,25 +165,64 @@ static void say_run_place(struct render *r, const struct pt2_axes *side, const c
     pt2_say_split(r, &outer, "int i", "");
 }
 
-static void say_results(struct tile *p)
+/* Whether a result may be stored twice. */
+static bool repeatable(const struct pt2_kernel *k)
+{
+    bool yes = true;
+    for (int i = 1; i < k->num_stages; i++)
+        if (k->stages[i].kind == PT2_STAGE_STORE)
+            yes &= k->stages[i].op == PT2_RED_SET && !k->bufs[k->stages[i].buf].read;
+    return yes;
+}
+
+/* Opens a loop over the elements 0 to `count` of a run, which are j + l: by whole vectors, the last of which may do
+ * some elements again; fewer than a vector has one by one. */
+static void open_lanes(struct tile *p, const char *count)
+{
+    struct render *r = p->r;
+    int lanes = p->c->lanes;
+    if (!repeatable(r->k)) {
+        pt2_say(r, "const int j = 0;");
+        pt2_say(r, "LANES for (int l = 0; l < %s; l++) {", count);
+        return;
+    }
+    pt2_say(r, "for (int j = 0, some; j < %s; j += some) {", count);
+    pt2_say(r, "some = (%s - j) / %d * %d;", count, lanes, lanes);
+    pt2_say(r, "if (some == 0) {");
+    pt2_say(r, "some = min(%s, %d);", count, lanes);
+    pt2_say(r, "j = %s - some;", count);
+    pt2_say(r, "}");
+    pt2_say(r, "LANES_OF(%d) for (int l = 0; l < some; l++) {", lanes);
+}
+
+static void close_lanes(struct tile *p)
+{
+    pt2_say(p->r, "}");
+    if (repeatable(p->r->k))
+        pt2_say(p->r, "}");
+}
+
+void pt2_say_packed_results(struct tile *p, const char *first, const char *count)
 {
     struct render *r = p->r;
     struct pt2_axes cols = p->c->stores;
-    for (int k = 0; k < p->c->windows.n; k++)
+    bool gaps = p->c->windows.n && !p->c->lines;
+    for (int k = 0; k < p->c->windows.n && gaps; k++)
         cols.extent[k] = p->c->windows.axis[k].span;
     pt2_say(r, "for (int y = 0; y < in_rows; y++) {");
     pt2_say(r, "int q = first_row + y;");
     pt2_say_split(r, &p->rows, "int i", "");
-    pt2_say(r, "for (int at = 0; at < in_cols;) {");
-    say_run_place(r, &cols, "first_col", "in_cols");
-    say_only_columns(p);
-    pt2_say(r, "LANES for (int j = 0; j < %s; j++) {", p->c->windows.n ? "end" : "len");
+    pt2_say(r, "for (int at = 0; at < %s;) {", count);
+    say_run_place(r, &cols, first, count);
+    if (gaps)
+        say_only_columns(p);
+    open_lanes(p, gaps ? "end" : "len");
     if (cols.n)
-        pt2_say(r, "int i%d = last + j;", cols.var[cols.n - 1]);
+        pt2_say(r, "int i%d = last + j + l;", cols.var[cols.n - 1]);
     pt2_set_levels(r, &cols, 0);
-    pt2_say(r, "int x = at + j;");
+    pt2_say(r, "int x = at + j + l;");
     pt2_say_tile_stages(p, "tile_cols");
-    pt2_say(r, "}");
+    close_lanes(p);
     pt2_say(r, "at += len;");
     pt2_say(r, "}");
     pt2_say(r, "}");
@@ -193,7 +230,7 @@ static void say_results(struct tile *p)
 
 /* ---- the kernel ---- */
 
-static void say_arrays(struct tile *p)
+void pt2_say_arrays(struct tile *p)
 {
     struct render *r = p->r;
     if (!pt2_rows_in_place(p))
@@ -218,18 +255,22 @@ void pt2_contract_packed(struct tile *p)
     struct render *r = p->r;
     const struct pt2_contract *c = p->c;
     int width = c->lanes * c->block_vectors;
+    if (c->lines) {
+        pt2_contract_lines(p);
+        return;
+    }
     pt2_say(r, "int tile = GROUP_ID();");
     pt2_say(r, "if (tile < %s) {", pt2_number(r->k->points).text);
     pt2_say_tile_place(p);
     pt2_say(r, "int work_rows = (in_rows + %d) / %d * %d;", c->block_rows - 1, c->block_rows, c->block_rows);
     pt2_say(r, "int work_cols = (in_cols + %d) / %d * %d;", width - 1, width, width);
-    say_arrays(p);
+    pt2_say_arrays(p);
     if (pt2_rows_in_place(p))
         say_row_starts(p);
     if (pt2_cols_in_place(p) && c->panels < 0)
         say_col_start(p);
     if (c->windows.n) {
-        say_taps(p);
+        pt2_say_taps(p);
         pt2_say(r, "int all_positions = %s;", pt2_number(c->windows.positions).text);
         pt2_say(r, "for (int start = 0; start < depth; start += together * taps) {");
         pt2_say(r, "int steps = min(depth - start, together * taps);");
@@ -241,6 +282,6 @@ void pt2_contract_packed(struct tile *p)
     pt2_say_col_panel(p);
     say_blocks(p);
     pt2_say(r, "}");
-    say_results(p);
+    pt2_say_packed_results(p, "first_col", "in_cols");
     pt2_say(r, "}");
 }

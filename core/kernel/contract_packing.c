@@ -350,7 +350,7 @@ static bool find_pairs(struct pt2_exprs *E, pt2_ex factor, const struct pt2_axes
 static bool few_enough(const struct pt2_windows *w)
 {
     return w->taps->hi <= PT2_MAX_TAPS &&
-           pt2_sat_mul(w->phases->hi, w->reach->hi + PT2_MAX_TILE_COLS) <= PT2_PANEL_FLOATS;
+           pt2_sat_mul(w->phases->hi, w->reach->hi + PT2_MAX_TILE_COLS + PT2_PANEL_PAD) <= PT2_PANEL_FLOATS;
 }
 
 /* The columns before the first window become axes of the batch; behind it each has an axis of positions. */
@@ -522,7 +522,8 @@ bool pt2_packing_find(struct pt2_exprs *E, struct pt2_contract *c, struct pt2_st
     /* without rows of their own only windows pay, or columns that are neighbours in memory */
     if (c->size[PT2_AXIS_ROW]->hi <= 1 && !windows && c->panel[1].deep)
         return false;
-    if (!windows)
+    c->lines = windows && pt2_is_int(c->size[PT2_AXIS_ROW], 1);
+    if (!windows || c->lines)
         merge_stores(E, c, stages, num_stages);
     return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The text that evaluates the factors of a PACKED kernel into panels, for a stretch of the depth: along the side, run by
- * run, or along the depth. */
+ * The text that evaluates the factors of a PACKED kernel into panels, for a stretch of the depth: along the side, run
+ * by run, or along the depth. */
 #include "expr/internal.h"
 #include "kernel/contract_packing.h"
 #include "kernel/contract_text.h"
@@ -201,7 +201,7 @@ static void say_runs(struct tile *p, const struct pt2_panel *f, const struct bod
 }
 
 /* Evaluates a factor along its side: to[k * pitch + x] for `n` places from `first`, and something finite up to `fill`,
- * at `evaluate` steps of the depth from `from`. */
+ * at `evaluate` steps of the depth from `from_step`. */
 static void say_panel_along(struct tile *p, const struct pt2_panel *f, const char *panel, const char *pitch,
                             const char *places)
 {
@@ -217,7 +217,7 @@ static void say_panel_along(struct tile *p, const struct pt2_panel *f, const cha
     pt2_render_names(r, &b, 0, 3);
     pt2_say(r, "for (int k = 0; k < evaluate; k++) {");
     pt2_say(r, "float *to = %s + k * %s;", panel, pitch);
-    pt2_say(r, "int q = from + k;");
+    pt2_say(r, "int q = from_step + k;");
     pt2_say_split(r, &f->depth, "int i", "");
     pt2_render_names(r, &b, 1, 3);
     if (f->outside)
@@ -301,7 +301,18 @@ void pt2_say_row_panel(struct tile *p)
         say_deep_rows(p);
     else
         say_panel_along(p, &p->c->panel[0], "pa", "row_pitch",
-                        "int first = first_row, n = in_rows, fill = work_rows, from = start, evaluate = steps");
+                        "int first = first_row, n = in_rows, fill = work_rows, from_step = start, evaluate = steps");
+}
+
+/* As far as blocks read. */
+static void say_positions(struct tile *p)
+{
+    char places[256];
+    snprintf(places, sizeof places,
+             "int first = first_col, fill = span - tile_cols + %s, n = min(fill, all_positions - first_col), "
+             "from_step = start / taps * phases, evaluate = steps / taps * phases",
+             p->c->lines ? "in_cols" : "work_cols");
+    say_panel_along(p, &p->c->panel[1], "pb", "span", places);
 }
 
 void pt2_say_col_panel(struct tile *p)
@@ -309,12 +320,10 @@ void pt2_say_col_panel(struct tile *p)
     if (pt2_cols_in_place(p))
         return;
     if (p->c->windows.n)
-        say_panel_along(p, &p->c->panel[1], "pb", "span",
-                        "int first = first_col, n = min(span, all_positions - first_col), fill = span, "
-                        "from = start / taps * phases, evaluate = steps / taps * phases");
+        say_positions(p);
     else if (p->c->panel[1].deep)
         say_deep_cols(p);
     else
         say_panel_along(p, &p->c->panel[1], "pb", "col_pitch",
-                        "int first = first_col, n = in_cols, fill = work_cols, from = start, evaluate = steps");
+                        "int first = first_col, n = in_cols, fill = work_cols, from_step = start, evaluate = steps");
 }

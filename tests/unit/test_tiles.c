@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Contractions for vectors of every width that a processor may have, on the device at hand: each with few and with many
- * rows and columns, factors contiguous along the depth and across it, and windows. Against sums in double precision. */
+ * rows and columns, factors contiguous along the depth and across it, windows, and windows of one row each. Against
+ * sums in double precision. */
 #include "plan/plan.h"
 #include "test_device.h"
 
@@ -9,8 +10,9 @@
 
 #include <math.h>
 
-/* `kind`: where in its row the depth is, of both factors, or windows of 3x3 at a distance of `step`. */
-enum kind { DEEP, WIDE, WINDOWS, KINDS };
+/* `kind`: where in its row the depth is, of both factors, or windows of 3x3 at a distance of `step`; LINES: of each row
+ * its own, with a border of zeros. */
+enum kind { DEEP, WIDE, WINDOWS, LINES, KINDS };
 
 struct shape {
     enum kind kind;
@@ -19,16 +21,31 @@ struct shape {
 
 static float numbers(int k) { return (float)((k * 7919 + 13) % 2011) / 1005.5f - 1; }
 
-static int input_side(const struct shape *s) { return (s->cols - 1) * s->step + 3; }
+static int input_side(const struct shape *s) { return (s->cols - 1) * s->step + (s->kind == LINES ? 1 : 3); }
 
 static int input_count(const struct shape *s, int input)
 {
+    if (s->kind == LINES)
+        return s->rows * (input ? input_side(s) * input_side(s) : 9);
     if (s->kind == WINDOWS)
         return s->depth * (input ? input_side(s) * input_side(s) : s->rows * 9);
     return s->depth * (input ? s->cols : s->rows);
 }
 
-static int num_results(const struct shape *s) { return s->rows * s->cols * (s->kind == WINDOWS ? s->cols : 1); }
+static int num_results(const struct shape *s) { return s->rows * s->cols * (s->kind >= WINDOWS ? s->cols : 1); }
+
+static void lines_text(const struct shape *s, char *text, size_t size)
+{
+    int r = s->rows, c = s->cols, n = input_side(s);
+    char y[32], x[32];
+    snprintf(y, sizeof y, "i1*%d + i3 + -1", s->step);
+    snprintf(x, sizeof x, "i2*%d + i4 + -1", s->step);
+    snprintf(text, size, "graph main { v0:float32[%d, 3, 3] = input 0 \"a\" v1:float32[%d, %d, %d] = input 1 \"b\"\n"
+             "v2:float32[%d, %d, %d] = reduce sum [3, 3]: v0[i0, i3, i4]*"
+             "select(and(and(and(%s < %d, 0 <= %s), 0 <= %s), %s < %d), "
+             "v1[i0, min(max(%s, 0), %d), min(max(%s, 0), %d)], 0f32) return v2 }",
+             r, r, n, n, r, c, c, y, n, y, x, x, n, y, n - 1, x, n - 1);
+}
 
 static void graph_text(const struct shape *s, char *text, size_t size)
 {
@@ -42,6 +59,7 @@ static void graph_text(const struct shape *s, char *text, size_t size)
         snprintf(text, size, "graph main { v0:float32[%d, %d] = input 0 \"a\" v1:float32[%d, %d] = input 1 \"b\"\n"
                  "v2:float32[%d, %d] = reduce sum [%d]: v0[i2, i0]*v1[i2, i1] return v2 }", d, r, d, c, r, c, d);
         break;
+    case LINES: lines_text(s, text, size); break;
     default:
         snprintf(text, size, "graph main { v0:float32[%d, %d, 3, 3] = input 0 \"a\"\n"
                  "v1:float32[%d, %d, %d] = input 1 \"b\"\nv2:float32[%d, %d, %d] = reduce sum [%d, 3, 3]: "
@@ -63,6 +81,11 @@ static double want(const struct shape *s, int at)
     for (int k = 0; s->kind == WINDOWS && k < d * 9; k++) {
         int y = at / c % c * s->step + k / 3 % 3, x = at % c * s->step + k % 3;
         sum += (double)numbers(at / c / c * d * 9 + k) * numbers((k / 9 * n + y) * n + x);
+    }
+    for (int k = 0; s->kind == LINES && k < 9; k++) {
+        int y = at / c % c * s->step + k / 3 - 1, x = at % c * s->step + k % 3 - 1, row = at / c / c;
+        if (y >= 0 && y < n && x >= 0 && x < n)
+            sum += (double)numbers(row * 9 + k) * numbers((row * n + y) * n + x);
     }
     return sum;
 }
@@ -114,7 +137,7 @@ static void compare(const struct shape *s, int width, const float *got)
         double off = fabs(got[k] - want(s, k));
         worst = off > worst || isnan(off) ? off : worst;
     }
-    if (!(worst <= 1e-6 * s->depth * (s->kind == WINDOWS ? 9 : 1))) {
+    if (!(worst <= 1e-6 * s->depth * (s->kind >= WINDOWS ? 9 : 1))) {
         printf("width %d, kind %d, %d rows, %d columns, depth %d: off by %g\n", width, (int)s->kind, s->rows, s->cols,
                s->depth, worst);
         failures++;
@@ -128,7 +151,7 @@ static void run(const struct shape *s, int width)
     struct pt2_module m;
     struct pt2_graph *g;
     struct pt2_plan plan;
-    char text[512];
+    char text[1024];
     devices[0].caps.simd_width = width;
     graph_text(s, text, sizeof text);
     pt2_module_init(&m);
@@ -140,7 +163,8 @@ static void run(const struct shape *s, int width)
     if (c) {
         int registers = width >= 16 ? 32 : 16, vectors = c->block_vectors;
         CHECK(c->block_rows * vectors + vectors + 1 <= registers);
-        CHECK(c->tile_rows % c->block_rows == 0 && c->tile_cols % (c->block_vectors * width) == 0);
+        CHECK(c->lines == (s->kind == LINES));
+        CHECK(c->tile_rows % c->block_rows == 0 && (c->lines || c->tile_cols % (c->block_vectors * width) == 0));
         float *got = malloc((size_t)num_results(s) * sizeof *got);
         run_region(&m, r, s, got);
         compare(s, width, got);
@@ -154,6 +178,7 @@ int main(int argc, char **argv)
     static const struct shape shapes[] = {
         { DEEP, 70, 90, 300, 1 },   { WIDE, 70, 90, 40, 1 },   { WIDE, 3, 500, 20, 1 },   { WIDE, 2, 64, 600, 1 },
         { DEEP, 260, 17, 33, 1 },   { WIDE, 5, 4096, 9, 1 },   { WINDOWS, 9, 13, 40, 1 }, { WINDOWS, 40, 7, 5, 2 },
+        { LINES, 5, 61, 1, 1 },     { LINES, 40, 7, 1, 1 },    { LINES, 3, 50, 1, 2 },    { LINES, 100, 5, 1, 2 },
     };
     open_device(argc, argv);
     for (int width = 4; width <= 16 && dev->desc.caps.wide_vectors; width *= 2)
