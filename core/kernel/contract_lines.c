@@ -12,7 +12,7 @@ static void say_sizes(struct tile *p)
 {
     struct render *r = p->r;
     const struct pt2_contract *c = p->c;
-    pt2_say(r, "const int rows = 1, first_row = 0, in_rows = 1, work_rows = 1, tile_rows = 1;");
+    pt2_say(r, "const int rows = 1, first_row = 0, in_rows = 1, work_rows = 1;");
     pt2_say(r, "int batch = %s, cols = %s, depth = %s;", pt2_number(c->size[PT2_AXIS_BATCH]).text,
             pt2_number(c->size[PT2_AXIS_COL]).text, pt2_number(c->depth).text);
     pt2_say(r, "int tile_cols = %s, tile_depth = %s;", pt2_number(c->tile[1]).text, pt2_number(c->tile[2]).text);

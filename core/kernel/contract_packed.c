@@ -238,8 +238,9 @@ void pt2_say_arrays(struct tile *p)
     if (!pt2_cols_in_place(p))
         pt2_say(r, "float pb[%d] PANEL;", PT2_PANEL_FLOATS);
     pt2_say(r, "float sum[%d] PANEL;", PT2_SUM_FLOATS);
-    pt2_say(r, "int row_pitch = tile_rows + %d, col_pitch = tile_cols + %d, depth_pitch = tile_depth + %d;",
-            PT2_PANEL_PAD, PT2_PANEL_PAD, PT2_PANEL_PAD);
+    pt2_say(r, "int row_pitch = %s + %d;", p->c->lines ? "1" : "tile_rows", p->c->lines ? 0 : PT2_PANEL_PAD);
+    pt2_say(r, "int col_pitch = tile_cols + %d, depth_pitch = tile_depth + %d;",
+            PT2_PANEL_PAD, PT2_PANEL_PAD);
 }
 
 static void say_col_start(struct tile *p)
