@@ -95,26 +95,32 @@ static void merge_outer(struct find *f, struct pt2_stage *s)
 
 struct neighbours {
     struct pt2_exprs *E;
-    int var;
+    int var, loop;
     bool found;
 };
+
+/* What the index grows by when the variable does by one. */
+static pt2_ex slope(struct pt2_exprs *E, pt2_ex index, int var)
+{
+    pt2_ex to[MAX_VARS] = { 0 }, here = pt2_var(E, var, pt2_idx(E, PT2_INF));
+    to[var] = here;
+    pt2_ex at = pt2_subst_vars(E, index, MAX_VARS, to);
+    to[var] = pt2_addi(E, here, 1);
+    return pt2_sub(E, pt2_subst_vars(E, index, MAX_VARS, to), at);
+}
 
 static void find_neighbours(void *ctx, pt2_ex e)
 {
     struct neighbours *q = ctx;
-    if (e->op != PT2_E_LOAD || !(e->args[0]->has & PT2_HAS_VAR))
-        return;
-    pt2_ex to[MAX_VARS] = { 0 }, here = pt2_var(q->E, q->var, pt2_idx(q->E, PT2_INF));
-    to[q->var] = here;
-    pt2_ex at = pt2_subst_vars(q->E, e->args[0], MAX_VARS, to);
-    to[q->var] = pt2_addi(q->E, here, 1);
-    q->found |= pt2_is_int(pt2_sub(q->E, pt2_subst_vars(q->E, e->args[0], MAX_VARS, to), at), 1);
+    if (e->op == PT2_E_LOAD && (e->args[0]->has & PT2_HAS_VAR) && !q->found)
+        q->found = pt2_is_int(slope(q->E, e->args[0], q->var), 1) &&
+                   !pt2_is_int(slope(q->E, e->args[0], q->loop), 0);
 }
 
-/* Some LOAD reads neighbours for neighbouring values of the axis. */
-static bool neighbours_along(struct pt2_exprs *E, pt2_ex body, int var)
+/* Some LOAD that is repeated in the loop reads neighbours for neighbouring values of the axis. */
+static bool neighbours_along(struct pt2_exprs *E, pt2_ex body, int var, int loop)
 {
-    struct neighbours q = { E, var, false };
+    struct neighbours q = { E, var, loop, false };
     pt2_visit(body, find_neighbours, &q);
     return q.found;
 }
@@ -245,8 +251,8 @@ static bool has_rows(struct find *f)
         struct pt2_stage s = merged(f, &f->stages[k]);
         if (last_loop(&s)->hi < min_row(f->caps))
             continue;
-        rows |= neighbours_along(f->E, s.body, s.num_loops);
-        columns |= last >= 0 && neighbours_along(f->E, s.body, PT2_OUTER_AXIS + last);
+        rows |= neighbours_along(f->E, s.body, s.num_loops, s.num_loops);
+        columns |= last >= 0 && neighbours_along(f->E, s.body, PT2_OUTER_AXIS + last, s.num_loops);
     }
     return rows && !(columns && pt2_product(f->E, *f->rank, f->extents)->hi >= COLUMN_POINTS);
 }

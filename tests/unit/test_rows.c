@@ -255,6 +255,28 @@ static void check_windows(int n, const struct pt2_caps *caps)
     pt2_module_free(&m);
 }
 
+/* ---- which kernels ---- */
+
+/* Many sums of a matrix's rows, or of its columns, to each element of which the sum's own number is added. */
+static void check_own_numbers(const char *element, bool teams, const struct pt2_caps *caps)
+{
+    struct pt2_plan_device devices[] = { { "device", *caps }, { "reference", { .interprets = true } } };
+    struct pt2_plan_params params = { .num_devices = 2, .devices = devices };
+    struct pt2_module m;
+    struct pt2_graph *g;
+    struct pt2_plan plan;
+    char text[256];
+    snprintf(text, sizeof text,
+             "graph main { v0:float32[512, 512] = input 0 \"x\" v1:float32[512] = input 1 \"b\"\n"
+             "v2:float32[512] = reduce sum [512]: max(v0[%s] + v1[i0], 0f32) return v2 }", element);
+    pt2_module_init(&m);
+    MUST(pt2_graph_parse(&m, text, &g));
+    MUST(pt2_plan_build(g, &params, &plan));
+    const struct pt2_rows *rows = plan.regions.data[plan.regions.count - 1]->kernel->rows;
+    CHECK((rows && rows->form != PT2_ROWS_QUADS) == teams);
+    pt2_module_free(&m);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -281,5 +303,7 @@ int main(int argc, char **argv)
     static const int sizes[] = { 4, 5, 7, 16, 28 };
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
         check_windows(sizes[k], &own);
+    check_own_numbers("i0, i1", true, &own);
+    check_own_numbers("i1, i0", false, &own);
     return close_device();
 }
