@@ -237,6 +237,12 @@ static struct pt2_stage merged(struct find *f, const struct pt2_stage *s)
     return m;
 }
 
+/* Vectors are worth it wherever what they read lies, if what they store is in one place. */
+static bool stores_vectors(const struct find *f, const struct pt2_stage *s)
+{
+    return f->caps->wide_vectors && s->kind == PT2_STAGE_STORE && pt2_is_int(slope(f->E, s->index, s->num_loops), 1);
+}
+
 /* A long loop that reads neighbours. Where neighbouring points read neighbours, and there are enough of them, a point
  * per invocation is the better form. */
 static bool has_rows(struct find *f)
@@ -251,7 +257,7 @@ static bool has_rows(struct find *f)
         struct pt2_stage s = merged(f, &f->stages[k]);
         if (last_loop(&s)->hi < min_row(f->caps))
             continue;
-        rows |= neighbours_along(f->E, s.body, s.num_loops, s.num_loops);
+        rows |= neighbours_along(f->E, s.body, s.num_loops, s.num_loops) || stores_vectors(f, &s);
         columns |= last >= 0 && neighbours_along(f->E, s.body, PT2_OUTER_AXIS + last, s.num_loops);
     }
     return rows && !(columns && pt2_product(f->E, *f->rank, f->extents)->hi >= COLUMN_POINTS);
