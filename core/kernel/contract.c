@@ -273,14 +273,14 @@ static void each_axes(struct pt2_axes *a, void (*size)(void *ctx, pt2_ex *e), vo
 static void each_of_panel(struct pt2_panel *p, void (*size)(void *ctx, pt2_ex *e),
                           void (*value)(void *ctx, pt2_ex *e), void *ctx)
 {
-    pt2_ex *values[] = { &p->value, &p->inner, &p->when, &p->base, &p->pitch };
+    pt2_ex *values[] = { &p->value, &p->bounds.inner, &p->bounds.when, &p->base, &p->pitch };
     each_axes(&p->side, size, ctx);
     each_axes(&p->depth, size, ctx);
     for (int k = 0; k < 5; k++)
         if (*values[k])
             value(ctx, values[k]);
-    for (int k = 0; k < p->num_bounds; k++)
-        value(ctx, &p->bounds[k].rest);
+    for (int k = 0; k < p->bounds.count; k++)
+        value(ctx, &p->bounds.of[k].rest);
 }
 
 static void each_packed(struct pt2_contract *c, void (*size)(void *ctx, pt2_ex *e),

@@ -16,7 +16,7 @@
 #define PT2_KERNEL_CONTRACT_H
 
 #include "backend.h"
-#include "kernel/render.h"
+#include "kernel/bounds.h"
 #include "kernel/tiles.h"
 
 enum pt2_axis_role { PT2_AXIS_BATCH, PT2_AXIS_ROW, PT2_AXIS_COL, PT2_AXIS_ROLES };
@@ -41,19 +41,13 @@ struct pt2_axes {
     pt2_ex extent[2 * PT2_MAX_RANK];
 };
 
-enum { PT2_MAX_BOUNDS = 8 };
-
 /* PACKED: how a factor is evaluated over a stretch of the depth and the tile's rows or columns. Neighbouring axes are
  * one wherever the factor needs no division then. */
 struct pt2_panel {
     struct pt2_axes side, depth;
     bool deep;                    /* the depth is one axis and the one to run along; else the side's last axis is */
     pt2_ex value;
-    pt2_ex inner;                 /* the same where the bounds hold: rest + step * (the side's last axis) >= 0 */
-    int num_bounds;
-    struct pt2_bound { pt2_ex rest; int64_t step; } bounds[PT2_MAX_BOUNDS];
-    pt2_ex outside;               /* a constant: the value where a bound does not hold; NULL: it is none */
-    pt2_ex when;                  /* `inner` holds only where this does; else the value is `outside`. NULL: always */
+    struct pt2_bounds bounds;     /* of the value, along the side's last axis */
     int step;                     /* what runs evaluate is a LOAD of each so many elements; 0: it is something else */
     pt2_ex unread;                /* nothing reads behind this place of the side's last axis; NULL: all is read */
     pt2_ex base;                  /* a plain LOAD: its index where the running axis is 0; NULL: it is none */

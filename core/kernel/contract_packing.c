@@ -33,50 +33,23 @@ static struct pt2_axes axes_of(const struct pt2_contract *c, enum pt2_axis_role 
 
 /* ---- questions about one variable ---- */
 
-static pt2_ex with(struct pt2_exprs *E, pt2_ex e, int var, pt2_ex by)
-{
-    pt2_ex to[PT2_MAX_AXES] = { 0 };
-    to[var] = by;
-    return pt2_subst_vars(E, e, var + 1, to);
-}
-
-/* What e grows by when the variable does by one. */
-static pt2_ex slope(struct pt2_exprs *E, pt2_ex e, int var)
-{
-    pt2_ex x = pt2_var(E, var, pt2_idx(E, PT2_INF));
-    return pt2_sub(E, with(E, e, var, pt2_addi(E, x, 1)), with(E, e, var, x));
-}
-
 struct ask {
     struct pt2_exprs *E;
     int var;
     bool found;
 };
 
-static void find_var(void *ctx, pt2_ex e)
-{
-    struct ask *a = ctx;
-    a->found |= e->op == PT2_E_VAR && e->i == a->var;
-}
-
-static bool depends_on(pt2_ex e, int var)
-{
-    struct ask a = { NULL, var, false };
-    pt2_visit(e, find_var, &a);
-    return a.found;
-}
-
 static void find_division(void *ctx, pt2_ex e)
 {
     struct ask *a = ctx;
-    a->found |= (e->op == PT2_E_FLOORDIV || e->op == PT2_E_FLOORMOD) && depends_on(e, a->var);
+    a->found |= (e->op == PT2_E_FLOORDIV || e->op == PT2_E_FLOORMOD) && pt2_depends_on(e, a->var);
 }
 
 static void find_neighbours(void *ctx, pt2_ex e)
 {
     struct ask *a = ctx;
     if (e->op == PT2_E_LOAD && e->num_args == 1 && !a->found)
-        a->found = pt2_is_int(slope(a->E, e->args[0], a->var), 1);
+        a->found = pt2_is_int(pt2_slope(a->E, e->args[0], a->var), 1);
 }
 
 /* Some load has neighbours along the variable next to each other. */
@@ -122,146 +95,12 @@ static void merge_axes(struct pt2_exprs *E, struct pt2_axes *a, int first_var, p
         merge_pair(E, a, k, first_var + k, exprs, n);
 }
 
-/* ---- bounds ---- */
-
-struct assume {
-    struct pt2_panel *p;
-    int var;
-};
-
-/* d >= 0 as a bound; false where it is none. */
-static bool as_bound(const struct assume *a, struct pt2_exprs *E, pt2_ex d, struct pt2_bound *b)
-{
-    if (d->has & PT2_HAS_LOAD)
-        return false;
-    pt2_ex step = slope(E, d, a->var);
-    if (!pt2_is_const(step) || step->i == 0 || step->i > 64 || step->i < -64)
-        return false;
-    *b = (struct pt2_bound){ with(E, d, a->var, pt2_idx(E, 0)), step->i };
-    return true;
-}
-
-static bool same_bound(const struct pt2_bound *a, const struct pt2_bound *b)
-{
-    return a->rest == b->rest && a->step == b->step;
-}
-
-static bool note_bound(struct assume *a, struct pt2_exprs *E, pt2_ex d)
-{
-    struct pt2_panel *p = a->p;
-    struct pt2_bound b;
-    if (!as_bound(a, E, d, &b))
-        return false;
-    for (int k = 0; k < p->num_bounds; k++)
-        if (same_bound(&p->bounds[k], &b))
-            return true;
-    if (p->num_bounds == PT2_MAX_BOUNDS)
-        return false;
-    p->bounds[p->num_bounds++] = b;
-    return true;
-}
-
-/* What is >= 0 where the comparison of indices holds. */
-static pt2_ex difference(struct pt2_exprs *E, pt2_ex e)
-{
-    return pt2_sub(E, e->op == PT2_E_LT ? pt2_addi(E, e->args[1], -1) : e->args[1], e->args[0]);
-}
-
-static bool decides(const struct assume *a, pt2_ex e)
-{
-    return e->num_args == 2 && e->args[0]->dtype == PT2_IDX && depends_on(e, a->var);
-}
-
-/* The operand of a min or max that depends on the variable, and what is >= 0 where it is the result; NULL: both depend
- * on it. */
-static pt2_ex moving_operand(const struct assume *a, struct pt2_exprs *E, pt2_ex e, pt2_ex *d)
-{
-    bool second = depends_on(e->args[1], a->var);
-    pt2_ex x = e->args[second], y = e->args[!second];
-    if (second && depends_on(y, a->var))
-        return NULL;
-    *d = e->op == PT2_E_MIN ? pt2_sub(E, y, x) : pt2_sub(E, x, y);
-    return x;
-}
-
-static bool compares(pt2_ex e) { return e->op == PT2_E_LE || e->op == PT2_E_LT; }
-static bool clamps(pt2_ex e) { return e->op == PT2_E_MIN || e->op == PT2_E_MAX; }
-
-/* min and max are the operand that depends on the variable, comparisons are true. */
-static pt2_ex decide(void *ctx, struct pt2_exprs *E, pt2_ex e)
-{
-    struct assume *a = ctx;
-    pt2_ex d, x;
-    if (!decides(a, e))
-        return e;
-    if (compares(e))
-        return note_bound(a, E, difference(E, e)) ? pt2_int(E, PT2_BOOL, 1) : e;
-    if (clamps(e) && (x = moving_operand(a, E, e, &d)) != NULL)
-        return note_bound(a, E, d) ? x : e;
-    return e;
-}
-
-struct fail {
-    struct assume a;
-    const struct pt2_bound *bound;
-};
-
-static bool is_bound(const struct fail *f, struct pt2_exprs *E, pt2_ex d, const struct pt2_bound *bound)
-{
-    struct pt2_bound b;
-    return as_bound(&f->a, E, d, &b) && same_bound(&b, bound);
-}
-
-/* Comparisons that are the bound are false; what is read is before the place from which on nothing is. */
-static pt2_ex fail_bound(void *ctx, struct pt2_exprs *E, pt2_ex e)
-{
-    struct fail *f = ctx;
-    struct pt2_bound read = { f->a.p->unread, -1 };
-    pt2_ex d, x;
-    if (!decides(&f->a, e))
-        return e;
-    if (compares(e) && is_bound(f, E, difference(E, e), f->bound))
-        return pt2_int(E, PT2_BOOL, 0);
-    if (clamps(e) && (x = moving_operand(&f->a, E, e, &d)) != NULL && is_bound(f, E, d, &read))
-        return x;
-    return e;
-}
-
-/* The value wherever a bound does not hold, if it is one constant: padding. */
-static pt2_ex find_outside(struct pt2_exprs *E, struct pt2_panel *p, int var)
-{
-    pt2_ex outside = NULL;
-    for (int k = 0; k < p->num_bounds; k++) {
-        struct fail f = { { p, var }, &p->bounds[k] };
-        if (p->unread == p->bounds[k].rest && p->bounds[k].step == -1)
-            continue;
-        pt2_ex value = pt2_rewrite(E, p->value, fail_bound, &f);
-        if (!pt2_is_const(value) || (outside && value != outside))
-            return NULL;
-        outside = value;
-    }
-    return outside;
-}
-
-static void find_bounds(struct pt2_exprs *E, struct pt2_panel *p)
-{
-    int var = p->side.var[p->side.n - 1];
-    struct assume a = { p, var };
-    pt2_ex inner = pt2_rewrite(E, p->value, decide, &a);
-    if (!p->num_bounds)
-        return;
-    p->inner = inner;
-    p->outside = find_outside(E, p, var);
-    if (p->outside && inner->op == PT2_E_SELECT && inner->args[2] == p->outside && !depends_on(inner->args[0], var)) {
-        p->when = inner->args[0];
-        p->inner = inner->args[1];
-    }
-}
+/* ---- runs ---- */
 
 static void find_step(struct pt2_exprs *E, struct pt2_panel *p)
 {
-    pt2_ex e = p->inner ? p->inner : p->value;
-    pt2_ex step = e->op == PT2_E_LOAD ? slope(E, e->args[0], p->side.var[p->side.n - 1]) : pt2_idx(E, 0);
+    pt2_ex e = p->bounds.inner ? p->bounds.inner : p->value;
+    pt2_ex step = e->op == PT2_E_LOAD ? pt2_slope(E, e->args[0], p->side.var[p->side.n - 1]) : pt2_idx(E, 0);
     p->step = pt2_is_const(step) ? (int)step->i : 0;
 }
 
@@ -280,7 +119,7 @@ static void find_slide(void *ctx, pt2_ex e)
     struct slide *s = ctx;
     if (e->op != PT2_E_ADD || e->dtype != PT2_IDX || s->step)
         return;
-    pt2_ex step = slope(s->E, e, s->col), dilation = slope(s->E, e, s->tap);
+    pt2_ex step = pt2_slope(s->E, e, s->col), dilation = pt2_slope(s->E, e, s->tap);
     if (!pt2_is_const(step) || !pt2_is_const(dilation) || step->i <= 0 || dilation->i <= 0)
         return;
     int64_t unit = common_divisor(step->i, dilation->i);
@@ -307,8 +146,8 @@ static bool slides(struct pt2_exprs *E, pt2_ex factor, int col, pt2_ex size, int
     if (!s->step || !overlaps(s, size->hi, taps->hi))
         return false;
     pt2_ex far = pt2_idx(E, PT2_INF), x = pt2_var(E, col, far), k = pt2_var(E, tap, far);
-    pt2_ex plain = with(E, with(E, factor, col, x), tap, k);
-    return with(E, plain, col, pt2_addi(E, x, s->dilation)) == with(E, plain, tap, pt2_addi(E, k, s->step));
+    pt2_ex plain = pt2_with(E, pt2_with(E, factor, col, x), tap, k);
+    return pt2_with(E, plain, col, pt2_addi(E, x, s->dilation)) == pt2_with(E, plain, tap, pt2_addi(E, k, s->step));
 }
 
 static void add_window(struct pt2_exprs *E, struct pt2_windows *w, pt2_ex size, pt2_ex taps, const struct slide *s)
@@ -427,15 +266,15 @@ static bool find_windows(struct pt2_exprs *E, struct pt2_contract *c, pt2_ex fac
 /* A plain LOAD that runs along `var` in memory may be read in place. */
 static void find_place(struct pt2_exprs *E, struct pt2_panel *p, int var)
 {
-    if (p->value->op != PT2_E_LOAD || !pt2_is_int(slope(E, p->value->args[0], var), 1))
+    if (p->value->op != PT2_E_LOAD || !pt2_is_int(pt2_slope(E, p->value->args[0], var), 1))
         return;
-    p->base = with(E, p->value->args[0], var, pt2_idx(E, 0));
+    p->base = pt2_with(E, p->value->args[0], var, pt2_idx(E, 0));
     if (p->deep || p->depth.n != 1)
         return;
-    pt2_ex pitch = slope(E, p->base, p->depth.var[0]);
+    pt2_ex pitch = pt2_slope(E, p->base, p->depth.var[0]);
     if (!(pitch->has & (PT2_HAS_VAR | PT2_HAS_LOAD))) {
         p->pitch = pitch;
-        p->base = with(E, p->base, p->depth.var[0], pt2_idx(E, 0));
+        p->base = pt2_with(E, p->base, p->depth.var[0], pt2_idx(E, 0));
     }
 }
 
@@ -454,7 +293,7 @@ static void find_panel(struct pt2_exprs *E, struct pt2_panel *p, int first_var, 
     else if (p->side.n == 1)
         find_place(E, p, last);
     if (!p->deep && last >= 0) {
-        find_bounds(E, p);
+        pt2_bounds_find(E, p->value, last, p->unread, &p->bounds);
         find_step(E, p);
     }
 }

@@ -24,32 +24,6 @@ bool pt2_cols_in_place(const struct tile *p)
 
 /* ---- runs ---- */
 
-/* The bounds of `inner`, for the run of `len` elements from `last` on: it holds from lo up to hi, counted from the
- * run's start. */
-static void say_bounds(struct tile *p, const struct pt2_panel *f)
-{
-    struct render *r = p->r;
-    char rest[24];
-    pt2_say(r, "int lo = 0, hi = len;");
-    for (int k = 0; k < f->num_bounds; k++) {
-        long long step = f->bounds[k].step;
-        snprintf(rest, sizeof rest, "int rest%d = ", k);
-        pt2_say_value(r, rest, f->bounds[k].rest);
-        if (step == 1)
-            pt2_say(r, "lo = max(lo, -rest%d - last);", k);
-        else if (step > 0)
-            pt2_say(r, "lo = max(lo, -pt_floordiv_i32(rest%d, %lld) - last);", k, step);
-        else if (step == -1)
-            pt2_say(r, "hi = min(hi, rest%d + 1 - last);", k);
-        else
-            pt2_say(r, "hi = min(hi, pt_floordiv_i32(rest%d, %lld) + 1 - last);", k, -step);
-    }
-    if (f->when)
-        pt2_say_value(r, "bool when = ", f->when);
-    pt2_say(r, f->when ? "hi = when ? max(hi, 0) : 0;" : "hi = max(hi, 0);");
-    pt2_say(r, "lo = min(lo, hi);");
-}
-
 static void say_element(struct tile *p, const struct pt2_panel *f, pt2_ex value, const struct body *b, const char *at)
 {
     struct render *r = p->r;
@@ -105,24 +79,24 @@ static void say_between(struct tile *p, const struct pt2_panel *f, pt2_ex value,
 static void say_run(struct tile *p, const struct pt2_panel *f, const struct body *all)
 {
     struct render *r = p->r;
-    if (!f->inner && p->c->windows.n) {
+    if (!f->bounds.inner && p->c->windows.n) {
         pt2_say(r, "int lo = 0, hi = len;");
         say_between(p, f, f->value, all);
         return;
     }
-    if (!f->inner) {
+    if (!f->bounds.inner) {
         pt2_say(r, "for (int j = 0; j < len; j++) {");
         say_element(p, f, f->value, all, "j");
         return;
     }
-    say_bounds(p, f);
-    struct body inner = pt2_render_count(r, (struct body){ r->order + all->n, 0 }, f->inner);
+    pt2_bounds_say(r, &f->bounds);
+    struct body inner = pt2_render_count(r, (struct body){ r->order + all->n, 0 }, f->bounds.inner);
     pt2_render_names(r, &inner, 0, 3);
     pt2_render_names(r, &inner, 1, 3);
     pt2_render_names(r, &inner, 2, 3);
-    say_between(p, f, f->inner, &inner);
+    say_between(p, f, f->bounds.inner, &inner);
     pt2_render_forget(r, &inner);
-    if (f->outside)
+    if (f->bounds.outside)
         return;
     pt2_say(r, "SHORT_LOOP for (int j = lo > 0 ? 0 : hi; j < len; j = j + 1 == lo ? hi : j + 1) {");
     say_element(p, f, f->value, all, "j");
@@ -177,9 +151,9 @@ static void say_next_run(struct render *r, const struct pt2_axes *side)
 /* What is in the panel wherever runs do not say otherwise. */
 static void say_fill(struct render *r, const struct pt2_panel *f)
 {
-    pt2_say(r, "for (int at = %s; at < fill; at++) {", f->outside ? "0" : "n");
-    if (f->outside)
-        pt2_say_value(r, "to[at] = ", f->outside);
+    pt2_say(r, "for (int at = %s; at < fill; at++) {", f->bounds.outside ? "0" : "n");
+    if (f->bounds.outside)
+        pt2_say_value(r, "to[at] = ", f->bounds.outside);
     else
         pt2_say(r, "to[at] = 0.0f;");
     pt2_say(r, "}");
@@ -208,10 +182,7 @@ static void say_panel_along(struct tile *p, const struct pt2_panel *f, const cha
     struct render *r = p->r;
     set_levels(p, f);
     struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, f->value);
-    for (int k = 0; k < f->num_bounds; k++)
-        b = pt2_render_count(r, b, f->bounds[k].rest);
-    if (f->when)
-        b = pt2_render_count(r, b, f->when);
+    b = pt2_bounds_count(r, b, &f->bounds);
     pt2_say(r, "{");
     pt2_say(r, "%s;", places);
     pt2_render_names(r, &b, 0, 3);
@@ -220,10 +191,10 @@ static void say_panel_along(struct tile *p, const struct pt2_panel *f, const cha
     pt2_say(r, "int q = from_step + k;");
     pt2_say_split(r, &f->depth, "int i", "");
     pt2_render_names(r, &b, 1, 3);
-    if (f->outside)
+    if (f->bounds.outside)
         say_fill(r, f);
     say_runs(p, f, &b);
-    if (!f->outside)
+    if (!f->bounds.outside)
         say_fill(r, f);
     pt2_say(r, "}");
     pt2_say(r, "}");

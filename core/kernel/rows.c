@@ -99,22 +99,12 @@ struct neighbours {
     bool found;
 };
 
-/* What the index grows by when the variable does by one. */
-static pt2_ex slope(struct pt2_exprs *E, pt2_ex index, int var)
-{
-    pt2_ex to[MAX_VARS] = { 0 }, here = pt2_var(E, var, pt2_idx(E, PT2_INF));
-    to[var] = here;
-    pt2_ex at = pt2_subst_vars(E, index, MAX_VARS, to);
-    to[var] = pt2_addi(E, here, 1);
-    return pt2_sub(E, pt2_subst_vars(E, index, MAX_VARS, to), at);
-}
-
 static void find_neighbours(void *ctx, pt2_ex e)
 {
     struct neighbours *q = ctx;
     if (e->op == PT2_E_LOAD && (e->args[0]->has & PT2_HAS_VAR) && !q->found)
-        q->found = pt2_is_int(slope(q->E, e->args[0], q->var), 1) &&
-                   !pt2_is_int(slope(q->E, e->args[0], q->loop), 0);
+        q->found = pt2_is_int(pt2_slope(q->E, e->args[0], q->var), 1) &&
+                   !pt2_is_int(pt2_slope(q->E, e->args[0], q->loop), 0);
 }
 
 /* Some LOAD that is repeated in the loop reads neighbours for neighbouring values of the axis. */
@@ -240,7 +230,7 @@ static struct pt2_stage merged(struct find *f, const struct pt2_stage *s)
 /* Vectors are worth it wherever what they read lies, if what they store is in one place. */
 static bool stores_vectors(const struct find *f, const struct pt2_stage *s)
 {
-    return f->caps->wide_vectors && s->kind == PT2_STAGE_STORE && pt2_is_int(slope(f->E, s->index, s->num_loops), 1);
+    return f->caps->wide_vectors && s->kind == PT2_STAGE_STORE && pt2_is_int(pt2_slope(f->E, s->index, s->num_loops), 1);
 }
 
 /* A long loop that reads neighbours. Where neighbouring points read neighbours, and there are enough of them, a point

@@ -14,7 +14,7 @@
 #define PT2_KERNEL_ROWS_H
 
 #include "backend.h"
-#include "kernel/render.h"
+#include "kernel/bounds.h"
 
 enum pt2_rows_form {
     PT2_ROWS_VECTOR, /* a point per invocation; lanes are elements of small arrays, which become vector registers */
