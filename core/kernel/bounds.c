@@ -39,6 +39,12 @@ bool pt2_depends_on(pt2_ex e, int var)
     return a.found;
 }
 
+int pt2_load_step(struct pt2_exprs *E, pt2_ex e, int var)
+{
+    pt2_ex step = e->op == PT2_E_LOAD ? pt2_slope(E, e->args[0], var) : NULL;
+    return step && pt2_is_const(step) ? (int)step->i : 0;
+}
+
 /* ---- finding them ---- */
 
 struct assume {

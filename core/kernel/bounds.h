@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Bounds: the stretch of one variable in which the conditions of an expression are known to hold, so that a loop over it
- * neither compares nor clamps: the inner part of a padded line.
+ * Bounds: the stretch of one variable in which the conditions of an expression are known to hold, so that a loop over
+ * it neither compares nor clamps: the inner part of a padded line.
  */
 #ifndef PT2_KERNEL_BOUNDS_H
 #define PT2_KERNEL_BOUNDS_H
@@ -23,6 +23,8 @@ pt2_ex pt2_with(struct pt2_exprs *E, pt2_ex e, int var, pt2_ex by);
 /* What e grows by when the variable does by one. */
 pt2_ex pt2_slope(struct pt2_exprs *E, pt2_ex e, int var);
 bool pt2_depends_on(pt2_ex e, int var);
+/* The distance in memory of what a LOAD reads for neighbours along the variable; 0: it is no LOAD, or there is none. */
+int pt2_load_step(struct pt2_exprs *E, pt2_ex e, int var);
 
 /* `unread`: a place of the variable behind which nobody reads the value; NULL: everybody may. */
 void pt2_bounds_find(struct pt2_exprs *E, pt2_ex value, int var, pt2_ex unread, struct pt2_bounds *b);

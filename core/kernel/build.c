@@ -614,8 +614,8 @@ static void set_groups(struct pt2_kernel *k, const struct pt2_caps *caps)
         k->local_size = pt2_contract_local_size(k->contract);
         k->points_per_group = k->contract->form == PT2_CONTRACT_SHARED ? 1 : k->local_size;
     }
-    if (k->rows && (k->rows->form == PT2_ROWS_VECTOR || k->rows->form == PT2_ROWS_GROUP)) {
-        k->local_size = k->rows->form == PT2_ROWS_VECTOR ? 1 : k->rows->lanes;
+    if (k->rows && k->rows->points) {
+        k->local_size = k->rows->form == PT2_ROWS_GROUP ? k->rows->lanes : 1;
         k->points_per_group = k->rows->points;
     }
     if (k->attention) {

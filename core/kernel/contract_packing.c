@@ -95,15 +95,6 @@ static void merge_axes(struct pt2_exprs *E, struct pt2_axes *a, int first_var, p
         merge_pair(E, a, k, first_var + k, exprs, n);
 }
 
-/* ---- runs ---- */
-
-static void find_step(struct pt2_exprs *E, struct pt2_panel *p)
-{
-    pt2_ex e = p->bounds.inner ? p->bounds.inner : p->value;
-    pt2_ex step = e->op == PT2_E_LOAD ? pt2_slope(E, e->args[0], p->side.var[p->side.n - 1]) : pt2_idx(E, 0);
-    p->step = pt2_is_const(step) ? (int)step->i : 0;
-}
-
 /* ---- windows ---- */
 
 struct slide {
@@ -294,7 +285,7 @@ static void find_panel(struct pt2_exprs *E, struct pt2_panel *p, int first_var, 
         find_place(E, p, last);
     if (!p->deep && last >= 0) {
         pt2_bounds_find(E, p->value, last, p->unread, &p->bounds);
-        find_step(E, p);
+        p->step = pt2_load_step(E, p->bounds.inner ? p->bounds.inner : p->value, last);
     }
 }
 
