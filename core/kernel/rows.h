@@ -7,9 +7,9 @@
  * lanes of a team share out the last loop of a stage, each takes every lanes-th element, and what they have reduced is
  * combined at the end. Stages without such a loop are computed by every lane alike.
  *
- * The same struct says how other kernels take neighbouring points at once: four in pointwise ones everywhere but on wide
- * vectors, and in those with loops on processors that run shaders; as many as vectors have lanes in those with loops on
- * wide vectors; and how a contraction stores four columns at once.
+ * The same struct says how other kernels take neighbouring points at once: four in pointwise ones everywhere but on
+ * wide vectors, and in those with loops on processors that run shaders; as many as vectors have lanes in those with
+ * loops on wide vectors; and how a contraction stores four columns at once.
  */
 #ifndef PT2_KERNEL_ROWS_H
 #define PT2_KERNEL_ROWS_H
