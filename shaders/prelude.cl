@@ -36,9 +36,11 @@ typedef ulong pt_u64;
 #else
 #define LOOP
 #endif
-/* Sixteen turns at a time as vectors: they are independent, and there are more of them than a driver may assume. */
-#define LANES                                                                                                         \
-    _Pragma("clang loop vectorize(assume_safety) vectorize_width(16) interleave_count(1) unroll(disable)")
+/* Turns at a time as vectors: they are independent, and there are more of them than a driver may assume. */
+#define PT_PRAGMA(x) _Pragma(#x)
+#define LANES_OF(n)                                                                                                   \
+    PT_PRAGMA(clang loop vectorize(assume_safety) vectorize_width(n) interleave_count(1) unroll(disable))
+#define LANES LANES_OF(16)
 /* Loops of a few turns: more code for them would only take longer to compile. */
 #define SHORT_LOOP _Pragma("clang loop vectorize(disable) interleave(disable) unroll(disable)")
 /* Arrays that are read by vectors. */
@@ -217,6 +219,30 @@ PT_TRANSPOSE(4,
     PT_EXCHANGE(float4, 4, 1, (a.s0, b.s0, a.s2, b.s2), (a.s1, b.s1, a.s3, b.s3)))
 #undef PT_EXCHANGE
 #undef PT_TRANSPOSE
+
+/* n floats, neighbours or every second one. Vectors overlap at the end: nothing beyond the n is read or written. */
+#define PT_FOUR_1(p) vload4(0, p)
+#define PT_FOUR_2(p) ((float4)(vload4(0, p).even, vload4(0, p + 3).odd))
+#define PT_EIGHT_1(p) vload8(0, p)
+#define PT_EIGHT_2(p) ((float8)(vload8(0, p).even, vload8(0, p + 7).odd))
+#define PT_COPY(step)                                                                                                 \
+    static void pt_copy_##step(float *to, const __global float *from, int n)                                          \
+    {                                                                                                                 \
+        int j = 0;                                                                                                    \
+        if (n >= 8) {                                                                                                 \
+            for (; j < n - 8; j += 8)                                                                                 \
+                vstore8(PT_EIGHT_##step(from + j * step), 0, to + j);                                                 \
+            vstore8(PT_EIGHT_##step(from + (n - 8) * step), 0, to + (n - 8));                                         \
+        } else if (n >= 4) {                                                                                          \
+            vstore4(PT_FOUR_##step(from), 0, to);                                                                     \
+            vstore4(PT_FOUR_##step(from + (n - 4) * step), 0, to + (n - 4));                                          \
+        } else {                                                                                                      \
+            SHORT_LOOP for (; j < n; j++)                                                                             \
+                to[j] = from[j * step];                                                                               \
+        }                                                                                                             \
+    }
+PT_COPY(1)
+PT_COPY(2)
 
 /* ---- floats ---- */
 

@@ -176,7 +176,8 @@ pt2_status vk_take_matrices(struct vk_spirv *s)
 {
     size_t words = s->size / 4;
     uint32_t ids = s->words[BOUND];
-    struct rewriter r = { .in = s->words, .made = calloc(ids, sizeof *r.made), .out = malloc(2 * s->size), .bound = ids };
+    struct rewriter r = { .in = s->words, .made = calloc(ids, sizeof *r.made), .out = malloc(2 * s->size),
+                          .bound = ids };
     pt2_status status = PT2_OK;
     if (!r.made || !r.out)
         status = pt2_fail(PT2_ERR_NOMEM, "no memory for a shader");

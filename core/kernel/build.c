@@ -503,7 +503,7 @@ static bool build_contract(struct build *b, const struct pt2_caps *caps)
     if (!c)
         return false;
     b->k->contract = c;
-    b->r->points = pt2_contract_tiles(b->E, c);
+    b->r->points = pt2_contract_points(b->E, c);
     for (int side = 0; side < 2; side++)
         if (c->along[side] != PT2_ALONG_NONE)
             b->buf_infos.data[c->fetched_buf[side]].fetched = true;
@@ -615,8 +615,8 @@ static void set_groups(struct pt2_kernel *k, const struct pt2_caps *caps)
         k->matrices = k->contract->form == PT2_CONTRACT_MATRICES;
         k->points_per_group = k->matrices || k->contract->form == PT2_CONTRACT_SHARED ? 1 : k->local_size;
     }
-    if (k->rows && (k->rows->form == PT2_ROWS_VECTOR || k->rows->form == PT2_ROWS_GROUP)) {
-        k->local_size = k->rows->form == PT2_ROWS_VECTOR ? 1 : k->rows->lanes;
+    if (k->rows && k->rows->points) {
+        k->local_size = k->rows->form == PT2_ROWS_GROUP ? k->rows->lanes : 1;
         k->points_per_group = k->rows->points;
     }
     if (k->attention) {

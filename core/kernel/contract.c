@@ -119,10 +119,17 @@ int pt2_contract_num_axes(const struct pt2_contract *c, enum pt2_axis_role role)
     return n;
 }
 
-pt2_ex pt2_contract_tiles(struct pt2_exprs *E, const struct pt2_contract *c)
+pt2_ex pt2_contract_parts(struct pt2_exprs *E, pt2_ex size, pt2_ex part)
 {
-    pt2_ex rows = pt2_floordiv(E, pt2_addi(E, c->size[PT2_AXIS_ROW], c->tile_rows - 1), pt2_idx(E, c->tile_rows));
-    pt2_ex cols = pt2_floordiv(E, pt2_addi(E, c->size[PT2_AXIS_COL], c->tile_cols - 1), pt2_idx(E, c->tile_cols));
+    return pt2_floordiv(E, pt2_addi(E, pt2_add(E, size, part), -1), part);
+}
+
+pt2_ex pt2_contract_points(struct pt2_exprs *E, const struct pt2_contract *c)
+{
+    if (c->each)
+        return pt2_contract_parts(E, c->tiles, c->each);
+    pt2_ex rows = pt2_contract_parts(E, c->size[PT2_AXIS_ROW], pt2_idx(E, c->tile_rows));
+    pt2_ex cols = pt2_contract_parts(E, c->size[PT2_AXIS_COL], pt2_idx(E, c->tile_cols));
     return pt2_mul(E, c->size[PT2_AXIS_BATCH], pt2_mul(E, rows, cols));
 }
 
@@ -197,14 +204,14 @@ static void each_axes(struct pt2_axes *a, void (*size)(void *ctx, pt2_ex *e), vo
 static void each_of_panel(struct pt2_panel *p, void (*size)(void *ctx, pt2_ex *e),
                           void (*value)(void *ctx, pt2_ex *e), void *ctx)
 {
-    pt2_ex *values[] = { &p->value, &p->inner, &p->base, &p->pitch };
+    pt2_ex *values[] = { &p->value, &p->bounds.inner, &p->bounds.when, &p->base, &p->pitch };
     each_axes(&p->side, size, ctx);
     each_axes(&p->depth, size, ctx);
-    for (int k = 0; k < 4; k++)
+    for (int k = 0; k < 5; k++)
         if (*values[k])
             value(ctx, values[k]);
-    for (int k = 0; k < p->num_bounds; k++)
-        value(ctx, &p->bounds[k].rest);
+    for (int k = 0; k < p->bounds.count; k++)
+        value(ctx, &p->bounds.of[k].rest);
 }
 
 static void each_packed(struct pt2_contract *c, void (*size)(void *ctx, pt2_ex *e),
@@ -242,6 +249,10 @@ void pt2_contract_each(struct pt2_contract *c, void (*size)(void *ctx, pt2_ex *e
         each_packed(c, size, value, ctx);
     if (c->steps)
         size(ctx, &c->steps);
+    if (c->each) {
+        size(ctx, &c->each);
+        size(ctx, &c->tiles);
+    }
     for (int side = 0; side < 2; side++) {
         if (c->quarter[side])
             size(ctx, &c->quarter[side]);

@@ -16,7 +16,7 @@
 #define PT2_KERNEL_CONTRACT_H
 
 #include "backend.h"
-#include "kernel/render.h"
+#include "kernel/bounds.h"
 #include "kernel/tiles.h"
 
 enum pt2_axis_role { PT2_AXIS_BATCH, PT2_AXIS_ROW, PT2_AXIS_COL, PT2_AXIS_ROLES };
@@ -42,17 +42,15 @@ struct pt2_axes {
     pt2_ex extent[2 * PT2_MAX_RANK];
 };
 
-enum { PT2_MAX_BOUNDS = 8 };
-
 /* PACKED: how a factor is evaluated over a stretch of the depth and the tile's rows or columns. Neighbouring axes are
  * one wherever the factor needs no division then. */
 struct pt2_panel {
     struct pt2_axes side, depth;
     bool deep;                    /* the depth is one axis and the one to run along; else the side's last axis is */
     pt2_ex value;
-    pt2_ex inner;                 /* the same where the bounds hold: rest + step * (the side's last axis) >= 0 */
-    int num_bounds;
-    struct pt2_bound { pt2_ex rest; int64_t step; } bounds[PT2_MAX_BOUNDS];
+    struct pt2_bounds bounds;     /* of the value, along the side's last axis */
+    int step;                     /* what runs evaluate is a LOAD of each so many elements; 0: it is something else */
+    pt2_ex unread;                /* nothing reads behind this place of the side's last axis; NULL: all is read */
     pt2_ex base;                  /* a plain LOAD: its index where the running axis is 0; NULL: it is none */
     pt2_ex pitch;                 /* of columns that may be read in place: from one step of the depth to the next */
 };
@@ -72,8 +70,8 @@ enum { PT2_MAX_SUMS = 128 };
 
 /* SHARED: floats behind a row of a panel, so that columns do not begin in the same banks of memory. */
 enum { PT2_SHARED_PAD = 4 };
-/* MATRICES: subgroups of a group along rows and along columns; matrices of sums of a subgroup, likewise, at most; halves
- * behind a row of a panel, so that rows do not begin in the same banks of memory, but where 16 bytes begin. */
+/* MATRICES: subgroups of a group along rows and along columns; matrices of sums of a subgroup, likewise, at most;
+ * halves behind a row of a panel, so that rows do not begin in the same banks of memory, but where 16 bytes begin. */
 enum { PT2_MATRIX_SIDE = 2, PT2_MATRIX_EACH = 4, PT2_MATRIX_PAD = 8 };
 
 struct pt2_contract {
@@ -112,6 +110,8 @@ struct pt2_contract {
     int panels;                                 /* the buffer that has columns in panels; -1: none */
     struct pt2_panel panel[2];                  /* of rows, of columns */
     struct pt2_windows windows;
+    bool lines;                                 /* there are windows and no rows: an invocation takes several tiles */
+    pt2_ex each, tiles;                         /* so many of so many, where there are lines */
     struct pt2_axes stores;                     /* the columns, for the stages behind the sum */
     pt2_ex channels;                            /* the part of the depth that is no tap of a window */
     int lanes, block_rows, block_vectors;       /* of the sums that are kept in registers */
@@ -156,8 +156,10 @@ void pt2_contract_each(struct pt2_contract *c, void (*size)(void *ctx, pt2_ex *e
 /* An index over axes in row-major order: how many of the last ones count neighbours together, in vectors of four that
  * begin at multiples of four, 0 when none do. A vector may reach beyond the end of all of the axes. */
 int pt2_neighbours(struct pt2_exprs *E, pt2_ex index, int n, const int *vars, const pt2_ex *extents);
-/* Number of tiles: an expression over what `extents` were. */
-pt2_ex pt2_contract_tiles(struct pt2_exprs *E, const struct pt2_contract *c);
+/* How many of size `part` hold `size`. */
+pt2_ex pt2_contract_parts(struct pt2_exprs *E, pt2_ex size, pt2_ex part);
+/* Number of tiles, or of stretches of them: an expression over what `extents` were. */
+pt2_ex pt2_contract_points(struct pt2_exprs *E, const struct pt2_contract *c);
 /* Invocations per group. */
 int pt2_contract_local_size(const struct pt2_contract *c);
 void pt2_contract_render(struct render *r);

@@ -9,198 +9,6 @@
 
 #include <stdio.h>
 
-static bool in_place(const struct tile *p, int side)
-{
-    const struct pt2_panel *f = &p->c->panel[side];
-    return f->base && p->r->k->bufs[f->value->i].dtype == PT2_F32;
-}
-
-/* Rows are broadcast one number at a time, which the driver does from any address. */
-static bool rows_in_place(const struct tile *p) { return p->c->panel[0].deep && in_place(p, 0); }
-
-/* Few rows read a column too seldom for a copy to pay; whole vectors only. */
-static bool cols_in_place(const struct tile *p)
-{
-    return p->c->direct_cols && in_place(p, 1);
-}
-
-/* ---- panels ---- */
-
-/* The bounds of `inner`, for the run of `len` elements from `last` on: it holds from lo up to hi, counted from the
- * run's start. */
-static void say_bounds(struct tile *p, const struct pt2_panel *f)
-{
-    struct render *r = p->r;
-    char rest[24];
-    pt2_say(r, "int lo = 0, hi = len;");
-    for (int k = 0; k < f->num_bounds; k++) {
-        long long step = f->bounds[k].step;
-        snprintf(rest, sizeof rest, "int rest%d = ", k);
-        pt2_say_value(r, rest, f->bounds[k].rest);
-        if (step == 1)
-            pt2_say(r, "lo = max(lo, -rest%d - last);", k);
-        else if (step > 0)
-            pt2_say(r, "lo = max(lo, -pt_floordiv_i32(rest%d, %lld) - last);", k, step);
-        else if (step == -1)
-            pt2_say(r, "hi = min(hi, rest%d + 1 - last);", k);
-        else
-            pt2_say(r, "hi = min(hi, pt_floordiv_i32(rest%d, %lld) + 1 - last);", k, -step);
-    }
-    pt2_say(r, "hi = max(hi, 0);");
-    pt2_say(r, "lo = min(lo, hi);");
-}
-
-static void say_element(struct tile *p, const struct pt2_panel *f, pt2_ex value, const struct body *b)
-{
-    struct render *r = p->r;
-    if (f->side.n)
-        pt2_say(r, "int i%d = last + j;", f->side.var[f->side.n - 1]);
-    pt2_render_names(r, b, 3, 3);
-    pt2_say_value(r, "to[at + j] = ", value);
-    pt2_say(r, "}");
-}
-
-/* One run: what lies between the bounds, then the rest. */
-static void say_run(struct tile *p, const struct pt2_panel *f, const struct body *all)
-{
-    struct render *r = p->r;
-    if (!f->inner) {
-        pt2_say(r, "for (int j = 0; j < len; j++) {");
-        say_element(p, f, f->value, all);
-        return;
-    }
-    say_bounds(p, f);
-    struct body inner = pt2_render_count(r, (struct body){ r->order + all->n, 0 }, f->inner);
-    pt2_render_names(r, &inner, 0, 3);
-    pt2_render_names(r, &inner, 1, 3);
-    pt2_render_names(r, &inner, 2, 3);
-    pt2_say(r, "for (int j = lo; j < hi; j++) {");
-    say_element(p, f, f->inner, &inner);
-    pt2_render_forget(r, &inner);
-    pt2_say(r, "SHORT_LOOP for (int j = lo > 0 ? 0 : hi; j < len; j = j + 1 == lo ? hi : j + 1) {");
-    say_element(p, f, f->value, all);
-}
-
-/* The indices at place `first` + at of the side, and the length of the run along its last axis from there to `end`. */
-static void say_run_place(struct render *r, const struct pt2_axes *side, const char *first, const char *end)
-{
-    const char *extent = side->n > 1 ? pt2_number(side->extent[side->n - 1]).text : "";
-    struct pt2_axes outer = *side;
-    pt2_say(r, "int q = %s + at;", first);
-    if (side->n < 2) {
-        pt2_say(r, "int last = q, len = %s - at;", end);
-        return;
-    }
-    outer.n--;
-    pt2_say(r, "int last = q %% %s, len = min(%s - at, %s - last);", extent, end, extent);
-    pt2_say(r, "q = q / %s;", extent);
-    pt2_say_split(r, &outer, "int i", "");
-}
-
-static void set_levels(struct tile *p, const struct pt2_panel *f)
-{
-    struct pt2_axes last = f->side;
-    pt2_set_levels(p->r, &p->batch, 0);
-    pt2_set_levels(p->r, &f->depth, 1);
-    pt2_set_levels(p->r, &f->side, 2);
-    if (last.n) {
-        last.var[0] = last.var[last.n - 1];
-        last.n = 1;
-        pt2_set_levels(p->r, &last, 3);
-    }
-}
-
-/* Evaluates a factor along its side: to[k * pitch + x] for `n` places from `first`, and zeros up to `fill`, at `steps`
- * steps of the depth from `start`. */
-static void say_panel_along(struct tile *p, const struct pt2_panel *f, const char *panel, const char *pitch,
-                            const char *places)
-{
-    struct render *r = p->r;
-    set_levels(p, f);
-    struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, f->value);
-    for (int k = 0; k < f->num_bounds; k++)
-        b = pt2_render_count(r, b, f->bounds[k].rest);
-    pt2_say(r, "{");
-    pt2_say(r, "%s;", places);
-    pt2_render_names(r, &b, 0, 3);
-    pt2_say(r, "for (int k = 0; k < evaluate; k++) {");
-    pt2_say(r, "float *to = %s + k * %s;", panel, pitch);
-    pt2_say(r, "int q = from + k;");
-    pt2_say_split(r, &f->depth, "int i", "");
-    pt2_render_names(r, &b, 1, 3);
-    pt2_say(r, "for (int at = 0; at < n;) {");
-    say_run_place(r, &f->side, "first", "n");
-    pt2_render_names(r, &b, 2, 3);
-    say_run(p, f, &b);
-    pt2_say(r, "at += len;");
-    pt2_say(r, "}");
-    pt2_say(r, "SHORT_LOOP for (int at = n; at < fill; at++) {");
-    pt2_say(r, "to[at] = 0.0f;");
-    pt2_say(r, "}");
-    pt2_say(r, "}");
-    pt2_say(r, "}");
-    pt2_render_forget(r, &b);
-}
-
-/* One row or column along the depth: to[k]. */
-static void say_deep(struct tile *p, const struct pt2_panel *f, const struct body *b)
-{
-    struct render *r = p->r;
-    pt2_say_split(r, &f->side, "int i", "");
-    pt2_render_names(r, b, 1, 2);
-    pt2_say(r, "for (int k = 0; k < steps; k++) {");
-    pt2_say(r, "int i%d = start + k;", f->depth.var[0]);
-    pt2_render_names(r, b, 2, 2);
-    pt2_say_value(r, "to[k] = ", f->value);
-    pt2_say(r, "}");
-}
-
-static struct body open_deep(struct tile *p, const struct pt2_panel *f)
-{
-    struct render *r = p->r;
-    pt2_set_levels(r, &p->batch, 0);
-    pt2_set_levels(r, &f->side, 1);
-    pt2_set_levels(r, &f->depth, 2);
-    struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, f->value);
-    pt2_say(r, "{");
-    pt2_render_names(r, &b, 0, 2);
-    return b;
-}
-
-/* Rows that are contiguous along the depth stay so. */
-static void say_deep_rows(struct tile *p)
-{
-    struct render *r = p->r;
-    struct body b = open_deep(p, &p->c->panel[0]);
-    pt2_say(r, "for (int y = 0; y < work_rows; y++) {");
-    pt2_say(r, "float *to = pa + y * depth_pitch;");
-    pt2_say(r, "int q = min(first_row + y, rows - 1);");
-    say_deep(p, &p->c->panel[0], &b);
-    pt2_say(r, "}");
-    pt2_say(r, "}");
-    pt2_render_forget(r, &b);
-}
-
-/* Columns are, so many as a vector has lanes at a time, and are then transposed. */
-static void say_deep_cols(struct tile *p)
-{
-    struct render *r = p->r;
-    struct body b = open_deep(p, &p->c->panel[1]);
-    int lanes = p->c->lanes;
-    pt2_say(r, "float some[%d];", lanes * (PT2_MAX_TAPS + PT2_PANEL_PAD));
-    pt2_say(r, "for (int x = 0; x < work_cols; x += %d) {", lanes);
-    pt2_say(r, "for (int j = 0; j < %d; j++) {", lanes);
-    pt2_say(r, "float *to = some + j * depth_pitch;");
-    pt2_say(r, "int q = min(first_col + x + j, cols - 1);");
-    say_deep(p, &p->c->panel[1], &b);
-    pt2_say(r, "}");
-    pt2_say(r, "for (int k = 0; k < steps; k += %d)", lanes);
-    pt2_say(r, "    pt_transpose%d(some + k, depth_pitch, pb + k * col_pitch + x, col_pitch);", lanes);
-    pt2_say(r, "}");
-    pt2_say(r, "}");
-    pt2_render_forget(r, &b);
-}
-
 /* ---- rows in place ---- */
 
 /* Where in the buffer each row starts. */
@@ -221,13 +29,13 @@ static void say_row_starts(struct tile *p)
 /* ---- windows ---- */
 
 /* The position of each tap, for as many channels as are evaluated together. */
-static void say_taps(struct tile *p)
+void pt2_say_taps(struct tile *p)
 {
     struct render *r = p->r;
     const struct pt2_windows *w = &p->c->windows;
     pt2_say(r, "int taps = %s, phases = %s, channels = %s;", pt2_number(w->taps).text, pt2_number(w->phases).text,
             pt2_number(p->c->channels).text);
-    pt2_say(r, "int span = tile_cols + %s;", pt2_number(w->reach).text);
+    pt2_say(r, "int span = tile_cols + %s + %d;", pt2_number(w->reach).text, p->c->lines ? p->c->lanes : 0);
     pt2_say(r, "int together = max(min(min(tile_depth / taps, %d / (phases * span)), channels), 1);",
             PT2_PANEL_FLOATS);
     pt2_say(r, "int tap[%d];", PT2_MAX_TAPS);
@@ -252,7 +60,7 @@ static void say_taps(struct tile *p)
 static void say_row_value(struct tile *p, int j, char *to, size_t size)
 {
     const struct pt2_contract *c = p->c;
-    if (rows_in_place(p))
+    if (pt2_rows_in_place(p))
         snprintf(to, size, "a%d_[k]", j);
     else if (c->panel[0].deep)
         snprintf(to, size, "pa[(y + %d) * depth_pitch + k]", j);
@@ -267,7 +75,7 @@ static void say_cols_at(struct tile *p)
     if (c->panels >= 0) {
         pt2_say(r, "const __global float *at = b%d + ((first_col + x) * depth + (start + k) * %d);", c->panels,
                 c->panel_block);
-    } else if (cols_in_place(p)) {
+    } else if (pt2_cols_in_place(p)) {
         pt2_say(r, "const __global float *at = b%lld + (col_start + (start + k) * col_step + x);",
                 (long long)c->panel[1].value->i);
     } else if (c->windows.n) {
@@ -304,7 +112,7 @@ static void say_block(struct tile *p)
     const struct pt2_contract *c = p->c;
     char f[64];
     say_sums(p);
-    for (int j = 0; j < c->block_rows && rows_in_place(p); j++)
+    for (int j = 0; j < c->block_rows && pt2_rows_in_place(p); j++)
         pt2_say(r, "const __global float *a%d_ = b%lld + row[y + %d] + start;", j, (long long)c->panel[0].value->i, j);
     pt2_say(r, "for (int k = 0; k < steps; k++) {");
     say_cols_at(p);
@@ -336,32 +144,85 @@ static void say_only_columns(struct tile *p)
 {
     struct render *r = p->r;
     const struct pt2_windows *w = &p->c->windows;
-    if (!w->n)
-        return;
     pt2_say(r, "int end = max(min(len, %s - last), 0);", pt2_number(w->axis[w->n - 1].size).text);
     for (int k = 1; k + 1 < w->n; k++)
         pt2_say(r, "end = i%d < %s ? end : 0;", p->c->stores.var[k], pt2_number(w->axis[k].size).text);
 }
 
-static void say_results(struct tile *p)
+/* The indices at place `first` + at of the side, and the length of the run along its last axis from there to `end`. */
+static void say_run_place(struct render *r, const struct pt2_axes *side, const char *first, const char *end)
+{
+    const char *extent = side->n > 1 ? pt2_number(side->extent[side->n - 1]).text : "";
+    struct pt2_axes outer = *side;
+    pt2_say(r, "int q = %s + at;", first);
+    if (side->n < 2) {
+        pt2_say(r, "int last = q, len = %s - at;", end);
+        return;
+    }
+    outer.n--;
+    pt2_say(r, "int last = q %% %s, len = min(%s - at, %s - last);", extent, end, extent);
+    pt2_say(r, "q = q / %s;", extent);
+    pt2_say_split(r, &outer, "int i", "");
+}
+
+/* Whether a result may be stored twice. */
+static bool repeatable(const struct pt2_kernel *k)
+{
+    bool yes = true;
+    for (int i = 1; i < k->num_stages; i++)
+        if (k->stages[i].kind == PT2_STAGE_STORE)
+            yes &= k->stages[i].op == PT2_RED_SET && !k->bufs[k->stages[i].buf].read;
+    return yes;
+}
+
+/* Opens a loop over the elements 0 to `count` of a run, which are j + l: by whole vectors, the last of which may do
+ * some elements again; fewer than a vector has one by one. */
+static void open_lanes(struct tile *p, const char *count)
+{
+    struct render *r = p->r;
+    int lanes = p->c->lanes;
+    if (!repeatable(r->k)) {
+        pt2_say(r, "const int j = 0;");
+        pt2_say(r, "LANES for (int l = 0; l < %s; l++) {", count);
+        return;
+    }
+    pt2_say(r, "for (int j = 0, some; j < %s; j += some) {", count);
+    pt2_say(r, "some = (%s - j) / %d * %d;", count, lanes, lanes);
+    pt2_say(r, "if (some == 0) {");
+    pt2_say(r, "some = min(%s, %d);", count, lanes);
+    pt2_say(r, "j = %s - some;", count);
+    pt2_say(r, "}");
+    pt2_say(r, "LANES_OF(%d) for (int l = 0; l < some; l++) {", lanes);
+}
+
+static void close_lanes(struct tile *p)
+{
+    pt2_say(p->r, "}");
+    if (repeatable(p->r->k))
+        pt2_say(p->r, "}");
+}
+
+void pt2_say_packed_results(struct tile *p, const char *first, const char *count)
 {
     struct render *r = p->r;
     struct pt2_axes cols = p->c->stores;
-    for (int k = 0; k < p->c->windows.n; k++)
+    bool gaps = p->c->windows.n && !p->c->lines;
+    for (int k = 0; k < p->c->windows.n && gaps; k++)
         cols.extent[k] = p->c->windows.axis[k].span;
     pt2_say(r, "for (int y = 0; y < in_rows; y++) {");
     pt2_say(r, "int q = first_row + y;");
     pt2_say_split(r, &p->rows, "int i", "");
-    pt2_say(r, "for (int at = 0; at < in_cols;) {");
-    say_run_place(r, &cols, "first_col", "in_cols");
-    say_only_columns(p);
-    pt2_say(r, "LANES for (int j = 0; j < %s; j++) {", p->c->windows.n ? "end" : "len");
+    pt2_say(r, "for (int at = 0; at < %s;) {", count);
+    say_run_place(r, &cols, first, count);
+    if (gaps)
+        say_only_columns(p);
+    open_lanes(p, gaps ? "end" : "len");
     if (cols.n)
-        pt2_say(r, "int i%d = last + j;", cols.var[cols.n - 1]);
+        pt2_say(r, "int i%d = last + j + l;", cols.var[cols.n - 1]);
     pt2_set_levels(r, &cols, 0);
-    pt2_say(r, "int x = at + j;");
+    pt2_say(r, "int x = at + j + l;");
     pt2_say_tile_stages(p, "tile_cols");
-    pt2_say(r, "}");
+    close_lanes(p);
     pt2_say(r, "at += len;");
     pt2_say(r, "}");
     pt2_say(r, "}");
@@ -369,42 +230,17 @@ static void say_results(struct tile *p)
 
 /* ---- the kernel ---- */
 
-static void say_rows(struct tile *p)
-{
-    if (rows_in_place(p))
-        return;
-    if (p->c->panel[0].deep)
-        say_deep_rows(p);
-    else
-        say_panel_along(p, &p->c->panel[0], "pa", "row_pitch",
-                        "int first = first_row, n = in_rows, fill = work_rows, from = start, evaluate = steps");
-}
-
-static void say_cols(struct tile *p)
-{
-    if (cols_in_place(p))
-        return;
-    if (p->c->windows.n)
-        say_panel_along(p, &p->c->panel[1], "pb", "span",
-                        "int first = first_col, n = min(span, all_positions - first_col), fill = span, "
-                        "from = start / taps * phases, evaluate = steps / taps * phases");
-    else if (p->c->panel[1].deep)
-        say_deep_cols(p);
-    else
-        say_panel_along(p, &p->c->panel[1], "pb", "col_pitch",
-                        "int first = first_col, n = in_cols, fill = work_cols, from = start, evaluate = steps");
-}
-
-static void say_arrays(struct tile *p)
+void pt2_say_arrays(struct tile *p)
 {
     struct render *r = p->r;
-    if (!rows_in_place(p))
+    if (!pt2_rows_in_place(p))
         pt2_say(r, "float pa[%d] PANEL;", PT2_PANEL_FLOATS);
-    if (!cols_in_place(p))
+    if (!pt2_cols_in_place(p))
         pt2_say(r, "float pb[%d] PANEL;", PT2_PANEL_FLOATS);
     pt2_say(r, "float sum[%d] PANEL;", PT2_SUM_FLOATS);
-    pt2_say(r, "int row_pitch = tile_rows + %d, col_pitch = tile_cols + %d, depth_pitch = tile_depth + %d;",
-            PT2_PANEL_PAD, PT2_PANEL_PAD, PT2_PANEL_PAD);
+    pt2_say(r, "int row_pitch = %s + %d;", p->c->lines ? "1" : "tile_rows", p->c->lines ? 0 : PT2_PANEL_PAD);
+    pt2_say(r, "int col_pitch = tile_cols + %d, depth_pitch = tile_depth + %d;",
+            PT2_PANEL_PAD, PT2_PANEL_PAD);
 }
 
 static void say_col_start(struct tile *p)
@@ -420,18 +256,22 @@ void pt2_contract_packed(struct tile *p)
     struct render *r = p->r;
     const struct pt2_contract *c = p->c;
     int width = c->lanes * c->block_vectors;
+    if (c->lines) {
+        pt2_contract_lines(p);
+        return;
+    }
     pt2_say(r, "int tile = GROUP_ID();");
     pt2_say(r, "if (tile < %s) {", pt2_number(r->k->points).text);
     pt2_say_tile_place(p);
     pt2_say(r, "int work_rows = (in_rows + %d) / %d * %d;", c->block_rows - 1, c->block_rows, c->block_rows);
     pt2_say(r, "int work_cols = (in_cols + %d) / %d * %d;", width - 1, width, width);
-    say_arrays(p);
-    if (rows_in_place(p))
+    pt2_say_arrays(p);
+    if (pt2_rows_in_place(p))
         say_row_starts(p);
-    if (cols_in_place(p) && c->panels < 0)
+    if (pt2_cols_in_place(p) && c->panels < 0)
         say_col_start(p);
     if (c->windows.n) {
-        say_taps(p);
+        pt2_say_taps(p);
         pt2_say(r, "int all_positions = %s;", pt2_number(c->windows.positions).text);
         pt2_say(r, "for (int start = 0; start < depth; start += together * taps) {");
         pt2_say(r, "int steps = min(depth - start, together * taps);");
@@ -439,10 +279,10 @@ void pt2_contract_packed(struct tile *p)
         pt2_say(r, "for (int start = 0; start < depth; start += tile_depth) {");
         pt2_say(r, "int steps = min(depth - start, tile_depth);");
     }
-    say_rows(p);
-    say_cols(p);
+    pt2_say_row_panel(p);
+    pt2_say_col_panel(p);
     say_blocks(p);
     pt2_say(r, "}");
-    say_results(p);
+    pt2_say_packed_results(p, "first_col", "in_cols");
     pt2_say(r, "}");
 }

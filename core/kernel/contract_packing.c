@@ -33,50 +33,23 @@ static struct pt2_axes axes_of(const struct pt2_contract *c, enum pt2_axis_role 
 
 /* ---- questions about one variable ---- */
 
-static pt2_ex with(struct pt2_exprs *E, pt2_ex e, int var, pt2_ex by)
-{
-    pt2_ex to[PT2_MAX_AXES] = { 0 };
-    to[var] = by;
-    return pt2_subst_vars(E, e, var + 1, to);
-}
-
-/* What e grows by when the variable does by one. */
-static pt2_ex slope(struct pt2_exprs *E, pt2_ex e, int var)
-{
-    pt2_ex x = pt2_var(E, var, pt2_idx(E, PT2_INF));
-    return pt2_sub(E, with(E, e, var, pt2_addi(E, x, 1)), with(E, e, var, x));
-}
-
 struct ask {
     struct pt2_exprs *E;
     int var;
     bool found;
 };
 
-static void find_var(void *ctx, pt2_ex e)
-{
-    struct ask *a = ctx;
-    a->found |= e->op == PT2_E_VAR && e->i == a->var;
-}
-
-static bool depends_on(pt2_ex e, int var)
-{
-    struct ask a = { NULL, var, false };
-    pt2_visit(e, find_var, &a);
-    return a.found;
-}
-
 static void find_division(void *ctx, pt2_ex e)
 {
     struct ask *a = ctx;
-    a->found |= (e->op == PT2_E_FLOORDIV || e->op == PT2_E_FLOORMOD) && depends_on(e, a->var);
+    a->found |= (e->op == PT2_E_FLOORDIV || e->op == PT2_E_FLOORMOD) && pt2_depends_on(e, a->var);
 }
 
 static void find_neighbours(void *ctx, pt2_ex e)
 {
     struct ask *a = ctx;
     if (e->op == PT2_E_LOAD && e->num_args == 1 && !a->found)
-        a->found = pt2_is_int(slope(a->E, e->args[0], a->var), 1);
+        a->found = pt2_is_int(pt2_slope(a->E, e->args[0], a->var), 1);
 }
 
 /* Some load has neighbours along the variable next to each other. */
@@ -122,63 +95,6 @@ static void merge_axes(struct pt2_exprs *E, struct pt2_axes *a, int first_var, p
         merge_pair(E, a, k, first_var + k, exprs, n);
 }
 
-/* ---- bounds ---- */
-
-struct assume {
-    struct pt2_panel *p;
-    int var;
-};
-
-/* Notes d >= 0 as a bound; false where it is none. */
-static bool bound(struct assume *a, struct pt2_exprs *E, pt2_ex d)
-{
-    struct pt2_panel *p = a->p;
-    if (d->has & PT2_HAS_LOAD)
-        return false;
-    pt2_ex step = slope(E, d, a->var);
-    if (!pt2_is_const(step) || step->i == 0 || step->i > 64 || step->i < -64)
-        return false;
-    struct pt2_bound b = { with(E, d, a->var, pt2_idx(E, 0)), step->i };
-    for (int k = 0; k < p->num_bounds; k++)
-        if (p->bounds[k].rest == b.rest && p->bounds[k].step == b.step)
-            return true;
-    if (p->num_bounds == PT2_MAX_BOUNDS)
-        return false;
-    p->bounds[p->num_bounds++] = b;
-    return true;
-}
-
-/* min and max are the operand that depends on the variable, comparisons are true. */
-static pt2_ex decide(void *ctx, struct pt2_exprs *E, pt2_ex e)
-{
-    struct assume *a = ctx;
-    if (e->num_args != 2 || e->args[0]->dtype != PT2_IDX || !depends_on(e, a->var))
-        return e;
-    pt2_ex x = e->args[0], y = e->args[1];
-    switch (e->op) {
-    case PT2_E_LE: return bound(a, E, pt2_sub(E, y, x)) ? pt2_int(E, PT2_BOOL, 1) : e;
-    case PT2_E_LT: return bound(a, E, pt2_sub(E, pt2_addi(E, y, -1), x)) ? pt2_int(E, PT2_BOOL, 1) : e;
-    case PT2_E_MIN:
-    case PT2_E_MAX:
-        if (depends_on(x, a->var) == depends_on(y, a->var))
-            return e;
-        if (depends_on(y, a->var)) {
-            x = e->args[1];
-            y = e->args[0];
-        }
-        return bound(a, E, e->op == PT2_E_MIN ? pt2_sub(E, y, x) : pt2_sub(E, x, y)) ? x : e;
-    default: return e;
-    }
-}
-
-static void find_bounds(struct pt2_exprs *E, struct pt2_panel *p)
-{
-    struct assume a = { p, p->side.var[p->side.n - 1] };
-    pt2_ex inner = pt2_rewrite(E, p->value, decide, &a);
-    if (p->num_bounds)
-        p->inner = inner;
-}
-
 /* ---- windows ---- */
 
 struct slide {
@@ -194,7 +110,7 @@ static void find_slide(void *ctx, pt2_ex e)
     struct slide *s = ctx;
     if (e->op != PT2_E_ADD || e->dtype != PT2_IDX || s->step)
         return;
-    pt2_ex step = slope(s->E, e, s->col), dilation = slope(s->E, e, s->tap);
+    pt2_ex step = pt2_slope(s->E, e, s->col), dilation = pt2_slope(s->E, e, s->tap);
     if (!pt2_is_const(step) || !pt2_is_const(dilation) || step->i <= 0 || dilation->i <= 0)
         return;
     int64_t unit = common_divisor(step->i, dilation->i);
@@ -221,8 +137,8 @@ static bool slides(struct pt2_exprs *E, pt2_ex factor, int col, pt2_ex size, int
     if (!s->step || !overlaps(s, size->hi, taps->hi))
         return false;
     pt2_ex far = pt2_idx(E, PT2_INF), x = pt2_var(E, col, far), k = pt2_var(E, tap, far);
-    pt2_ex plain = with(E, with(E, factor, col, x), tap, k);
-    return with(E, plain, col, pt2_addi(E, x, s->dilation)) == with(E, plain, tap, pt2_addi(E, k, s->step));
+    pt2_ex plain = pt2_with(E, pt2_with(E, factor, col, x), tap, k);
+    return pt2_with(E, plain, col, pt2_addi(E, x, s->dilation)) == pt2_with(E, plain, tap, pt2_addi(E, k, s->step));
 }
 
 static void add_window(struct pt2_exprs *E, struct pt2_windows *w, pt2_ex size, pt2_ex taps, const struct slide *s)
@@ -264,7 +180,7 @@ static bool find_pairs(struct pt2_exprs *E, pt2_ex factor, const struct pt2_axes
 static bool few_enough(const struct pt2_windows *w)
 {
     return w->taps->hi <= PT2_MAX_TAPS &&
-           pt2_sat_mul(w->phases->hi, w->reach->hi + PT2_MAX_TILE_COLS) <= PT2_PANEL_FLOATS;
+           pt2_sat_mul(w->phases->hi, w->reach->hi + PT2_MAX_TILE_COLS + PT2_PANEL_PAD) <= PT2_PANEL_FLOATS;
 }
 
 /* The columns before the first window become axes of the batch; behind it each has an axis of positions. */
@@ -281,6 +197,7 @@ static void place_windows(struct pt2_exprs *E, struct pt2_contract *c, pt2_ex fa
         const struct pt2_window *w = &c->windows.axis[x - p->first];
         int at = POSITIONS + x, k = p->tap_of[x];
         pt2_ex position = pt2_var(E, at, w->span);
+        b->unread = NULL;
         add_axis(&b->side, at, w->span);
         if (k >= 0 && p->slide[x].step == 1) {
             to[depth->var[k]] = pt2_idx(E, 0);
@@ -289,7 +206,8 @@ static void place_windows(struct pt2_exprs *E, struct pt2_contract *c, pt2_ex fa
             pt2_ex phases = pt2_min(E, w->step, w->taps), phase = pt2_var(E, PHASES + x, phases);
             pt2_ex more = pt2_floordiv(E, pt2_sub(E, pt2_addi(E, w->taps, -1), phase), w->step);
             add_axis(&b->depth, PHASES + x, phases);
-            position = pt2_min(E, position, pt2_addi(E, pt2_add(E, w->size, pt2_mul(E, w->dilation, more)), -1));
+            b->unread = pt2_addi(E, pt2_add(E, w->size, pt2_mul(E, w->dilation, more)), -1);
+            position = pt2_min(E, position, b->unread);
             to[depth->var[k]] = phase;
         }
         to[cols->var[x]] = position;
@@ -339,24 +257,25 @@ static bool find_windows(struct pt2_exprs *E, struct pt2_contract *c, pt2_ex fac
 /* A plain LOAD that runs along `var` in memory may be read in place. */
 static void find_place(struct pt2_exprs *E, struct pt2_panel *p, int var)
 {
-    if (p->value->op != PT2_E_LOAD || !pt2_is_int(slope(E, p->value->args[0], var), 1))
+    if (p->value->op != PT2_E_LOAD || !pt2_is_int(pt2_slope(E, p->value->args[0], var), 1))
         return;
-    p->base = with(E, p->value->args[0], var, pt2_idx(E, 0));
+    p->base = pt2_with(E, p->value->args[0], var, pt2_idx(E, 0));
     if (p->deep || p->depth.n != 1)
         return;
-    pt2_ex pitch = slope(E, p->base, p->depth.var[0]);
+    pt2_ex pitch = pt2_slope(E, p->base, p->depth.var[0]);
     if (!(pitch->has & (PT2_HAS_VAR | PT2_HAS_LOAD))) {
         p->pitch = pitch;
-        p->base = with(E, p->base, p->depth.var[0], pt2_idx(E, 0));
+        p->base = pt2_with(E, p->base, p->depth.var[0], pt2_idx(E, 0));
     }
 }
 
 static void find_panel(struct pt2_exprs *E, struct pt2_panel *p, int first_var, bool merge_side)
 {
-    pt2_ex *value = &p->value;
+    pt2_ex *exprs[] = { &p->value, &p->unread };
+    int n = p->unread ? 2 : 1;
     if (merge_side)
-        merge_axes(E, &p->side, first_var, &value, 1);
-    merge_axes(E, &p->depth, first_var + AXES, &value, 1);
+        merge_axes(E, &p->side, first_var, exprs, n);
+    merge_axes(E, &p->depth, first_var + AXES, exprs, n);
     int last = p->side.n ? p->side.var[p->side.n - 1] : -1;
     bool along_side = last >= 0 && neighbours(E, p->value, last);
     p->deep = !along_side && p->depth.n == 1 && neighbours(E, p->value, p->depth.var[0]);
@@ -364,8 +283,10 @@ static void find_panel(struct pt2_exprs *E, struct pt2_panel *p, int first_var, 
         find_place(E, p, p->depth.var[0]);
     else if (p->side.n == 1)
         find_place(E, p, last);
-    if (!p->deep && last >= 0)
-        find_bounds(E, p);
+    if (!p->deep && last >= 0) {
+        pt2_bounds_find(E, p->value, last, p->unread, &p->bounds);
+        p->step = pt2_load_step(E, p->bounds.inner ? p->bounds.inner : p->value, last);
+    }
 }
 
 /* Where in them a column is follows from their order. */
@@ -431,7 +352,8 @@ bool pt2_packing_find(struct pt2_exprs *E, struct pt2_contract *c, struct pt2_st
     /* without rows of their own only windows pay, or columns that are neighbours in memory */
     if (c->size[PT2_AXIS_ROW]->hi <= 1 && !windows && c->panel[1].deep)
         return false;
-    if (!windows)
+    c->lines = windows && pt2_is_int(c->size[PT2_AXIS_ROW], 1);
+    if (!windows || c->lines)
         merge_stores(E, c, stages, num_stages);
     return true;
 }

@@ -41,7 +41,20 @@ void pt2_say_tile_place(struct tile *p);
 void pt2_say_stages(struct tile *p, const char *sum);
 void pt2_say_tile_stages(struct tile *p, const char *pitch);
 
+/* PACKED: whether a factor is read where it lies; else what copies it to a panel. */
+bool pt2_rows_in_place(const struct tile *p);
+bool pt2_cols_in_place(const struct tile *p);
+void pt2_say_row_panel(struct tile *p);
+void pt2_say_col_panel(struct tile *p);
+
+/* PACKED: the arrays of panels and sums; the table of taps; the stages behind the sums, of which there are `count` from
+ * column `first` on. */
+void pt2_say_arrays(struct tile *p);
+void pt2_say_taps(struct tile *p);
+void pt2_say_packed_results(struct tile *p, const char *first, const char *count);
+
 void pt2_contract_packed(struct tile *p);
+void pt2_contract_lines(struct tile *p);
 void pt2_contract_registers(struct tile *p);
 void pt2_contract_shared(struct tile *p); /* MATRICES too, with these: */
 void pt2_matrices_sums(struct tile *p);

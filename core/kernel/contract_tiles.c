@@ -6,9 +6,11 @@
 
 /* Cycles, about; what counts is how they compare. */
 enum {
-    START = 3000,  /* of a tile */
+    START = 3000, START_LINES = 300, /* of a tile */
     MOST_PARTS = 64,
     DEPTH = 256,   /* a vector of columns and a block of rows of so many steps are in the first cache */
+    LINE_VECTORS = 7,    /* sums of lines: with the numbers that they add, and one of the row, in 16 registers */
+    STRETCHES = 8,       /* of tiles, for each unit */
     KEEP_COLS = 256, MORE_COLS = 512, /* with many rows, some: so that the columns' panel stays in the second cache */
 };
 static const double READ = 0.5, COPY = 1.5, SLIDE = 0.3, RESULT = 2; /* of an element */
@@ -39,7 +41,8 @@ static int part(double n, int unit, int count)
 static double tile_cost(const struct search *s, double rows, double cols)
 {
     double products = rows * cols * s->depth / (PRODUCTS * s->c->lanes);
-    return START + products + s->depth * (rows * s->copy_rows + cols * s->copy_cols) + RESULT * rows * cols;
+    double copies = s->depth * (rows * s->copy_rows + cols * s->copy_cols);
+    return (s->c->lines ? START_LINES : START) + products + copies + RESULT * rows * cols;
 }
 
 /* Until the last unit is done. */
@@ -109,13 +112,29 @@ static void limit_depth(struct pt2_contract *c)
         c->tile_depth = least(c->tile_depth, round_up(c->ask.depth, 16));
 }
 
+/* Tiles in stretches, as long as all units have some. */
+static void choose_stretches(struct pt2_exprs *E, struct pt2_contract *c, const struct pt2_caps *caps)
+{
+    int units = caps->compute_units > 0 ? caps->compute_units : 1;
+    c->tiles = pt2_contract_points(E, c);
+    c->each = pt2_max(E, pt2_contract_parts(E, c->tiles, pt2_idx(E, STRETCHES * units)), pt2_idx(E, 1));
+}
+
+/* What a tile has a multiple of: whole blocks of columns, or whole lines where there are several in it. */
+static int column_unit(const struct pt2_contract *c)
+{
+    pt2_ex line = c->windows.axis[c->windows.n > 0 ? c->windows.n - 1 : 0].span;
+    bool whole = c->lines && pt2_is_const(line) && line->i <= PT2_MAX_TILE_COLS / 2;
+    return whole ? (int)line->i : c->lanes * c->block_vectors;
+}
+
 void pt2_packing_choose(struct pt2_exprs *E, struct pt2_contract *c, const struct pt2_caps *caps)
 {
     const struct pt2_reg_block *block = pt2_tiles_block(caps, c->size[PT2_AXIS_ROW]->hi);
-    int width = block->lanes * block->vectors;
     c->lanes = block->lanes;
     c->block_rows = block->rows;
-    c->block_vectors = block->vectors;
+    c->block_vectors = c->lines ? LINE_VECTORS : block->vectors;
+    int width = column_unit(c);
     c->panel_block = c->windows.n ? 0 : width;
     c->direct_cols = c->panels >= 0 || (!c->windows.n && c->panel[1].pitch && c->size[PT2_AXIS_ROW]->hi <= 16 &&
                                         pt2_prove_divides(E, pt2_idx(E, width), c->size[PT2_AXIS_COL]));
@@ -126,4 +145,6 @@ void pt2_packing_choose(struct pt2_exprs *E, struct pt2_contract *c, const struc
     c->tile[0] = pt2_idx(E, c->tile_rows);
     c->tile[1] = pt2_idx(E, c->tile_cols);
     c->tile[2] = pt2_idx(E, c->tile_depth);
+    if (c->lines)
+        choose_stretches(E, c, caps);
 }

@@ -14,6 +14,7 @@ enum {
     MAX_LANES = 256,
     GROUP_WORK = 4096,    /* elements: where starting groups costs more, a group takes several points */
     MAX_POINTS = 64,      /* per group */
+    LANES_WORK = 256,     /* elements of a stretch of points, about */
     SWAP_LANES = 8,       /* fewer read each other's results as fast */
     FOURS_POINTS = 256,   /* for each unit: fewer would leave units idle, were they fours */
     COLUMN_POINTS = 256,  /* neighbouring points fill the device and read neighbours */
@@ -95,26 +96,21 @@ static void merge_outer(struct find *f, struct pt2_stage *s)
 
 struct neighbours {
     struct pt2_exprs *E;
-    int var;
+    int var, loop;
     bool found;
 };
 
 static void find_neighbours(void *ctx, pt2_ex e)
 {
     struct neighbours *q = ctx;
-    if (e->op != PT2_E_LOAD || !(e->args[0]->has & PT2_HAS_VAR))
-        return;
-    pt2_ex to[MAX_VARS] = { 0 }, here = pt2_var(q->E, q->var, pt2_idx(q->E, PT2_INF));
-    to[q->var] = here;
-    pt2_ex at = pt2_subst_vars(q->E, e->args[0], MAX_VARS, to);
-    to[q->var] = pt2_addi(q->E, here, 1);
-    q->found |= pt2_is_int(pt2_sub(q->E, pt2_subst_vars(q->E, e->args[0], MAX_VARS, to), at), 1);
+    if (e->op == PT2_E_LOAD && (e->args[0]->has & PT2_HAS_VAR) && !q->found)
+        q->found = pt2_load_step(q->E, e, q->var) == 1 && !pt2_is_int(pt2_slope(q->E, e->args[0], q->loop), 0);
 }
 
-/* Some LOAD reads neighbours for neighbouring values of the axis. */
-static bool neighbours_along(struct pt2_exprs *E, pt2_ex body, int var)
+/* Some LOAD that is repeated in the loop reads neighbours for neighbouring values of the axis. */
+static bool neighbours_along(struct pt2_exprs *E, pt2_ex body, int var, int loop)
 {
-    struct neighbours q = { E, var, false };
+    struct neighbours q = { E, var, loop, false };
     pt2_visit(body, find_neighbours, &q);
     return q.found;
 }
@@ -231,6 +227,13 @@ static struct pt2_stage merged(struct find *f, const struct pt2_stage *s)
     return m;
 }
 
+/* Vectors are worth it wherever what they read lies, if what they store is in one place. */
+static bool stores_vectors(const struct find *f, const struct pt2_stage *s)
+{
+    return f->caps->wide_vectors && s->kind == PT2_STAGE_STORE &&
+           pt2_is_int(pt2_slope(f->E, s->index, s->num_loops), 1);
+}
+
 /* A long loop that reads neighbours. Where neighbouring points read neighbours, and there are enough of them, a point
  * per invocation is the better form. */
 static bool has_rows(struct find *f)
@@ -245,8 +248,8 @@ static bool has_rows(struct find *f)
         struct pt2_stage s = merged(f, &f->stages[k]);
         if (last_loop(&s)->hi < min_row(f->caps))
             continue;
-        rows |= neighbours_along(f->E, s.body, s.num_loops);
-        columns |= last >= 0 && neighbours_along(f->E, s.body, PT2_OUTER_AXIS + last);
+        rows |= neighbours_along(f->E, s.body, s.num_loops, s.num_loops) || stores_vectors(f, &s);
+        columns |= last >= 0 && neighbours_along(f->E, s.body, PT2_OUTER_AXIS + last, s.num_loops);
     }
     return rows && !(columns && pt2_product(f->E, *f->rank, f->extents)->hi >= COLUMN_POINTS);
 }
@@ -474,6 +477,10 @@ struct pt2_rows *pt2_rows_find(struct pt2_module *m, struct pt2_stage *stages, i
     f.rows->stages = PT2_NEW_N(&m->arena, struct pt2_rows_stage, num_stages);
     if (has_form(&f) && has_rows(&f))
         return share_rows(&f);
+    if (pt2_rows_lanes_find(f.E, stages, num_stages, *rank, extents, caps, f.rows)) {
+        f.rows->points = points_of(&f, LANES_WORK);
+        return f.rows;
+    }
     return share_points(&f) ? f.rows : share_fours(&f);
 }
 
@@ -486,6 +493,12 @@ void pt2_rows_exprs(struct pt2_rows *rows, int num_stages, pt2_ex (*fn)(void *ct
                 if (*all[j])
                     *all[j] = fn(ctx, *all[j]);
         }
+    for (int i = 0; i < num_stages; i++)
+        pt2_bounds_exprs(&rows->stages[i].bounds, fn, ctx);
+    if (rows->form == PT2_ROWS_LANES) {
+        rows->line = fn(ctx, rows->line);
+        rows->stretch = fn(ctx, rows->stretch);
+    }
     for (uint32_t i = 0; i < rows->quads.count; i++) {
         rows->quads.data[i].element = fn(ctx, rows->quads.data[i].element);
         rows->quads.data[i].first = fn(ctx, rows->quads.data[i].first);

@@ -532,6 +532,10 @@ void pt2_rows_render(struct render *r)
         quads(&t);
         return;
     }
+    if (rows->form == PT2_ROWS_LANES) {
+        pt2_rows_lanes_render(r);
+        return;
+    }
     bool shared = false;
     if (rows->form == PT2_ROWS_GROUP) {
         shared = say_shared(&t);

@@ -255,6 +255,84 @@ static void check_windows(int n, const struct pt2_caps *caps)
     pt2_module_free(&m);
 }
 
+/* ---- points as lanes ---- */
+
+static float largest(const float *x, int side, int y, int column)
+{
+    float best = -INFINITY;
+    for (int k = 0; k < 9; k++) {
+        int at_y = y + k / 3 - 1, at_x = column + k % 3 - 1;
+        if (at_y >= 0 && at_y < side && at_x >= 0 && at_x < side)
+            best = fmaxf(best, x[at_y * side + at_x]);
+    }
+    return best;
+}
+
+/* The largest of 3x3 numbers around every step-th one of n by n, in several images; twice that, less the number. */
+static void check_maxima(int n, int step, const struct pt2_caps *caps)
+{
+    struct pt2_plan_device devices[] = { { "device", *caps }, { "reference", { .interprets = true } } };
+    struct pt2_plan_params params = { .num_devices = 2, .devices = devices };
+    struct pt2_module m;
+    struct pt2_graph *g;
+    struct pt2_plan plan;
+    struct pt2_buf *bufs[64] = { 0 };
+    static float got[MAX_ELEMENTS];
+    char text[1024], y[32], x[32];
+    int side = (n - 1) * step + 1, images = MAX_ELEMENTS / 2 / (side * side), wrong = 0;
+    snprintf(y, sizeof y, "i1*%d + i3 + -1", step);
+    snprintf(x, sizeof x, "i2*%d + i4 + -1", step);
+    snprintf(text, sizeof text,
+             "graph main { v0:float32[%d, %d, %d] = input 0 \"x\"\n"
+             "v1:float32[%d, %d, %d] = reduce max [3, 3]: select(and(and(and(%s < %d, 0 <= %s), 0 <= %s), %s < %d), "
+             "v0[i0, min(max(%s, 0), %d), min(max(%s, 0), %d)], -inff32)\n"
+             "v2:float32[%d, %d, %d] = map: v1[i0, i1, i2]*2f32 - v0[i0, i1*%d, i2*%d] return v2 }",
+             images, side, side, images, n, n, y, side, y, x, x, side, y, side - 1, x, side - 1, images, n, n, step,
+             step);
+    pt2_module_init(&m);
+    MUST(pt2_graph_parse(&m, text, &g));
+    MUST(pt2_plan_build(g, &params, &plan));
+    const struct pt2_rows *rows = plan.steps[0].region->kernel->rows;
+    CHECK(plan.num_steps == 1);
+    CHECK(!caps->wide_vectors || (rows && rows->form == PT2_ROWS_LANES) == (n >= 8));
+    run_region(&m, plan.steps[0].region, bufs);
+    int count = images * n * n;
+    MUST(T.table->buf_read(dev, bufs[g->outputs.data[0]->id], 0, got, (uint64_t)count * 4));
+    for (int k = 0; k < count; k++) {
+        const float *image = (const float *)bytes + k / n / n * side * side;
+        int at_y = k / n % n * step, at_x = k % n * step;
+        wrong += got[k] != largest(image, side, at_y, at_x) * 2 - image[at_y * side + at_x];
+    }
+    CHECK(wrong == 0);
+    for (int k = 0; k < 64; k++)
+        if (bufs[k])
+            T.table->buf_destroy(dev, bufs[k]);
+    pt2_module_free(&m);
+}
+
+/* ---- which kernels ---- */
+
+/* Many sums of a matrix's rows, or of its columns, to each element of which the sum's own number is added. */
+static void check_own_numbers(const char *element, bool teams, const struct pt2_caps *caps)
+{
+    struct pt2_plan_device devices[] = { { "device", *caps }, { "reference", { .interprets = true } } };
+    struct pt2_plan_params params = { .num_devices = 2, .devices = devices };
+    struct pt2_module m;
+    struct pt2_graph *g;
+    struct pt2_plan plan;
+    char text[256];
+    snprintf(text, sizeof text,
+             "graph main { v0:float32[512, 512] = input 0 \"x\" v1:float32[512] = input 1 \"b\"\n"
+             "v2:float32[512] = reduce sum [512]: max(v0[%s] + v1[i0], 0f32) return v2 }", element);
+    pt2_module_init(&m);
+    MUST(pt2_graph_parse(&m, text, &g));
+    MUST(pt2_plan_build(g, &params, &plan));
+    const struct pt2_rows *rows = plan.regions.data[plan.regions.count - 1]->kernel->rows;
+    CHECK((rows && (rows->form == PT2_ROWS_VECTOR || rows->form == PT2_ROWS_GROUP)) == teams);
+    CHECK(!caps->wide_vectors || teams || (rows && rows->form == PT2_ROWS_LANES));
+    pt2_module_free(&m);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -281,5 +359,10 @@ int main(int argc, char **argv)
     static const int sizes[] = { 4, 5, 7, 16, 28 };
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
         check_windows(sizes[k], &own);
+    static const int lines[][2] = { { 7, 1 }, { 9, 1 }, { 70, 1 }, { 16, 2 }, { 67, 2 }, { 21, 3 } };
+    for (size_t k = 0; k < sizeof lines / sizeof *lines; k++)
+        check_maxima(lines[k][0], lines[k][1], &own);
+    check_own_numbers("i0, i1", true, &own);
+    check_own_numbers("i1, i0", false, &own);
     return close_device();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Contractions on the device at hand, each with few and with many rows and columns, factors contiguous along the depth
- * and across it, and windows: for vectors of every width that a processor may have, and, where groups share tiles, for
- * tiles that a tuner may ask for, of floats and of halves. Against sums in double precision. */
+ * and across it, windows, and windows of one row each: for vectors of every width that a processor may have, and, where
+ * groups share tiles, for tiles that a tuner may ask for, of floats and of halves. Against sums in double precision. */
 #include "plan/plan.h"
 #include "test_device.h"
 
@@ -10,8 +10,9 @@
 
 #include <math.h>
 
-/* `kind`: where in its row the depth is, of both factors, or windows of 3x3 at a distance of `step`. */
-enum kind { DEEP, WIDE, WINDOWS, KINDS };
+/* `kind`: where in its row the depth is, of both factors, or windows of 3x3 at a distance of `step`; LINES: of each row
+ * its own, with a border of zeros. */
+enum kind { DEEP, WIDE, WINDOWS, LINES, KINDS };
 
 struct shape {
     enum kind kind;
@@ -22,16 +23,31 @@ struct shape {
 /* Exact as halves too. */
 static float numbers(int k) { return (float)((k * 7919 + 13) % 2011) / 1024 - 1; }
 
-static int input_side(const struct shape *s) { return (s->cols - 1) * s->step + 3; }
+static int input_side(const struct shape *s) { return (s->cols - 1) * s->step + (s->kind == LINES ? 1 : 3); }
 
 static int input_count(const struct shape *s, int input)
 {
+    if (s->kind == LINES)
+        return s->rows * (input ? input_side(s) * input_side(s) : 9);
     if (s->kind == WINDOWS)
         return s->depth * (input ? input_side(s) * input_side(s) : s->rows * 9);
     return s->depth * (input ? s->cols : s->rows);
 }
 
-static int num_results(const struct shape *s) { return s->rows * s->cols * (s->kind == WINDOWS ? s->cols : 1); }
+static int num_results(const struct shape *s) { return s->rows * s->cols * (s->kind >= WINDOWS ? s->cols : 1); }
+
+static void lines_text(const struct shape *s, char *text, size_t size)
+{
+    int r = s->rows, c = s->cols, n = input_side(s);
+    char y[32], x[32];
+    snprintf(y, sizeof y, "i1*%d + i3 + -1", s->step);
+    snprintf(x, sizeof x, "i2*%d + i4 + -1", s->step);
+    snprintf(text, size, "graph main { v0:float32[%d, 3, 3] = input 0 \"a\" v1:float32[%d, %d, %d] = input 1 \"b\"\n"
+             "v2:float32[%d, %d, %d] = reduce sum [3, 3]: v0[i0, i3, i4]*"
+             "select(and(and(and(%s < %d, 0 <= %s), 0 <= %s), %s < %d), "
+             "v1[i0, min(max(%s, 0), %d), min(max(%s, 0), %d)], 0f32) return v2 }",
+             r, r, n, n, r, c, c, y, n, y, x, x, n, y, n - 1, x, n - 1);
+}
 
 static void graph_text(const struct shape *s, char *text, size_t size)
 {
@@ -48,6 +64,7 @@ static void graph_text(const struct shape *s, char *text, size_t size)
                  "v2:float32[%d, %d] = reduce sum [%d]: v0[i2, i0]*v1[i2, i1] return v2 }",
                  type, d, r, type, d, c, r, c, d);
         break;
+    case LINES: lines_text(s, text, size); break;
     default:
         snprintf(text, size, "graph main { v0:%s[%d, %d, 3, 3] = input 0 \"a\"\n"
                  "v1:%s[%d, %d, %d] = input 1 \"b\"\nv2:float32[%d, %d, %d] = reduce sum [%d, 3, 3]: "
@@ -69,6 +86,11 @@ static double want(const struct shape *s, int at)
     for (int k = 0; s->kind == WINDOWS && k < d * 9; k++) {
         int y = at / c % c * s->step + k / 3 % 3, x = at % c * s->step + k % 3;
         sum += (double)numbers(at / c / c * d * 9 + k) * numbers((k / 9 * n + y) * n + x);
+    }
+    for (int k = 0; s->kind == LINES && k < 9; k++) {
+        int y = at / c % c * s->step + k / 3 - 1, x = at % c * s->step + k % 3 - 1, row = at / c / c;
+        if (y >= 0 && y < n && x >= 0 && x < n)
+            sum += (double)numbers(row * 9 + k) * numbers((row * n + y) * n + x);
     }
     return sum;
 }
@@ -129,7 +151,7 @@ static void compare(const struct shape *s, const char *how, const float *got)
         double off = fabs(got[k] - want(s, k));
         worst = off > worst || isnan(off) ? off : worst;
     }
-    if (!(worst <= 1e-6 * s->depth * (s->kind == WINDOWS ? 9 : 1))) {
+    if (!(worst <= 1e-6 * s->depth * (s->kind >= WINDOWS ? 9 : 1))) {
         printf("%s, kind %d, %d rows, %d columns, depth %d%s: off by %g\n", how, (int)s->kind, s->rows, s->cols,
                s->depth, s->halves ? ", halves" : "", worst);
         failures++;
@@ -151,7 +173,7 @@ static struct pt2_region *plan_shape(const struct shape *s, const struct pt2_cap
     struct pt2_plan_device devices[2] = { { "device:0", *caps }, { "reference:0", { .interprets = true } } };
     const struct pt2_plan_params params = { .num_devices = 2, .devices = devices };
     struct pt2_graph *g;
-    char text[512];
+    char text[1024];
     graph_text(s, text, sizeof text);
     pt2_module_init(m);
     MUST(pt2_graph_parse(m, text, &g));
@@ -173,7 +195,8 @@ static void run_width(const struct shape *s, int width)
         int registers = width >= 16 ? 32 : 16, vectors = c->block_vectors;
         CHECK(c->form == PT2_CONTRACT_PACKED && c->lanes == width);
         CHECK(c->block_rows * vectors + vectors + 1 <= registers);
-        CHECK(c->tile_rows % c->block_rows == 0 && c->tile_cols % (c->block_vectors * width) == 0);
+        CHECK(c->lines == (s->kind == LINES));
+        CHECK(c->tile_rows % c->block_rows == 0 && (c->lines || c->tile_cols % (c->block_vectors * width) == 0));
         snprintf(how, sizeof how, "width %d", width);
         run_and_compare(&m, r, s, how);
     }
@@ -211,7 +234,8 @@ int main(int argc, char **argv)
     static const struct shape shapes[] = {
         { DEEP, 70, 90, 300, 1, 0 },   { WIDE, 70, 90, 40, 1, 0 },   { WIDE, 3, 500, 20, 1, 0 },
         { WIDE, 2, 64, 600, 1, 0 },    { DEEP, 260, 17, 33, 1, 0 },  { WIDE, 5, 4096, 9, 1, 0 },
-        { WINDOWS, 9, 13, 40, 1, 0 },  { WINDOWS, 40, 7, 5, 2, 0 },
+        { WINDOWS, 9, 13, 40, 1, 0 },  { WINDOWS, 40, 7, 5, 2, 0 },  { LINES, 5, 61, 1, 1, 0 },
+        { LINES, 40, 7, 1, 1, 0 },     { LINES, 3, 50, 1, 2, 0 },    { LINES, 100, 5, 1, 2, 0 },
     };
     static const struct shape shared[] = { /* whose neighbours can be read together or not, by rows, columns, depth */
         { DEEP, 70, 90, 300, 1, 0 },   { WIDE, 72, 90, 40, 1, 0 },   { WIDE, 70, 140, 33, 1, 0 },
