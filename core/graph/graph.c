@@ -222,6 +222,14 @@ pt2_ex pt2_numel(struct pt2_graph *g, const struct pt2_value *v)
     return pt2_product(&g->module->exprs, v->rank, v->shape);
 }
 
+struct pt2_value *pt2_whole_of(struct pt2_exprs *E, struct pt2_value *v, pt2_ex *index)
+{
+    for (; v->within; v = v->within)
+        if (index)
+            index[v->axis] = pt2_add(E, index[v->axis], v->start);
+    return v;
+}
+
 /* ---- walking ---- */
 
 void pt2_node_exprs(struct pt2_node *n, pt2_node_expr_fn *fn, void *ctx)

@@ -8,6 +8,7 @@ enum {
     VECTOR_LANES = 16,    /* floats of the widest vector registers */
     LONG_LANES = 64,      /* partial results are in memory: more of them wait less for each other */
     LONG_ROW = 4096,      /* of which what is left behind the last whole strip is little */
+    MIN_WORK = 8,         /* operations of an element, where what it reads is scattered */
     MIN_VECTOR_ROW = 24,
     MIN_SHADER_ROW = 64,  /* shaders on processors: a group costs as much as some tens of elements */
     MIN_GPU_ROW = 32,
@@ -117,6 +118,15 @@ static bool neighbours_along(struct pt2_exprs *E, pt2_ex body, int var)
     struct neighbours q = { E, var, false };
     pt2_visit(body, find_neighbours, &q);
     return q.found;
+}
+
+/* Neighbouring values of the axis are stored next to each other, after arithmetic that vectors do at once. */
+static bool stores_along(struct pt2_exprs *E, const struct pt2_stage *s, int var)
+{
+    if (s->kind != PT2_STAGE_STORE || pt2_cost(s->body) < MIN_WORK)
+        return false;
+    pt2_ex at = pt2_load_raw(E, s->dtype, 0, 1, &s->index);
+    return neighbours_along(E, at, var);
 }
 
 /* ---- fours ---- */
@@ -245,7 +255,8 @@ static bool has_rows(struct find *f)
         struct pt2_stage s = merged(f, &f->stages[k]);
         if (last_loop(&s)->hi < min_row(f->caps))
             continue;
-        rows |= neighbours_along(f->E, s.body, s.num_loops);
+        rows |= neighbours_along(f->E, s.body, s.num_loops) ||
+                (f->caps->wide_vectors && stores_along(f->E, &s, s.num_loops));
         columns |= last >= 0 && neighbours_along(f->E, s.body, PT2_OUTER_AXIS + last);
     }
     return rows && !(columns && pt2_product(f->E, *f->rank, f->extents)->hi >= COLUMN_POINTS);
