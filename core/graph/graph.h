@@ -60,6 +60,14 @@ static inline bool pt2_gives_position(enum pt2_reduce_op op)
 /* The most values that one concatenation joins: kernels bind few buffers. */
 enum { PT2_MAX_PARTS = 12 };
 
+/* Where a value is in another one's memory: from `start` on along `axis`. */
+struct pt2_within {
+    struct pt2_value *whole; /* NULL: it has memory of its own */
+    int axis;
+    pt2_ex start;
+    int8_t axes[PT2_MAX_RANK]; /* of the whole, by the value's axes; -1: of size 1, none */
+};
+
 struct pt2_value {
     uint32_t id; /* dense over the module */
     pt2_dtype dtype;
@@ -67,10 +75,7 @@ struct pt2_value {
     pt2_ex *shape;        /* arena; PT2_IDX */
     struct pt2_node *def; /* producer */
     const char *name;     /* arena; from the archive, for messages; never NULL */
-    struct pt2_value *within; /* the plan's: it is the slice of that one from `start` on along `axis`; NULL: it has
-                               * memory of its own */
-    int axis;
-    pt2_ex start;
+    struct pt2_within within; /* the plan's */
 };
 
 enum pt2_library { PT2_LIB_FFT, PT2_LIB_CHOLESKY, PT2_LIB_QR, PT2_LIB_LU, PT2_LIB_EIGH, PT2_LIB_EIG, PT2_LIB_SVD,

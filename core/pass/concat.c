@@ -136,27 +136,40 @@ void pt2_concat_shape(struct pt2_graph *g, const struct pt2_node *n, const struc
 
 /* ---- what the parts are ---- */
 
-static bool is_index(struct pt2_exprs *E, pt2_ex index, int axis, pt2_ex size)
+/* The axis of the part that a value's index is, after those up to `last`; -1: 0, of an axis of size 1; -2: none. */
+static int axis_of(struct pt2_exprs *E, pt2_ex index, pt2_ex size, int last)
 {
-    if (index->op == PT2_E_VAR)
-        return index->i == axis && pt2_prove_eq(E, index->args[0], size);
-    return pt2_is_int(index, 0) && pt2_is_int(size, 1);
+    if (pt2_is_int(index, 0) && pt2_is_int(size, 1))
+        return -1;
+    bool next = index->op == PT2_E_VAR && index->i > last && pt2_prove_eq(E, index->args[0], size);
+    return next ? (int)index->i : -2;
 }
 
-struct pt2_value *pt2_concat_value(struct pt2_graph *g, const struct pt2_node *n, const struct pt2_concat *c, int k)
+struct pt2_value *pt2_concat_value(struct pt2_graph *g, const struct pt2_node *n, const struct pt2_concat *c, int k,
+                                   struct pt2_within *out_within)
 {
     struct pt2_exprs *E = &g->module->exprs;
     pt2_ex e = c->body[k], shape[PT2_MAX_RANK];
+    struct pt2_within s = { .whole = n->outs[0], .axis = c->axis, .start = c->start[k] };
+    uint32_t seen = 0;
     if (e->op != PT2_E_LOAD)
         return NULL;
     struct pt2_value *v = g->module->values.data[e->i];
-    if (v->rank != n->outs[0]->rank || v->dtype != n->outs[0]->dtype)
-        return NULL;
-    pt2_concat_shape(g, n, c, k, shape);
-    for (int j = 0; j < v->rank; j++)
-        if (!pt2_prove_eq(E, v->shape[j], shape[j]) || !is_index(E, e->args[j], j, v->shape[j]))
+    for (int j = 0, last = -1; j < v->rank; j++) {
+        int axis = axis_of(E, e->args[j], v->shape[j], last);
+        if (axis < -1)
             return NULL;
-    return v;
+        s.axes[j] = (int8_t)axis;
+        last = axis > last ? axis : last;
+        seen |= axis < 0 ? 0 : 1u << axis;
+    }
+    pt2_concat_shape(g, n, c, k, shape);
+    for (int j = 0; j < s.whole->rank; j++)
+        if (!(seen >> j & 1) && !pt2_is_int(shape[j], 1))
+            return NULL;
+    if (out_within)
+        *out_within = s;
+    return v->dtype == s.whole->dtype ? v : NULL;
 }
 
 bool *pt2_find_dense(struct pt2_graph *g, struct pt2_arena *arena)
@@ -231,7 +244,7 @@ static void find_values(struct pt2_graph *g, const struct pt2_node *n, const str
                         struct pt2_value **out)
 {
     for (int k = 0; k < c->count; k++) {
-        struct pt2_value *v = pt2_concat_value(g, n, c, k);
+        struct pt2_value *v = pt2_concat_value(g, n, c, k, NULL);
         bool taken = !v || !can_be_within(v, dense);
         for (int j = 0; j < k; j++)
             taken = taken || out[j] == v;
@@ -261,6 +274,18 @@ static struct pt2_value *make_part(struct pt2_graph *g, uint32_t at, const struc
     return v;
 }
 
+/* The value's element for an index of the part; it has the part's axes, or all that are not of size 1. */
+static pt2_ex load_part(struct pt2_graph *g, const struct pt2_concat *c, const struct pt2_value *v, int k,
+                        const pt2_ex *index)
+{
+    pt2_ex at[PT2_MAX_RANK + 1];
+    bool whole = c->body[k]->op == PT2_E_LOAD && c->body[k]->i == (int64_t)v->id;
+    for (int j = 0; j < v->rank; j++)
+        at[j] = !whole ? index[j] : c->body[k]->args[j]->op == PT2_E_VAR ? index[c->body[k]->args[j]->i]
+                                                                         : pt2_idx(&g->module->exprs, 0);
+    return pt2_load(g, v, at);
+}
+
 static pt2_ex chain(struct pt2_graph *g, const struct pt2_node *n, const struct pt2_concat *c,
                     struct pt2_value *const *values)
 {
@@ -271,7 +296,7 @@ static pt2_ex chain(struct pt2_graph *g, const struct pt2_node *n, const struct 
     pt2_ex at = v[c->axis];
     for (int k = c->count - 1; k >= 0; k--) {
         v[c->axis] = pt2_sub(E, at, c->start[k]);
-        pt2_ex part = pt2_load(g, values[k], v);
+        pt2_ex part = load_part(g, c, values[k], k, v);
         e = e ? pt2_select(E, pt2_lt(E, at, c->start[k + 1]), part, e) : part;
     }
     return e;

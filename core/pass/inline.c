@@ -107,7 +107,7 @@ static void mark_parts(struct ctx *c, const struct pt2_node *n, const bool *dens
     int kernels = pt2_concat_kernels(c->g, n, &parts, dense);
     i->kept = kernels == 0;
     for (int k = 0; k < parts.count && kernels >= 0; k++) {
-        const struct pt2_value *v = pt2_concat_value(c->g, n, &parts, k);
+        const struct pt2_value *v = pt2_concat_value(c->g, n, &parts, k, NULL);
         if (!is_shared_work(c, v))
             continue;
         c->info[v->id].part = true;

@@ -14,7 +14,7 @@ static bool made_by(const struct pt2_value *v, enum pt2_kind kind) { return v->d
 static bool can_move(const struct pt2_value *v, const bool *dense)
 {
     bool stored = made_by(v, PT2_NODE_MAP) || made_by(v, PT2_NODE_REDUCE) || made_by(v, PT2_NODE_SCAN);
-    return stored && !v->within && !dense[v->id];
+    return stored && !v->within.whole && !dense[v->id];
 }
 
 static bool is_overwritten(const struct pt2_graph *g, const struct pt2_value *v)
@@ -26,10 +26,10 @@ static bool is_overwritten(const struct pt2_graph *g, const struct pt2_value *v)
 }
 
 static bool find_parts(struct pt2_graph *g, const struct pt2_node *n, const struct pt2_concat *c, const bool *dense,
-                       pt2_part_fn *usable, void *ctx, struct pt2_value **out)
+                       pt2_part_fn *usable, void *ctx, struct pt2_value **out, struct pt2_within *places)
 {
     for (int k = 0; k < c->count; k++) {
-        out[k] = pt2_concat_value(g, n, c, k);
+        out[k] = pt2_concat_value(g, n, c, k, &places[k]);
         if (!out[k] || !can_move(out[k], dense) || !usable(ctx, out[k]))
             return false;
         for (int j = 0; j < k; j++)
@@ -43,14 +43,12 @@ bool pt2_plan_join(struct pt2_graph *g, struct pt2_node *n, const bool *dense, p
 {
     struct pt2_concat c;
     struct pt2_value *parts[PT2_MAX_PARTS];
+    struct pt2_within places[PT2_MAX_PARTS];
     if (n->kind != PT2_NODE_MAP || n->body->op != PT2_E_SELECT || is_overwritten(g, n->outs[0]) ||
-        !pt2_concat_find(g, n, &c) || !find_parts(g, n, &c, dense, usable, ctx, parts))
+        !pt2_concat_find(g, n, &c) || !find_parts(g, n, &c, dense, usable, ctx, parts, places))
         return false;
-    for (int k = 0; k < c.count; k++) {
-        parts[k]->within = n->outs[0];
-        parts[k]->axis = c.axis;
-        parts[k]->start = c.start[k];
-    }
+    for (int k = 0; k < c.count; k++)
+        parts[k]->within = places[k];
     n->joined = true;
     return true;
 }
@@ -61,6 +59,6 @@ void pt2_plan_part(struct pt2_graph *g)
         struct pt2_node *n = g->nodes.data[k];
         n->joined = false;
         for (int j = 0; j < n->num_outs; j++)
-            n->outs[j]->within = NULL;
+            n->outs[j]->within.whole = NULL;
     }
 }

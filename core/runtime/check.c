@@ -30,25 +30,35 @@ struct check {
 
 /* ---- values, and parts of values ---- */
 
-/* The memory of a part of a larger value: rows of both, and where the part's first element is. */
+/* Where a part's elements are in the memory of the value that it is within. */
 struct part {
     struct pt2_value *whole;
     int rank;
-    int64_t size[PT2_MAX_RANK + 1], whole_size[PT2_MAX_RANK + 1], start[PT2_MAX_RANK + 1];
+    int64_t size[PT2_MAX_RANK + 1], step[PT2_MAX_RANK + 1], start;
 };
 
-static pt2_status find_part(struct pt2_session *s, struct pt2_value *v, struct part *out)
+/* Linear index of an element in the whole: the first one, or its neighbour along an axis. */
+static pt2_status place_of(struct pt2_session *s, struct pt2_value *v, int axis, int64_t *out)
 {
     struct pt2_exprs *E = &s->model->module.exprs;
     pt2_ex at[PT2_MAX_RANK + 1];
+    for (int k = 0; k < v->rank; k++)
+        at[k] = pt2_idx(E, k == axis);
+    const struct pt2_value *w = pt2_whole_of(E, v, at);
+    return pt2_eval(E, pt2_linearize(E, w->rank, w->shape, at), s->values, s->known, out);
+}
+
+static pt2_status find_part(struct pt2_session *s, struct pt2_value *v, struct part *out)
+{
     out->rank = v->rank;
-    for (int k = 0; k < v->rank; k++)
-        at[k] = pt2_idx(E, 0);
-    out->whole = pt2_whole_of(E, v, at);
-    for (int k = 0; k < v->rank; k++)
-        PT2_TRY(pt2_eval(E, at[k], s->values, s->known, &out->start[k]));
+    out->whole = pt2_whole_of(NULL, v, NULL);
     PT2_TRY(pt2_value_shape(s, v, out->size));
-    return pt2_value_shape(s, out->whole, out->whole_size);
+    PT2_TRY(place_of(s, v, -1, &out->start));
+    for (int k = 0; k < v->rank; k++) {
+        PT2_TRY(place_of(s, v, k, &out->step[k]));
+        out->step[k] -= out->start;
+    }
+    return PT2_OK;
 }
 
 /* Copies the part out of the whole, or into it. */
@@ -58,9 +68,9 @@ static void copy_part(const struct part *p, size_t element, char *whole, char *p
     for (int k = 0; k < p->rank; k++)
         n *= p->size[k];
     for (int64_t e = 0; e < n; e++) {
-        int64_t at = 0;
+        int64_t at = p->start;
         for (int k = 0; k < p->rank; k++)
-            at = at * p->whole_size[k] + p->start[k] + index[k];
+            at += p->step[k] * index[k];
         char *there = whole + (size_t)at * element, *here = part + (size_t)e * element;
         memcpy(in ? there : here, in ? here : there, element);
         for (int k = p->rank - 1; k >= 0 && ++index[k] == p->size[k]; k--)
@@ -72,7 +82,7 @@ static void copy_part(const struct part *p, size_t element, char *whole, char *p
 static pt2_status transfer(struct pt2_session *s, struct pt2_value *v, void *data, uint64_t bytes, bool write)
 {
     struct part p;
-    if (!v->within)
+    if (!v->within.whole)
         return write ? pt2_write_value(s, v, data, bytes) : pt2_read_value(s, v, data, bytes);
     PT2_TRY(find_part(s, v, &p));
     uint64_t size = s->places[p.whole->id].bytes;
@@ -222,7 +232,7 @@ static double largest_in(const struct check *c, struct pt2_session *s, const str
         if (!r->compared || pt2_whole_of(NULL, stored, NULL) != v)
             continue;
         most = fmax(most, largest(v->dtype, r->data, r->bytes));
-        if (!stored->within)
+        if (!stored->within.whole)
             break;
     }
     return most;
@@ -303,7 +313,7 @@ static void observe(void *ctx, struct pt2_session *s, const struct pt2_region *r
         if (r->kernel->bufs[k].write && !r->bufs[k]->def->joined)
             known = see(c, s, r, r->bufs[k], &same);
     for (uint32_t k = 0; k < r->members.count && c->status == PT2_OK && known; k++)
-        if (r->members.data[k].store && r->members.data[k].node->outs[0]->within)
+        if (r->members.data[k].store && r->members.data[k].node->outs[0]->within.whole)
             known = see(c, s, r, r->members.data[k].node->outs[0], &same);
     if (!known)
         return; /* what reads it is compared */
