@@ -252,14 +252,27 @@ static void find_values(struct pt2_graph *g, const struct pt2_node *n, const str
     }
 }
 
-int pt2_concat_kernels(struct pt2_graph *g, const struct pt2_node *n, const struct pt2_concat *c, const bool *dense)
+static bool is_made(struct pt2_graph *g, const struct pt2_value *v, const bool *dense, const bool *leaves)
+{
+    return !leaves || !leaves[v->id] || pt2_made_with_reduce(g, v->def->body) ||
+           pt2_concat_is_free(g, v->def, dense, leaves);
+}
+
+int pt2_concat_kernels(struct pt2_graph *g, const struct pt2_node *n, const struct pt2_concat *c, const bool *dense,
+                       const bool *leaves)
 {
     struct pt2_value *values[PT2_MAX_PARTS];
     int kernels = 0;
     find_values(g, n, c, dense, values);
     for (int k = 0; k < c->count; k++)
-        kernels += !values[k] && !pt2_made_with_reduce(g, c->body[k]);
+        kernels += values[k] ? !is_made(g, values[k], dense, leaves) : !pt2_made_with_reduce(g, c->body[k]);
     return kernels <= 1 && kernels < c->count ? kernels : -1;
+}
+
+bool pt2_concat_is_free(struct pt2_graph *g, const struct pt2_node *n, const bool *dense, const bool *leaves)
+{
+    struct pt2_concat c;
+    return pt2_concat_find(g, n, &c) && pt2_concat_kernels(g, n, &c, dense, leaves) == 0;
 }
 
 static struct pt2_value *make_part(struct pt2_graph *g, uint32_t at, const struct pt2_concat *c, int k)
@@ -309,7 +322,7 @@ static uint32_t separate(struct pt2_graph *g, uint32_t at, bool *dense)
     struct pt2_value *values[PT2_MAX_PARTS];
     struct pt2_concat c;
     uint32_t made = 0;
-    if (!pt2_concat_find(g, n, &c) || pt2_concat_kernels(g, n, &c, dense) < 0)
+    if (!pt2_concat_find(g, n, &c) || pt2_concat_kernels(g, n, &c, dense, NULL) < 0)
         return 0;
     find_values(g, n, &c, dense, values);
     for (int k = 0; k < c.count; k++) {

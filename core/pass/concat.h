@@ -24,8 +24,12 @@ void pt2_concat_shape(struct pt2_graph *g, const struct pt2_node *n, const struc
 struct pt2_value *pt2_concat_value(struct pt2_graph *g, const struct pt2_node *n, const struct pt2_concat *c, int k,
                                    struct pt2_within *out_within);
 /* How many kernels make parts and nothing else: 0 or 1; -1 where putting the parts together at the end is better.
- * `dense`: by value id, cannot be a part. */
-int pt2_concat_kernels(struct pt2_graph *g, const struct pt2_node *n, const struct pt2_concat *c, const bool *dense);
+ * `dense`: by value id, cannot be a part. `leaves`: by value id, a MAP that is going to be inlined where it has no
+ * reason to stay; NULL: all are where they are going to be. */
+int pt2_concat_kernels(struct pt2_graph *g, const struct pt2_node *n, const struct pt2_concat *c, const bool *dense,
+                       const bool *leaves);
+/* A MAP whose parts are all made by kernels that there are. */
+bool pt2_concat_is_free(struct pt2_graph *g, const struct pt2_node *n, const bool *dense, const bool *leaves);
 /* By value id (arena): those that something reads as a whole, so that they must be dense in memory: results, bases of
  * SCATTERs, operands. */
 bool *pt2_find_dense(struct pt2_graph *g, struct pt2_arena *arena);

@@ -98,20 +98,28 @@ static bool is_shared_work(struct ctx *c, const struct pt2_value *v)
            pt2_made_with_reduce(c->g, v->def->body);
 }
 
-static void mark_parts(struct ctx *c, const struct pt2_node *n, const bool *dense)
+/* Nothing but that it is part of a concatenation would keep it from being inlined. */
+static bool leaves(struct ctx *c, const struct pt2_node *n)
+{
+    const struct info *i = &c->info[n->outs[0]->id];
+    return n->kind == PT2_NODE_MAP && !i->pinned && (!i->repeated || pt2_cost(n->body) <= CHEAP);
+}
+
+static void mark_parts(struct ctx *c, const struct pt2_node *n, const bool *dense, const bool *leaving)
 {
     struct info *i = n->num_outs ? &c->info[n->outs[0]->id] : NULL;
     struct pt2_concat parts;
     if (!i || !(i->pinned || i->repeated || i->uses > 1) || !pt2_concat_find(c->g, n, &parts))
         return;
-    int kernels = pt2_concat_kernels(c->g, n, &parts, dense);
+    int kernels = pt2_concat_kernels(c->g, n, &parts, dense, leaving);
     i->kept = kernels == 0;
     for (int k = 0; k < parts.count && kernels >= 0; k++) {
         const struct pt2_value *v = pt2_concat_value(c->g, n, &parts, k, NULL);
-        if (!is_shared_work(c, v))
+        bool free = v && pt2_concat_is_free(c->g, v->def, dense, leaving);
+        if (!free && !is_shared_work(c, v))
             continue;
         c->info[v->id].part = true;
-        i->kept = true;
+        i->kept |= !free;
     }
 }
 
@@ -119,8 +127,12 @@ static void find_parts(struct ctx *c)
 {
     struct pt2_arena arena = { 0 };
     const bool *dense = pt2_find_dense(c->g, &arena);
+    bool *leaving = PT2_NEW_N(&arena, bool, c->g->module->values.count);
     for (uint32_t k = 0; k < c->g->nodes.count; k++)
-        mark_parts(c, c->g->nodes.data[k], dense);
+        if (c->g->nodes.data[k]->num_outs)
+            leaving[c->g->nodes.data[k]->outs[0]->id] = leaves(c, c->g->nodes.data[k]);
+    for (uint32_t k = 0; k < c->g->nodes.count; k++)
+        mark_parts(c, c->g->nodes.data[k], dense, leaving);
     pt2_arena_free(&arena);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Regions and host nodes to steps. The order is the graph's, with everything a step reads before it; its dependencies
  * are exactly the steps that made what it reads, and, for a SCATTER that overwrites its base, the steps that read the
- * base before. Slices of one value share a buffer: who writes one waits for everybody who touched the buffer before, and
- * who reads one for who wrote. (They touch different elements; but drivers, and the layers that validate their use, see
- * buffers.) */
+ * base before. Slices of one value share a buffer: who writes one waits for everybody who touched the buffer before,
+ * and who reads one for who wrote. (They touch different elements; but drivers, and the layers that validate their use,
+ * see buffers.) */
 #include "plan/plan.h"
 
 #include <stdlib.h>
