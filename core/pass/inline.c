@@ -109,7 +109,7 @@ static void mark_parts(struct ctx *c, const struct pt2_node *n, const bool *dens
 {
     struct info *i = n->num_outs ? &c->info[n->outs[0]->id] : NULL;
     struct pt2_concat parts;
-    if (!i || !(i->pinned || i->repeated || i->uses > 1) || !pt2_concat_find(c->g, n, &parts))
+    if (!i || !(i->pinned || i->repeated || i->uses > 1 || i->part) || !pt2_concat_find(c->g, n, &parts))
         return;
     int kernels = pt2_concat_kernels(c->g, n, &parts, dense, leaving);
     i->kept = kernels == 0;
@@ -131,7 +131,7 @@ static void find_parts(struct ctx *c)
     for (uint32_t k = 0; k < c->g->nodes.count; k++)
         if (c->g->nodes.data[k]->num_outs)
             leaving[c->g->nodes.data[k]->outs[0]->id] = leaves(c, c->g->nodes.data[k]);
-    for (uint32_t k = 0; k < c->g->nodes.count; k++)
+    for (uint32_t k = c->g->nodes.count; k-- > 0;) /* a part may have parts */
         mark_parts(c, c->g->nodes.data[k], dense, leaving);
     pt2_arena_free(&arena);
 }
