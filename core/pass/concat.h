@@ -19,8 +19,8 @@ struct pt2_concat {
 bool pt2_concat_find(struct pt2_graph *g, const struct pt2_node *n, struct pt2_concat *out);
 /* Shape of part k. */
 void pt2_concat_shape(struct pt2_graph *g, const struct pt2_node *n, const struct pt2_concat *c, int k, pt2_ex *out);
-/* The value that part k is, element by element, in the same order and type; NULL when it is not a whole value. *out_within
- * (may be NULL): where it would be in the node's result. */
+/* The value that part k is, element by element, in the same order and type; NULL when it is not a whole value.
+ * *out_within (may be NULL): where it would be in the node's result. */
 struct pt2_value *pt2_concat_value(struct pt2_graph *g, const struct pt2_node *n, const struct pt2_concat *c, int k,
                                    struct pt2_within *out_within);
 /* How many kernels make parts and nothing else: 0 or 1; -1 where putting the parts together at the end is better.
