@@ -490,9 +490,15 @@ static bool is_open(void *ctx, const struct pt2_value *v)
     return r ? r->id >= f->closed : v->def->joined;
 }
 
+/* Kernels that make parts bind the whole. */
+static bool can_bind(const struct fuse *f, const struct pt2_node *n)
+{
+    return pt2_least_bytes(n->outs[0]) <= f->caps->max_buffer_range;
+}
+
 static void place_node(struct fuse *f, struct pt2_node *n, bool fusion, bool joins)
 {
-    if (inside_attention(f, n) || (joins && pt2_plan_join(f->g, n, f->dense, is_open, f)))
+    if (inside_attention(f, n) || (joins && can_bind(f, n) && pt2_plan_join(f->g, n, f->dense, is_open, f)))
         return;
     struct candidates c = { f, n, NULL };
     if (fusion && (n->kind == PT2_NODE_MAP || n->kind == PT2_NODE_REDUCE))
