@@ -4,9 +4,9 @@
  * becomes a value of its own, and the MAP only puts whole values side by side. The plan lets these live in the result
  * (plan/join.c), and no kernel is left for the MAP itself.
  *
- * At most one part may need a kernel that the concatenation did not need: then there are no more kernels than before,
- * and what the other parts are is neither read nor written again. What has been computed on the way to several parts
- * (an activation of the whole) goes to the kernels of the parts. */
+ * At most one part may need a kernel of its own, which then stands where that of the whole was: there are no more
+ * kernels than before, and the other parts are not read and written again. Arithmetic behind the concatenation (an
+ * activation of the whole) goes to the parts. */
 #include "pass/concat.h"
 #include "pass/pass.h"
 
