@@ -15,6 +15,7 @@
     X(FOLD, "fold")     /* what only weights decide is computed at load */     \
     X(INLINE, "inline") /* arithmetic goes into its readers; views always do */ \
     X(SIBLINGS, "siblings") /* sums over one input by different weights become one */ \
+    X(CONCAT, "concat") /* parts of concatenations are made where they belong */ \
     X(FUSE, "fuse")     /* nodes share kernels */                              \
     X(UNFOLD, "unfold") /* factors of contractions are written out for tiles */    \
     X(TILES, "tiles")   /* contractions are computed in tiles */               \

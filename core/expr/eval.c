@@ -125,6 +125,13 @@ static pt2_status float_binary(pt2_ex e, double a, double b, struct number *out)
     return PT2_OK;
 }
 
+static double rounded(pt2_dtype storage, double x)
+{
+    uint64_t stored = 0;
+    pt2_store_double(storage, &stored, 0, x);
+    return pt2_load_double(storage, &stored, 0);
+}
+
 static pt2_status unary(pt2_ex e, struct number a, struct number *out)
 {
     switch (e->op) {
@@ -149,6 +156,7 @@ static pt2_status unary(pt2_ex e, struct number a, struct number *out)
     case PT2_E_ACOS: out->f = acos(a.f); break;
     case PT2_E_ATAN: out->f = atan(a.f); break;
     case PT2_E_ASINH: out->f = asinh(a.f); break;
+    case PT2_E_ROUNDTO: out->f = rounded((pt2_dtype)e->i, a.f); break;
     default:
         return pt2_fail(PT2_ERR_INTERNAL, "operator %s in a size expression",
                         pt2_expr_op_name((enum pt2_expr_op)e->op));

@@ -222,6 +222,26 @@ pt2_ex pt2_numel(struct pt2_graph *g, const struct pt2_value *v)
     return pt2_product(&g->module->exprs, v->rank, v->shape);
 }
 
+static void index_of_whole(struct pt2_exprs *E, const struct pt2_value *v, pt2_ex *index)
+{
+    pt2_ex at[PT2_MAX_RANK + 1];
+    for (int k = 0; k < v->within.whole->rank; k++)
+        at[k] = pt2_idx(E, 0);
+    for (int k = 0; k < v->rank; k++)
+        if (v->within.axes[k] >= 0)
+            at[v->within.axes[k]] = index[k];
+    at[v->within.axis] = pt2_add(E, at[v->within.axis], v->within.start);
+    memcpy(index, at, (size_t)v->within.whole->rank * sizeof *at);
+}
+
+struct pt2_value *pt2_whole_of(struct pt2_exprs *E, struct pt2_value *v, pt2_ex *index)
+{
+    for (; v->within.whole; v = v->within.whole)
+        if (index)
+            index_of_whole(E, v, index);
+    return v;
+}
+
 /* ---- walking ---- */
 
 void pt2_node_exprs(struct pt2_node *n, pt2_node_expr_fn *fn, void *ctx)

@@ -57,6 +57,17 @@ static inline bool pt2_gives_position(enum pt2_reduce_op op)
     return op == PT2_RED_ARGMAX || op == PT2_RED_ARGMIN;
 }
 
+/* The most values that one concatenation joins: kernels bind few buffers. */
+enum { PT2_MAX_PARTS = 12 };
+
+/* Where a value is in another one's memory: from `start` on along `axis`. */
+struct pt2_within {
+    struct pt2_value *whole; /* NULL: it has memory of its own */
+    int axis;
+    pt2_ex start;
+    int8_t axes[PT2_MAX_RANK]; /* of the whole, by the value's axes; -1: of size 1, none */
+};
+
 struct pt2_value {
     uint32_t id; /* dense over the module */
     pt2_dtype dtype;
@@ -64,6 +75,7 @@ struct pt2_value {
     pt2_ex *shape;        /* arena; PT2_IDX */
     struct pt2_node *def; /* producer */
     const char *name;     /* arena; from the archive, for messages; never NULL */
+    struct pt2_within within; /* the plan's */
 };
 
 enum pt2_library { PT2_LIB_FFT, PT2_LIB_CHOLESKY, PT2_LIB_QR, PT2_LIB_LU, PT2_LIB_EIGH, PT2_LIB_EIG, PT2_LIB_SVD,
@@ -81,6 +93,7 @@ struct pt2_node {
     bool weight;            /* INPUT: its content is the model's, no run writes it */
     const void *data;       /* CONST: borrowed from the mapped file or arena, dense row-major */
 
+    bool joined;            /* MAP, the plan's: what it reads is within its result, so no kernel makes it */
     pt2_ex body;            /* MAP, REDUCE, SCAN, SCATTER (the update): scalar expression */
     enum pt2_reduce_op op;  /* REDUCE, SCAN, SCATTER */
     int num_axes;           /* REDUCE: reduced axes, VAR rank…; SCATTER: axes of the update space, VAR 0… */
@@ -164,6 +177,10 @@ void pt2_vars(struct pt2_graph *g, int rank, const pt2_ex *shape, int first_axis
 pt2_ex pt2_linearize(struct pt2_exprs *E, int rank, const pt2_ex *shape, const pt2_ex *index);
 void pt2_delinearize(struct pt2_exprs *E, int rank, const pt2_ex *shape, pt2_ex linear, pt2_ex *out_index);
 pt2_ex pt2_numel(struct pt2_graph *g, const struct pt2_value *v);
+
+/* The value in whose memory v is, itself unless it is within another; `index` (of an element, NULL: none) becomes
+ * that one's. */
+struct pt2_value *pt2_whole_of(struct pt2_exprs *E, struct pt2_value *v, pt2_ex *index);
 
 /* ---- the load graph ---- */
 

@@ -37,10 +37,16 @@ struct build {
 
 /* ---- buffers and registers ---- */
 
+/* Parts of one value are read and written as buffers of their own: what is only read can be fetched. */
+static bool is_buf(const struct build *b, uint32_t k, const struct pt2_value *v, bool write)
+{
+    return b->bufs.data[k] == v && (!v->def->joined || b->buf_infos.data[k].write == write);
+}
+
 static int buf_of(struct build *b, struct pt2_value *v, bool write)
 {
     uint32_t k = 0;
-    while (k < b->bufs.count && b->bufs.data[k] != v)
+    while (k < b->bufs.count && !is_buf(b, k, v, write))
         k++;
     if (k == b->bufs.count) {
         struct pt2_kernel_buf info = { .dtype = v->dtype };
@@ -62,6 +68,15 @@ static int reg_of(const struct build *b, const struct pt2_value *v)
     return -1;
 }
 
+/* Linear index of an element; *v becomes the value whose memory it is in. */
+static pt2_ex element_of(struct build *b, struct pt2_value **v, const pt2_ex *index)
+{
+    pt2_ex at[PT2_MAX_RANK + 1];
+    memcpy(at, index, (size_t)(*v)->rank * sizeof *at);
+    *v = pt2_whole_of(b->E, *v, at);
+    return pt2_linearize(b->E, (*v)->rank, (*v)->shape, at);
+}
+
 static pt2_ex resolve_load(void *ctx, struct pt2_exprs *E, pt2_ex e)
 {
     struct build *b = ctx;
@@ -71,7 +86,7 @@ static pt2_ex resolve_load(void *ctx, struct pt2_exprs *E, pt2_ex e)
     int stage = reg_of(b, v);
     if (stage >= 0)
         return pt2_roundto(E, v->dtype, pt2_reg(E, stage, e->dtype));
-    pt2_ex linear = pt2_linearize(E, v->rank, v->shape, e->args);
+    pt2_ex linear = element_of(b, &v, e->args);
     return pt2_load_raw(E, e->dtype, buf_of(b, v, false), 1, &linear);
 }
 
@@ -94,7 +109,7 @@ static int add_stage(struct build *b, struct pt2_stage s)
 static void store(struct build *b, struct pt2_value *v, pt2_ex body, const pt2_ex *at, int num_loops, pt2_ex *loops)
 {
     struct pt2_stage s = { .kind = PT2_STAGE_STORE, .op = PT2_RED_SET, .body = body, .dtype = body->dtype };
-    s.index = pt2_linearize(b->E, v->rank, v->shape, at);
+    s.index = element_of(b, &v, at);
     s.buf = buf_of(b, v, true);
     s.num_loops = num_loops;
     s.loops = loops;
@@ -178,7 +193,7 @@ static void build_scan(struct build *b, const struct pt2_member *m)
     s.num_loops = 1;
     s.body = resolve(b, n->body, v->rank, axes);
     s.dtype = pt2_gives_position(n->op) ? PT2_I64 : s.body->dtype;
-    s.index = pt2_linearize(b->E, v->rank, v->shape, axes);
+    s.index = element_of(b, &v, axes);
     s.buf = buf_of(b, v, true);
     add_stage(b, s);
 }

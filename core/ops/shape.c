@@ -71,7 +71,7 @@ static pt2_ex idx(struct pt2_lower *L, int64_t i)
 
 /* ---- joining ---- */
 
-enum { CAT_CHAIN = 16 }; /* tensors chosen among in one expression */
+enum { CAT_CHAIN = PT2_MAX_PARTS }; /* tensors chosen among in one expression */
 
 /* One map over at most CAT_CHAIN tensors: each index belongs to the first tensor whose end it is before. */
 static pt2_t *cat_few(struct pt2_lower *L, pt2_dtype dtype, int n, pt2_t *const *list, int dim)

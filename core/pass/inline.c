@@ -5,7 +5,11 @@
  * elements is computed at most a few times in all: by one consumer that reads every element about once, or by several
  * when it is cheap. A contraction reads its operands many times, so only casts and the like go there, and what makes
  * large elements of small ones (weights that are quantised): reading these again costs less than reading the result.
- * Half types keep PyTorch's rounding: the inlined body is rounded to the storage type. */
+ * Half types keep PyTorch's rounding: the inlined body is rounded to the storage type.
+ *
+ * What several nodes read and a REDUCE's kernel makes stays as it is when it is part of a concatenation: in memory it
+ * is there, in place of what it is computed from. */
+#include "pass/concat.h"
 #include "pass/pass.h"
 
 #include <stdlib.h>
@@ -16,6 +20,8 @@ struct info {
     int uses;        /* nodes that load it */
     bool pinned;     /* an output, or read by something other than an expression */
     bool repeated;   /* some consumer computes each element more than about twice */
+    bool part;       /* of a concatenation that will be in memory, and better there than what it is computed from */
+    bool kept;       /* that concatenation */
     bool is_inline;
 };
 
@@ -85,6 +91,51 @@ static void gather_uses(struct ctx *c)
         pin(c, c->g->outputs.data[k]);
 }
 
+/* Inlined, it would be computed by each reader from what it is computed from. */
+static bool is_shared_work(struct ctx *c, const struct pt2_value *v)
+{
+    return v && v->def->kind == PT2_NODE_MAP && c->info[v->id].uses > 1 && pt2_cost(v->def->body) > 0 &&
+           pt2_made_with_reduce(c->g, v->def->body);
+}
+
+/* Nothing but that it is part of a concatenation would keep it from being inlined. */
+static bool leaves(struct ctx *c, const struct pt2_node *n)
+{
+    const struct info *i = &c->info[n->outs[0]->id];
+    return n->kind == PT2_NODE_MAP && !i->pinned && (!i->repeated || pt2_cost(n->body) <= CHEAP);
+}
+
+static void mark_parts(struct ctx *c, const struct pt2_node *n, const bool *dense, const bool *leaving)
+{
+    struct info *i = n->num_outs ? &c->info[n->outs[0]->id] : NULL;
+    struct pt2_concat parts;
+    if (!i || !(i->pinned || i->repeated || i->uses > 1 || i->part) || !pt2_concat_find(c->g, n, &parts))
+        return;
+    int kernels = pt2_concat_kernels(c->g, n, &parts, dense, leaving);
+    i->kept = kernels == 0;
+    for (int k = 0; k < parts.count && kernels >= 0; k++) {
+        const struct pt2_value *v = pt2_concat_value(c->g, n, &parts, k, NULL);
+        bool free = v && pt2_concat_is_free(c->g, v->def, dense, leaving);
+        if (!free && !is_shared_work(c, v))
+            continue;
+        c->info[v->id].part = true;
+        i->kept |= !free;
+    }
+}
+
+static void find_parts(struct ctx *c)
+{
+    struct pt2_arena arena = { 0 };
+    const bool *dense = pt2_find_dense(c->g, &arena);
+    bool *leaving = PT2_NEW_N(&arena, bool, c->g->module->values.count);
+    for (uint32_t k = 0; k < c->g->nodes.count; k++)
+        if (c->g->nodes.data[k]->num_outs)
+            leaving[c->g->nodes.data[k]->outs[0]->id] = leaves(c, c->g->nodes.data[k]);
+    for (uint32_t k = c->g->nodes.count; k-- > 0;) /* a part may have parts */
+        mark_parts(c, c->g->nodes.data[k], dense, leaving);
+    pt2_arena_free(&arena);
+}
+
 /* ---- decisions ---- */
 
 struct size { int loads, nodes; };
@@ -133,6 +184,8 @@ static bool decide(struct ctx *c, struct pt2_node *n)
     int cost = pt2_cost(n->body);
     if (s.nodes > MAX_SIZE)
         return false;
+    if (!c->views_only && (i->part || i->kept))
+        return false;
     if (s.loads <= 1 && cost <= (c->views_only ? 0 : CHEAP))
         return true;
     if (c->views_only || i->pinned)
@@ -170,6 +223,8 @@ void pt2_pass_inline(struct pt2_graph *g, bool views_only)
     if (!c.info)
         return;
     gather_uses(&c);
+    if (!views_only)
+        find_parts(&c);
     for (uint32_t k = 0; k < g->nodes.count; k++) {
         struct pt2_node *n = g->nodes.data[k];
         pt2_node_exprs(n, substitute_expr, &c);

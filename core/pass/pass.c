@@ -37,9 +37,11 @@ pt2_status pt2_run_passes(struct pt2_module *m, uint32_t without)
     PT2_TRY(verify(m, "inline"));
     each(m, pt2_pass_siblings, pt2_has_opt(without, PT2_OPT_SIBLINGS));
     PT2_TRY(verify(m, "siblings"));
+    each(m, pt2_pass_cse, cse); /* before `concat`, whose parts may be equal */
+    each(m, pt2_pass_concat, pt2_has_opt(without, PT2_OPT_CONCAT));
+    PT2_TRY(verify(m, "concat"));
     each(m, pt2_pass_split, true);
     PT2_TRY(verify(m, "split"));
-    each(m, pt2_pass_cse, cse);
     each(m, pt2_pass_dce, true);
     PT2_TRY(verify(m, "dce"));
     each(m, pt2_pass_inplace, true);

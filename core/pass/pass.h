@@ -23,6 +23,9 @@ void pt2_pass_fold(struct pt2_module *m);
 void pt2_pass_inline(struct pt2_graph *g, bool views_only);
 /* Sums of products that read one input by different weights become one sum, by the weights side by side. */
 void pt2_pass_siblings(struct pt2_graph *g);
+/* Concatenations whose parts other kernels make become MAPs that only put whole values side by side: the plan lets
+ * these live in the result. */
+void pt2_pass_concat(struct pt2_graph *g);
 /* The most values that one node's expressions read: kernels bind at most a few buffers more. */
 enum { PT2_MAX_READS = 12 };
 /* A body that reads more values than that is cut: parts of it become MAPs of their own. */

@@ -86,6 +86,7 @@ static void note_axis(void *ctx, pt2_ex e)
 }
 
 struct reads {
+    struct pt2_module *m;
     struct pt2_exprs *E;
     const struct pt2_value *value;
     pt2_ex elements;
@@ -95,7 +96,7 @@ struct reads {
 static void note_load(void *ctx, pt2_ex e)
 {
     struct reads *q = ctx;
-    if (e->op != PT2_E_LOAD || e->i != (int64_t)q->value->id)
+    if (e->op != PT2_E_LOAD || pt2_whole_of(q->E, q->m->values.data[e->i], NULL) != q->value)
         return;
     struct reach r = { q->E, 0, pt2_idx(q->E, 1) };
     pt2_visit(e, note_axis, &r);
@@ -117,9 +118,10 @@ static bool made_in(const struct pt2_region *r, const struct pt2_value *v)
 }
 
 /* What the region reads of a value: each element once, and not those that no LOAD reaches. */
-static pt2_ex bytes_read(struct pt2_exprs *E, const struct pt2_region *r, const struct pt2_value *v)
+static pt2_ex bytes_read(struct pt2_module *m, const struct pt2_region *r, const struct pt2_value *v)
 {
-    struct reads q = { E, v, pt2_idx(E, 0) };
+    struct pt2_exprs *E = &m->exprs;
+    struct reads q = { m, E, v, pt2_idx(E, 0) };
     for (uint32_t k = 0; k < r->members.count; k++) {
         struct pt2_node *n = r->members.data[k].node;
         if (n->kind == PT2_NODE_SORT || n->num_args)
@@ -129,16 +131,25 @@ static pt2_ex bytes_read(struct pt2_exprs *E, const struct pt2_region *r, const 
     return pt2_min(E, size_of(E, v), bytes_of(E, v, q.elements));
 }
 
-/* A SCATTER touches its updates only. */
-static pt2_ex bytes_written(struct pt2_exprs *E, const struct pt2_value *v)
+/* A SCATTER touches its updates only, what makes parts only these. */
+static pt2_ex bytes_written(struct pt2_exprs *E, const struct pt2_region *r, struct pt2_value *v)
 {
+    pt2_ex parts = pt2_idx(E, 0);
+    for (uint32_t k = 0; v->def->joined && k < r->members.count; k++) {
+        struct pt2_value *out = r->members.data[k].node->outs[0];
+        if (r->members.data[k].store && pt2_whole_of(E, out, NULL) == v)
+            parts = pt2_add(E, parts, size_of(E, out));
+    }
+    if (v->def->joined)
+        return parts;
     return v->def->kind == PT2_NODE_SCATTER ? bytes_of(E, v, evaluations(E, v->def)) : size_of(E, v);
 }
 
 /* ---- regions ---- */
 
-static struct pt2_cost cost_of(struct pt2_exprs *E, const struct pt2_region *r)
+static struct pt2_cost cost_of(struct pt2_module *m, const struct pt2_region *r)
 {
+    struct pt2_exprs *E = &m->exprs;
     struct pt2_cost c = { pt2_idx(E, 0), pt2_idx(E, 0), pt2_idx(E, 0) };
     for (uint32_t k = 0; k < r->members.count; k++) {
         const struct pt2_node *n = r->members.data[k].node;
@@ -147,13 +158,13 @@ static struct pt2_cost cost_of(struct pt2_exprs *E, const struct pt2_region *r)
         else if (n->kind != PT2_NODE_SORT && c.operations)
             c.operations = pt2_add(E, c.operations, pt2_muli(E, evaluations(E, n), operations_per_point(n)));
         if (n->kind == PT2_NODE_SCATTER && n->op != PT2_RED_SET)
-            c.read = pt2_add(E, c.read, bytes_written(E, n->outs[0]));
+            c.read = pt2_add(E, c.read, bytes_written(E, r, n->outs[0]));
     }
     for (int k = 0; k < r->num_bufs; k++) {
-        if (!made_in(r, r->bufs[k]))
-            c.read = pt2_add(E, c.read, bytes_read(E, r, r->bufs[k]));
+        if (r->kernel->bufs[k].read && !made_in(r, r->bufs[k]))
+            c.read = pt2_add(E, c.read, bytes_read(m, r, r->bufs[k]));
         if (r->kernel->bufs[k].write)
-            c.written = pt2_add(E, c.written, bytes_written(E, r->bufs[k]));
+            c.written = pt2_add(E, c.written, bytes_written(E, r, r->bufs[k]));
     }
     return c;
 }
@@ -161,5 +172,5 @@ static struct pt2_cost cost_of(struct pt2_exprs *E, const struct pt2_region *r)
 void pt2_plan_cost(struct pt2_plan *p)
 {
     for (uint32_t k = 0; k < p->regions.count; k++)
-        p->regions.data[k]->cost = cost_of(&p->graph->module->exprs, p->regions.data[k]);
+        p->regions.data[k]->cost = cost_of(p->graph->module, p->regions.data[k]);
 }

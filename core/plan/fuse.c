@@ -5,6 +5,7 @@
  *
  * A node that joins has the region's outer space among its own axes; a MAP may have more, which it loops over. It must
  * not depend on the region by way of another one, or the two would wait for each other. */
+#include "pass/concat.h"
 #include "plan/attention.h"
 #include "plan/plan.h"
 
@@ -24,6 +25,8 @@ struct fuse {
     const struct pt2_caps *caps;   /* of the first device */
     bool *reaches;                 /* [a * cap + b]: region b depends on region a */
     uint32_t cap;
+    const bool *dense;             /* by value id: is read as a whole; arena */
+    uint32_t closed;               /* regions before the last step of the host */
     struct pt2_found *attentions;
     int num_attentions;
 };
@@ -40,6 +43,8 @@ static void add_dependency(void *ctx, struct pt2_value *v)
     struct depend *d = ctx;
     struct fuse *f = d->f;
     struct pt2_region *from = f->region_of[v->id];
+    if (v->def->joined)
+        pt2_node_uses(f->g, v->def, add_dependency, d);
     if (!from || from == d->r)
         return;
     for (uint32_t a = 0; a < f->p->regions.count; a++)
@@ -67,6 +72,8 @@ static void find_through(void *ctx, struct pt2_value *v)
 {
     struct through *t = ctx;
     const struct pt2_region *q = t->f->region_of[v->id];
+    if (v->def->joined)
+        pt2_node_uses(t->f->g, v->def, find_through, t);
     if (q && q != t->r && t->f->reaches[t->r->id * t->f->cap + q->id])
         t->found = true;
 }
@@ -112,12 +119,26 @@ static void match_index(struct match *m, int j, pt2_ex index, int rank)
     m->axis_of[j] = (int)index->i;
 }
 
+/* The region makes a part of v. */
+static void find_made(void *ctx, struct pt2_value *v)
+{
+    struct through *t = ctx;
+    t->found = t->found || t->f->region_of[v->id] == t->r;
+    if (v->def->joined)
+        pt2_node_uses(t->f->g, v->def, find_made, t);
+}
+
 static void match_load(void *ctx, pt2_ex e)
 {
     struct match *m = ctx;
     if (e->op != PT2_E_LOAD || !m->ok)
         return;
     struct pt2_value *v = m->f->g->module->values.data[e->i];
+    if (v->def->joined) {
+        struct through t = { m->f, m->r, false };
+        find_made(&t, v);
+        m->ok = !t.found;
+    }
     if (m->f->region_of[v->id] != m->r)
         return;
     const struct pt2_member *member = member_of(m->r, v);
@@ -461,9 +482,23 @@ static bool inside_attention(struct fuse *f, const struct pt2_node *n)
     return false;
 }
 
-static void place_node(struct fuse *f, struct pt2_node *n, bool fusion)
+/* Made since the host last took part, by a kernel. */
+static bool is_open(void *ctx, const struct pt2_value *v)
 {
-    if (inside_attention(f, n))
+    const struct fuse *f = ctx;
+    const struct pt2_region *r = f->region_of[v->id];
+    return r ? r->id >= f->closed : v->def->joined;
+}
+
+/* Kernels that make parts bind the whole. */
+static bool can_bind(const struct fuse *f, const struct pt2_node *n)
+{
+    return pt2_least_bytes(n->outs[0]) <= f->caps->max_buffer_range;
+}
+
+static void place_node(struct fuse *f, struct pt2_node *n, bool fusion, bool joins)
+{
+    if (inside_attention(f, n) || (joins && can_bind(f, n) && pt2_plan_join(f->g, n, f->dense, is_open, f)))
         return;
     struct candidates c = { f, n, NULL };
     if (fusion && (n->kind == PT2_NODE_MAP || n->kind == PT2_NODE_REDUCE))
@@ -524,10 +559,22 @@ static bool makes_region(const struct pt2_node *n)
 }
 
 /* The host takes part here: nothing may move from behind it to before it. */
-static void close_regions(struct pt2_plan *p)
+static void close_regions(struct fuse *f)
 {
-    for (uint32_t k = 0; k < p->regions.count; k++)
-        p->regions.data[k]->sequential = false;
+    f->closed = f->p->regions.count;
+    for (uint32_t k = 0; k < f->closed; k++)
+        f->p->regions.data[k]->sequential = false;
+}
+
+static void place_nodes(struct fuse *f, const struct pt2_plan_params *params)
+{
+    bool fusion = pt2_has_opt(params->without, PT2_OPT_FUSE);
+    bool joins = pt2_has_opt(params->without, PT2_OPT_CONCAT);
+    for (uint32_t k = 0; k < f->g->nodes.count; k++)
+        if (makes_region(f->g->nodes.data[k]))
+            place_node(f, f->g->nodes.data[k], fusion, joins);
+        else if (f->g->nodes.data[k]->kind >= PT2_NODE_ITEM)
+            close_regions(f);
 }
 
 void pt2_plan_fuse(struct pt2_plan *p, const struct pt2_plan_params *params)
@@ -543,11 +590,9 @@ void pt2_plan_fuse(struct pt2_plan *p, const struct pt2_plan_params *params)
         bool whole = pt2_has_opt(params->without, PT2_OPT_FUSE) && pt2_has_opt(params->without, PT2_OPT_ATTENTION);
         if (whole && !params->devices[0].caps.interprets)
             f.attentions = pt2_attention_find(g, &f.num_attentions);
-        for (uint32_t k = 0; k < g->nodes.count; k++)
-            if (makes_region(g->nodes.data[k]))
-                place_node(&f, g->nodes.data[k], pt2_has_opt(params->without, PT2_OPT_FUSE));
-            else if (g->nodes.data[k]->kind >= PT2_NODE_ITEM)
-                close_regions(p);
+        pt2_plan_part(g);
+        f.dense = pt2_find_dense(g, f.arena);
+        place_nodes(&f, params);
         mark_stores(&f);
     }
     free(f.region_of);

@@ -5,7 +5,7 @@
  *
  *   unfold     factors of contractions are written out for the first device (unfold.c)
  *   cut        long reductions with few results in two (partial.c)
- *   fuse       nodes -> regions            (fuse.c)
+ *   fuse       nodes -> regions            (fuse.c, join.c)
  *   partition  regions -> devices          (partition.c)
  *   pack       weights -> panels           (pack.c)
  *   build      regions -> kernels          (kernel/build.c)
@@ -112,6 +112,11 @@ PT2_MUST_USE pt2_status pt2_plan_build(struct pt2_graph *g, const struct pt2_pla
 void pt2_plan_unfold(struct pt2_graph *g, const struct pt2_plan_params *params);
 void pt2_plan_cut(struct pt2_plan *p, const struct pt2_plan_params *params);
 void pt2_plan_fuse(struct pt2_plan *p, const struct pt2_plan_params *params);
+/* What a MAP puts side by side is from now on within its result; false: it is no such MAP, or a part is not usable. */
+typedef bool pt2_part_fn(void *ctx, const struct pt2_value *part);
+bool pt2_plan_join(struct pt2_graph *g, struct pt2_node *n, const bool *dense, pt2_part_fn *usable, void *ctx);
+/* Every value has memory of its own again. */
+void pt2_plan_part(struct pt2_graph *g);
 PT2_MUST_USE pt2_status pt2_plan_partition(struct pt2_plan *p, const struct pt2_plan_params *params);
 /* Where a contraction's kernel would copy known columns to panels: makes the panels in the load graph, and the readers
  * of the weight read them. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Regions and host nodes to steps. The order is the graph's, with everything a step reads before it; its dependencies
  * are exactly the steps that made what it reads, and, for a SCATTER that overwrites its base, the steps that read the
- * base before. */
+ * base before. Slices of one value share a buffer: who writes one waits for everybody who touched the buffer before,
+ * and who reads one for who wrote. (They touch different elements; but drivers, and the layers that validate their use,
+ * see buffers.) */
 #include "plan/plan.h"
 
 #include <stdlib.h>
@@ -42,6 +44,8 @@ static void need(void *ctx, struct pt2_value *v)
     struct deps *d = ctx;
     struct schedule *s = d->s;
     struct pt2_region *r = s->region_of[v->id];
+    if (v->def->joined)
+        pt2_node_uses(s->g, v->def, need, d);
     if (r == d->self && r)
         return;
     if (r) {
@@ -66,6 +70,31 @@ static void need_readers(struct deps *d, struct pt2_node *scatter)
     }
 }
 
+/* How a region touches the buffer of a joined value. */
+static void touches(const struct pt2_region *r, const struct pt2_value *v, bool *out_reads, bool *out_writes)
+{
+    *out_reads = *out_writes = false;
+    for (int k = 0; k < r->num_bufs; k++) {
+        *out_reads |= r->bufs[k] == v && r->kernel->bufs[k].read;
+        *out_writes |= r->bufs[k] == v && r->kernel->bufs[k].write;
+    }
+}
+
+static void need_neighbours(struct deps *d, const struct pt2_region *r)
+{
+    for (int j = 0; j < r->num_bufs; j++) {
+        bool reads, writes, last = !r->bufs[j]->def->joined;
+        for (uint32_t k = d->s->steps.count; k-- > 0 && !last;) {
+            if (!d->s->steps.data[k].region)
+                continue;
+            touches(d->s->steps.data[k].region, r->bufs[j], &reads, &writes);
+            last = writes;
+            if (last || (reads && r->kernel->bufs[j].write))
+                add_dep(d, k);
+        }
+    }
+}
+
 static uint32_t push_step(struct schedule *s, struct pt2_step step, struct deps *d)
 {
     step.deps = d->list.data;
@@ -86,6 +115,7 @@ static void place_region(struct schedule *s, struct pt2_region *r)
         if (n->kind == PT2_NODE_SCATTER)
             need_readers(&d, n);
     }
+    need_neighbours(&d, r);
     struct pt2_step step = { .kind = PT2_STEP_LAUNCH, .region = r };
     s->step_of_region[r->id] = (int32_t)push_step(s, step, &d);
 }

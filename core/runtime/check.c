@@ -28,9 +28,82 @@ struct check {
     pt2_status status;
 };
 
-static void record(struct check *c, struct pt2_session *s, const struct pt2_value *v)
+/* ---- values, and parts of values ---- */
+
+/* Where a part's elements are in the memory of the value that it is within. */
+struct part {
+    struct pt2_value *whole;
+    int rank;
+    int64_t size[PT2_MAX_RANK + 1], step[PT2_MAX_RANK + 1], start;
+};
+
+/* Linear index of an element in the whole: the first one, or its neighbour along an axis. */
+static pt2_status place_of(struct pt2_session *s, struct pt2_value *v, int axis, int64_t *out)
 {
-    uint64_t bytes = s->places[v->id].bytes;
+    struct pt2_exprs *E = &s->model->module.exprs;
+    pt2_ex at[PT2_MAX_RANK + 1];
+    for (int k = 0; k < v->rank; k++)
+        at[k] = pt2_idx(E, k == axis);
+    const struct pt2_value *w = pt2_whole_of(E, v, at);
+    return pt2_eval(E, pt2_linearize(E, w->rank, w->shape, at), s->values, s->known, out);
+}
+
+static pt2_status find_part(struct pt2_session *s, struct pt2_value *v, struct part *out)
+{
+    out->rank = v->rank;
+    out->whole = pt2_whole_of(NULL, v, NULL);
+    PT2_TRY(pt2_value_shape(s, v, out->size));
+    PT2_TRY(place_of(s, v, -1, &out->start));
+    for (int k = 0; k < v->rank; k++) {
+        PT2_TRY(place_of(s, v, k, &out->step[k]));
+        out->step[k] -= out->start;
+    }
+    return PT2_OK;
+}
+
+/* Copies the part out of the whole, or into it. */
+static void copy_part(const struct part *p, size_t element, char *whole, char *part, bool in)
+{
+    int64_t index[PT2_MAX_RANK + 1] = { 0 }, n = 1;
+    for (int k = 0; k < p->rank; k++)
+        n *= p->size[k];
+    for (int64_t e = 0; e < n; e++) {
+        int64_t at = p->start;
+        for (int k = 0; k < p->rank; k++)
+            at += p->step[k] * index[k];
+        char *there = whole + (size_t)at * element, *here = part + (size_t)e * element;
+        memcpy(in ? there : here, in ? here : there, element);
+        for (int k = p->rank - 1; k >= 0 && ++index[k] == p->size[k]; k--)
+            index[k] = 0;
+    }
+}
+
+/* Reads the value, or writes it to all devices that need it. */
+static pt2_status transfer(struct pt2_session *s, struct pt2_value *v, void *data, uint64_t bytes, bool write)
+{
+    struct part p;
+    if (!v->within.whole)
+        return write ? pt2_write_value(s, v, data, bytes) : pt2_read_value(s, v, data, bytes);
+    PT2_TRY(find_part(s, v, &p));
+    uint64_t size = s->places[p.whole->id].bytes;
+    char *whole = malloc(size ? size : 1);
+    pt2_status status = whole ? pt2_read_value(s, p.whole, whole, size) : pt2_fail(PT2_ERR_NOMEM, "out of memory");
+    if (status == PT2_OK)
+        copy_part(&p, pt2_dtype_size(v->dtype), whole, data, write);
+    if (status == PT2_OK && write)
+        status = pt2_write_value(s, p.whole, whole, size);
+    free(whole);
+    return status;
+}
+
+/* ---- recording ---- */
+
+static void record(struct check *c, struct pt2_session *s, struct pt2_value *v)
+{
+    uint64_t bytes = 0;
+    c->status = pt2_value_bytes(s, v, &bytes);
+    if (c->status != PT2_OK)
+        return;
     if (c->count == c->cap) {
         size_t cap = c->cap ? c->cap * 2 : 256;
         struct recorded *p = realloc(c->list, cap * sizeof *p);
@@ -42,7 +115,7 @@ static void record(struct check *c, struct pt2_session *s, const struct pt2_valu
         c->cap = cap;
     }
     struct recorded r = { v->id, bytes, malloc(bytes ? bytes : 1), false };
-    c->status = r.data ? pt2_read_value(s, v, r.data, bytes) : pt2_fail(PT2_ERR_NOMEM, "out of memory");
+    c->status = r.data ? transfer(s, v, r.data, bytes, false) : pt2_fail(PT2_ERR_NOMEM, "out of memory");
     c->list[c->count++] = r;
 }
 
@@ -149,13 +222,20 @@ static struct recorded *next_of(struct check *c, const struct pt2_value *v)
     return NULL;
 }
 
-/* What is in the value now: what was stored last; NULL when no kernel made it. */
-static const struct recorded *content_of(const struct check *c, const struct pt2_value *v)
+/* The largest number in the value's memory now, from what was stored last; 0 when no kernel made it. */
+static double largest_in(const struct check *c, struct pt2_session *s, const struct pt2_value *v)
 {
-    for (size_t k = c->count; k > 0; k--)
-        if (c->list[k - 1].value == v->id && c->list[k - 1].compared)
-            return &c->list[k - 1];
-    return NULL;
+    double most = 0;
+    for (size_t k = c->count; k > 0; k--) {
+        const struct recorded *r = &c->list[k - 1];
+        struct pt2_value *stored = s->model->module.values.data[r->value];
+        if (!r->compared || pt2_whole_of(NULL, stored, NULL) != v)
+            continue;
+        most = fmax(most, largest(v->dtype, r->data, r->bytes));
+        if (!stored->within.whole)
+            break;
+    }
+    return most;
 }
 
 enum { CANCELS = 32 };
@@ -172,22 +252,21 @@ static bool sums(const struct pt2_region *r)
 
 /* What differences are measured by: the largest result. The mean of a normalised row is no more than the rounding of
  * what is summed: a sum counts as at least 1/32 of the largest number that an earlier kernel made for it. */
-static double scale_of(const struct check *c, const struct pt2_region *r, const struct pt2_value *v,
-                       const struct recorded *want)
+static double scale_of(const struct check *c, struct pt2_session *s, const struct pt2_region *r,
+                       const struct pt2_value *v, const struct recorded *want)
 {
     double scale = largest(v->dtype, want->data, want->bytes);
-    for (int k = 0; k < r->num_bufs && sums(r); k++) {
-        const struct recorded *in = content_of(c, r->bufs[k]);
-        if (in && r->kernel->bufs[k].read && r->bufs[k]->dtype == v->dtype)
-            scale = fmax(scale, largest(v->dtype, in->data, in->bytes) / CANCELS);
-    }
+    for (int k = 0; k < r->num_bufs && sums(r); k++)
+        if (r->kernel->bufs[k].read && r->bufs[k]->dtype == v->dtype)
+            scale = fmax(scale, largest_in(c, s, r->bufs[k]) / CANCELS);
     return scale;
 }
 
 /* Compares one stored value with the reference's, then puts the reference's in its place. */
-static bool compare_value(struct check *c, struct pt2_session *s, const struct pt2_region *r, const struct pt2_value *v)
+static bool compare_value(struct check *c, struct pt2_session *s, const struct pt2_region *r, struct pt2_value *v)
 {
-    uint64_t bytes = s->places[v->id].bytes;
+    uint64_t bytes = 0;
+    c->status = pt2_value_bytes(s, v, &bytes);
     double tolerance = c->params->tolerance > 0 ? c->params->tolerance : default_tolerance(v->dtype);
     struct recorded *want = next_of(c, v);
     if (!want || want->bytes != bytes) {
@@ -196,11 +275,11 @@ static bool compare_value(struct check *c, struct pt2_session *s, const struct p
     }
     want->compared = true;
     uint8_t *got = malloc(bytes ? bytes : 1);
-    c->status = got ? pt2_read_value(s, v, got, bytes) : pt2_fail(PT2_ERR_NOMEM, "out of memory");
+    c->status = got ? transfer(s, v, got, bytes, false) : pt2_fail(PT2_ERR_NOMEM, "out of memory");
     bool same = true;
     if (c->status == PT2_OK) {
         struct difference d =
-            compare(v->dtype, got, want->data, (int64_t)(bytes / pt2_dtype_size(v->dtype)), scale_of(c, r, v, want),
+            compare(v->dtype, got, want->data, (int64_t)(bytes / pt2_dtype_size(v->dtype)), scale_of(c, s, r, v, want),
                     tolerance);
         double rel = d.scale > 0 ? d.max_abs / d.scale : d.max_abs;
         if (rel > c->report->worst)
@@ -208,26 +287,47 @@ static bool compare_value(struct check *c, struct pt2_session *s, const struct p
         if (d.found && c->report->different == 0)
             report_difference(c, s, r, v, &d, tolerance);
         same = !d.found;
-        c->status = pt2_write_value(s, v, want->data, bytes);
+        c->status = transfer(s, v, want->data, bytes, true);
     }
     free(got);
     return same;
 }
 
+/* A concatenation that the reference has by its parts, and the device, which cannot bind so much, as a whole. */
+static bool only_parts(const struct check *c, const struct pt2_value *v)
+{
+    if (v->def->kind != PT2_NODE_MAP || v->def->body->op != PT2_E_SELECT)
+        return false;
+    for (size_t k = 0; k < c->count; k++)
+        if (c->list[k].value == v->id)
+            return false;
+    return true;
+}
+
+/* False when the value is one of the device's own. */
+static bool see(struct check *c, struct pt2_session *s, const struct pt2_region *r, struct pt2_value *v, bool *same)
+{
+    if (!c->recording && (v->id >= c->values || only_parts(c, v)))
+        return false;
+    if (c->recording)
+        record(c, s, v);
+    else
+        *same = compare_value(c, s, r, v) && *same;
+    return true;
+}
+
 static void observe(void *ctx, struct pt2_session *s, const struct pt2_region *r)
 {
     struct check *c = ctx;
-    bool same = true;
-    for (int k = 0; k < r->num_bufs && c->status == PT2_OK; k++) {
-        if (!r->kernel->bufs[k].write)
-            continue;
-        if (!c->recording && r->bufs[k]->id >= c->values)
-            return; /* what reads them is compared */
-        if (c->recording)
-            record(c, s, r->bufs[k]);
-        else
-            same = compare_value(c, s, r, r->bufs[k]) && same;
-    }
+    bool same = true, known = true;
+    for (int k = 0; k < r->num_bufs && c->status == PT2_OK && known; k++)
+        if (r->kernel->bufs[k].write && !r->bufs[k]->def->joined)
+            known = see(c, s, r, r->bufs[k], &same);
+    for (uint32_t k = 0; k < r->members.count && c->status == PT2_OK && known; k++)
+        if (r->members.data[k].store && r->members.data[k].node->outs[0]->within.whole)
+            known = see(c, s, r, r->members.data[k].node->outs[0], &same);
+    if (!known)
+        return; /* what reads it is compared */
     if (c->recording)
         return;
     if (s->model->devices[r->device]->desc.caps.interprets)

@@ -3,6 +3,7 @@
 #include "runtime/internal.h"
 
 #include <cjson/cJSON.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static void add_text(cJSON *o, const char *name, const char *text)
@@ -77,6 +78,23 @@ static void add_nodes(cJSON *o, const struct pt2_region *r)
     }
 }
 
+/* What a region stores in the buffer: the value itself, or parts of it. */
+static void add_writes(cJSON *list, const struct pt2_model *m, const struct pt2_region *r, struct pt2_value *v)
+{
+    if (!v->def->joined)
+        cJSON_AddItemToArray(list, value_json(m, v));
+    for (uint32_t k = 0; v->def->joined && k < r->members.count; k++) {
+        struct pt2_value *part = r->members.data[k].node->outs[0];
+        if (!r->members.data[k].store || pt2_whole_of(NULL, part, NULL) != v)
+            continue;
+        cJSON *o = value_json(m, part);
+        char whole[16];
+        snprintf(whole, sizeof whole, "v%u", v->id);
+        add_text(o, "part of", whole);
+        cJSON_AddItemToArray(list, o);
+    }
+}
+
 static cJSON *launch_json(const struct pt2_model *m, const struct pt2_step *step)
 {
     const struct pt2_region *r = step->region;
@@ -93,7 +111,10 @@ static cJSON *launch_json(const struct pt2_model *m, const struct pt2_step *step
     pt2_str_free(&s);
     cJSON *reads = add_list(o, "reads"), *writes = add_list(o, "writes");
     for (int k = 0; k < r->num_bufs; k++)
-        cJSON_AddItemToArray(r->kernel->bufs[k].write ? writes : reads, value_json(m, r->bufs[k]));
+        if (r->kernel->bufs[k].write)
+            add_writes(writes, m, r, r->bufs[k]);
+        else
+            cJSON_AddItemToArray(reads, value_json(m, r->bufs[k]));
     add_count(o, "bytes_read", r->cost.read);
     add_count(o, "bytes_written", r->cost.written);
     add_count(o, "operations", r->cost.operations);
@@ -260,8 +281,10 @@ static double number_of(const cJSON *o, const char *name)
 static void print_values(const cJSON *list, const char *label, struct pt2_str *out)
 {
     const cJSON *v;
-    cJSON_ArrayForEach(v, list) pt2_str_addf(out, "      %s %s%s%s %s\n", label, text_of(v, "value"),
-                                             text_of(v, "name")[0] ? " " : "", text_of(v, "name"), text_of(v, "type"));
+    cJSON_ArrayForEach(v, list)
+        pt2_str_addf(out, "      %s %s%s%s %s%s%s\n", label, text_of(v, "value"), text_of(v, "name")[0] ? " " : "",
+                     text_of(v, "name"), text_of(v, "type"), text_of(v, "part of")[0] ? ", part of " : "",
+                     text_of(v, "part of"));
 }
 
 static void print_launch(const cJSON *o, struct pt2_str *out)

@@ -235,10 +235,16 @@ static pt2_status bind_epoch(struct pt2_session *s, uint32_t graph, struct pt2_e
 
 /* ---- running ---- */
 
+/* Of a value that is written by parts, those that are there already are brought too. */
+static bool has_parts(const struct pt2_session *s, const struct pt2_value *v)
+{
+    return v->def->joined && s->places[v->id].valid;
+}
+
 static pt2_status bring_inputs(struct pt2_session *s, const struct pt2_region *r)
 {
     for (int k = 0; k < r->num_bufs; k++)
-        if (r->kernel->bufs[k].read && !r->kernel->bufs[k].write)
+        if ((r->kernel->bufs[k].read && !r->kernel->bufs[k].write) || has_parts(s, r->bufs[k]))
             PT2_TRY(pt2_make_valid(s, r->bufs[k], r->device));
     for (uint32_t k = 0; k < r->members.count; k++)
         if (r->members.data[k].node->kind == PT2_NODE_SCATTER)
@@ -263,7 +269,8 @@ static pt2_status bring_segment_inputs(struct pt2_session *s, const struct pt2_p
     for (uint32_t k = 0; k < count; k++) {
         const struct pt2_region *r = plan->steps[first + k].region;
         for (int j = 0; j < r->num_bufs; j++) /* what the segment makes itself will be there */
-            if (!(s->places[r->bufs[j]->id].valid & 1u << r->device) && made_in(plan, first, count, r->bufs[j]))
+            if (!(s->places[r->bufs[j]->id].valid & 1u << r->device) && !has_parts(s, r->bufs[j]) &&
+                made_in(plan, first, count, r->bufs[j]))
                 s->places[r->bufs[j]->id].valid = (uint8_t)(1u << r->device);
         PT2_TRY(bring_inputs(s, r));
     }

@@ -112,7 +112,7 @@ struct tuning {
     struct pt2_arena arena;
     struct trial trials[MAX_TRIALS];
     int count;
-    int num_bufs;          /* of the plain kernel: each value has one buffer */
+    int num_bufs;          /* of the plain kernel */
     struct pt2_value **values;
     struct pt2_buf **bufs; /* owned */
     uint64_t *bytes;
@@ -199,10 +199,12 @@ static pt2_status fill_buffers(struct tuning *t)
 
 /* ---- running ---- */
 
-static int buffer_of(const struct tuning *t, const struct pt2_value *v)
+/* What is joined may have two: one to read, one to write. */
+static int buffer_of(const struct tuning *t, const struct pt2_value *v, bool write)
 {
+    const struct pt2_kernel_buf *plain = t->trials[PLAIN].region.kernel->bufs;
     int k = 0;
-    while (k < t->num_bufs && t->values[k] != v)
+    while (k < t->num_bufs && (t->values[k] != v || (v->def->joined && plain[k].write != write)))
         k++;
     return k;
 }
@@ -214,7 +216,7 @@ static pt2_status make_launch(struct tuning *t, struct trial *trial)
     int32_t *params = PT2_NEW_N(&t->arena, int32_t, r->num_params);
     int64_t v;
     for (int k = 0; k < r->num_bufs; k++) {
-        int n = buffer_of(t, r->bufs[k]);
+        int n = buffer_of(t, r->bufs[k], r->kernel->bufs[k].write);
         if (n == t->num_bufs)
             return pt2_fail(PT2_ERR_INTERNAL, "kernel %s reads other values when it is tiled", r->kernel->name);
         b[k] = (struct pt2_binding){ t->bufs[n], 0, t->bytes[n] };

@@ -249,9 +249,65 @@ static struct pt2_value *random_sort(void)
     return keys;
 }
 
+/* Something of this type and shape but for the axis, of a kind that often has a kernel of its own. */
+static struct pt2_value *random_part(const struct pt2_value *like, int axis)
+{
+    pt2_ex shape[PT2_MAX_RANK], extent = one_in(2) ? like->shape[axis] : idx(1 + below(4));
+    for (int k = 0; k < B.count && !one_in(3); k++) {
+        struct pt2_value *v = B.list[(B.count - 1 - k)];
+        bool same = v->dtype == like->dtype && v->rank == like->rank;
+        for (int d = 0; same && d < v->rank; d++)
+            same = d == axis || v->shape[d] == like->shape[d];
+        if (same)
+            return v;
+    }
+    memcpy(shape, like->shape, (size_t)like->rank * sizeof *shape);
+    shape[axis] = extent;
+    int type = (int)pt2_dtype_compute(like->dtype);
+    if (one_in(2) || type == PT2_BOOL) {
+        use_vars(like->rank, shape);
+        return pt2_node_map(B.g, like->dtype, like->rank, shape, clamp(random_body(type, below(3)), CLAMP));
+    }
+    shape[like->rank] = idx(1 + below(4));
+    use_vars(like->rank + 1, shape);
+    return pt2_node_reduce(B.g, PT2_RED_SUM, like->dtype, like->rank, shape, 1, shape + like->rank,
+                           summable(PT2_RED_SUM, type));
+}
+
+/* Values side by side, sometimes with arithmetic behind it. */
+static struct pt2_value *random_concat(void)
+{
+    struct pt2_exprs *E = &B.m.exprs;
+    const struct pt2_value *like = B.list[B.count - 1 - below(B.count < 3 ? B.count : 3)], *parts[4];
+    pt2_ex shape[PT2_MAX_RANK], start[5] = { idx(0) }, v[PT2_MAX_RANK], e = NULL;
+    int n = 2 + below(3);
+    if (like->rank == 0 || like->rank == PT2_MAX_RANK)
+        return random_map();
+    int axis = below(like->rank);
+    for (int k = 0; k < n; k++) {
+        parts[k] = random_part(like, axis);
+        if (parts[k]->id >= like->id && B.count < MAX_VALUES - 6)
+            add_value(B.m.values.data[parts[k]->id]);
+        start[k + 1] = pt2_add(E, start[k], parts[k]->shape[axis]);
+    }
+    memcpy(shape, like->shape, (size_t)like->rank * sizeof *shape);
+    shape[axis] = start[n];
+    pt2_vars(B.g, like->rank, shape, 0, v);
+    pt2_ex at = v[axis];
+    for (int k = n - 1; k >= 0; k--) {
+        v[axis] = pt2_sub(E, at, start[k]);
+        pt2_ex part = pt2_load(B.g, parts[k], v);
+        e = e ? pt2_select(E, pt2_lt(E, at, start[k + 1]), part, e) : part;
+    }
+    if (e->dtype == PT2_F32 && one_in(3))
+        e = pt2_max(E, pt2_un(E, PT2_E_NEG, e), pt2_int(E, PT2_F32, 0));
+    return pt2_node_map(B.g, like->dtype, like->rank, shape, e);
+}
+
 static struct pt2_value *random_node(void)
 {
-    switch (below(12)) {
+    switch (below(14)) {
+    case 12: case 13: return random_concat();
     case 0: case 1: case 2: return random_reduce();
     case 3: return random_scan();
     case 4: case 5: return random_scatter();
