@@ -482,12 +482,46 @@ static bool inside_attention(struct fuse *f, const struct pt2_node *n)
     return false;
 }
 
-/* Made since the host last took part, by a kernel. */
-static bool is_open(void *ctx, const struct pt2_value *v)
+/* The regions that make the parts of a value, so far. */
+struct makers {
+    struct fuse *f;
+    PT2_VEC(struct pt2_region *) regions;
+    bool ordered;
+};
+
+static bool is_pointwise(const struct pt2_region *r)
 {
-    const struct fuse *f = ctx;
-    const struct pt2_region *r = f->region_of[v->id];
-    return r ? r->id >= f->closed : v->def->joined;
+    for (uint32_t k = 0; k < r->members.count; k++)
+        if (r->members.data[k].node->kind != PT2_NODE_MAP)
+            return false;
+    return true;
+}
+
+/* Regions with more to do than moving data that do not depend on each other must stay so: slices of one value share a
+ * buffer, and those who write it wait for each other (schedule.c). */
+static void note_maker(void *ctx, struct pt2_value *v)
+{
+    struct makers *m = ctx;
+    const struct fuse *f = m->f;
+    struct pt2_region *r = f->region_of[v->id];
+    if (v->def->joined)
+        pt2_node_uses(f->g, v->def, note_maker, m);
+    if (!r || is_pointwise(r))
+        return;
+    for (uint32_t k = 0; k < m->regions.count; k++) {
+        uint32_t a = m->regions.data[k]->id, b = r->id;
+        m->ordered &= a == b || f->reaches[a * f->cap + b] || f->reaches[b * f->cap + a];
+    }
+    pt2_push(f->arena, &m->regions, r);
+}
+
+/* Made since the host last took part, by a kernel. */
+static bool is_open(void *ctx, struct pt2_value *v)
+{
+    struct makers *m = ctx;
+    const struct pt2_region *r = m->f->region_of[v->id];
+    note_maker(m, v);
+    return m->ordered && (r ? r->id >= m->f->closed : v->def->joined);
 }
 
 /* Kernels that make parts bind the whole. */
@@ -498,7 +532,8 @@ static bool can_bind(const struct fuse *f, const struct pt2_node *n)
 
 static void place_node(struct fuse *f, struct pt2_node *n, bool fusion, bool joins)
 {
-    if (inside_attention(f, n) || (joins && can_bind(f, n) && pt2_plan_join(f->g, n, f->dense, is_open, f)))
+    struct makers makers = { .f = f, .ordered = true };
+    if (inside_attention(f, n) || (joins && can_bind(f, n) && pt2_plan_join(f->g, n, f->dense, is_open, &makers)))
         return;
     struct candidates c = { f, n, NULL };
     if (fusion && (n->kind == PT2_NODE_MAP || n->kind == PT2_NODE_REDUCE))

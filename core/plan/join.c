@@ -4,7 +4,7 @@
  *
  * A value is in one place, so it is part of one result; what is read as a whole must be dense and is part of none. A
  * result that a SCATTER overwrites has no parts: who reads them would have to come before. All is made between the same
- * two steps of the host, which places memory there. */
+ * two steps of the host, which places memory there, by regions that depend on each other anyway. */
 #include "pass/concat.h"
 #include "plan/plan.h"
 

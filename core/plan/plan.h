@@ -113,7 +113,7 @@ void pt2_plan_unfold(struct pt2_graph *g, const struct pt2_plan_params *params);
 void pt2_plan_cut(struct pt2_plan *p, const struct pt2_plan_params *params);
 void pt2_plan_fuse(struct pt2_plan *p, const struct pt2_plan_params *params);
 /* What a MAP puts side by side is from now on within its result; false: it is no such MAP, or a part is not usable. */
-typedef bool pt2_part_fn(void *ctx, const struct pt2_value *part);
+typedef bool pt2_part_fn(void *ctx, struct pt2_value *part);
 bool pt2_plan_join(struct pt2_graph *g, struct pt2_node *n, const bool *dense, pt2_part_fn *usable, void *ctx);
 /* Every value has memory of its own again. */
 void pt2_plan_part(struct pt2_graph *g);

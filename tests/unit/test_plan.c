@@ -677,7 +677,7 @@ static void test_reach(void **state)
     "  v0:float32[8, 16, 64] = input 0 \"x\"\n" \
     "  v1:float32[8, 8, 64] = input 1 \"y\"\n" \
     "  v2:float32[8, 16] = reduce sum [64]: v0[i0, i1, i2]\n" \
-    "  v3:float32[8, 8] = reduce max [64]: v1[i0, i1, i2]\n"
+    "  v3:float32[8, 8] = reduce max [64]: v1[i0, i1, i2] + v2[i0, i1]\n"
 #define JOINED "  v4:float32[8, 24] = map: select(i1 < 16, v2[i0, min(i1, 15)], v3[i0, max(i1 - 16, 0)])\n"
 
 static bool is_joined(const char *nodes, uint32_t without, uint32_t *out_steps)
@@ -716,6 +716,10 @@ static void test_join(void **state)
     assert_true(is_joined(JOINED "return v4\n", 0, &steps) && steps == 2);
     assert_false(is_joined(JOINED "return v4\n", 1u << PT2_OPT_CONCAT, &steps));
     assert_int_equal(steps, 3);
+    /* sums that do not depend on each other do not wait for each other */
+    assert_false(is_joined("  v5:float32[8, 8] = reduce min [64]: v1[i0, i1, i2]\n"
+                           "  v4:float32[8, 24] = map: select(i1 < 16, v2[i0, min(i1, 15)], v5[i0, max(i1 - 16, 0)])\n"
+                           "return v4\n", 0, &steps));
     /* a result is dense by itself: its kernel stores it twice */
     assert_true(is_joined(JOINED "return v3, v4\n", 0, &steps) && steps == 2);
     /* who reads a part would have to come before the SCATTER */
