@@ -174,7 +174,8 @@ def find_peers(a):
 
 def find_devices(a):
     if not a.devices:
-        return [d for d in devices.known() + devices.gpus(a.pt2gpu) if not d.missing and d.name != "reference"]
+        known = [d for d in devices.known() if d.name != "reference" and not d.loader]
+        return [d for d in known + devices.gpus(a.pt2gpu) if not d.missing]
     found = [devices.find(name, a.pt2gpu) for name in a.devices.split(",")]
     for d in found:
         if d.missing:
@@ -321,7 +322,20 @@ def processor():
     return f"{model[1] if model else platform.machine()}, {os.cpu_count()} threads, {platform.system()}"
 
 
-def machine(a):
+def this_commit():
+    git = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True)
+    return git.stdout.strip() or "(no git)"
+
+
+def commits(results):
+    """What was measured at which commit: a line for each."""
+    of = {}
+    for network in sorted(results, key=NETWORKS.index):
+        of.setdefault(results[network].get("commit", this_commit()), []).append(network)
+    return [f"- pt2gpu {c}" + (": " + ", ".join(names) if len(of) > 1 else "") for c, names in of.items()]
+
+
+def machine(a, results):
     lines = [f"- {processor()}"]
     for d in find_devices(a):
         text = subprocess.run([a.pt2gpu, "devices", "--json"], capture_output=True, text=True,
@@ -329,8 +343,7 @@ def machine(a):
         backend, _, index = d.backend.partition(":")
         info = next((i for i in json.loads(text) if i["backend"] == backend and str(i["number"]) == (index or "0")), {})
         lines.append(f"- {d.name}: {info.get('name', '?')}, {info.get('driver', '?')}")
-    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True)
-    lines.append(f"- pt2gpu {commit.stdout.strip() or '(no git)'}")
+    lines += commits(results)
     for peer, python in find_peers(a).items():
         lines.append("- " + ", ".join(f"{p} {version(python, p)}" for p in PEERS[peer.split('@')[0]][2]))
     return "\n".join(dict.fromkeys(lines))
@@ -395,12 +408,15 @@ def main():
         if time.time() - begin > a.minutes * 60:
             print(f"{network} and what follows: not measured, the {a.minutes:g} minutes are over")
             break
-        results[network] = {**results.get(network, {}), **measure(a, network, todo)}
-        print(network, {c: cell_text(r) for c, r in results[network].items()}, flush=True)
+        results[network] = {**results.get(network, {}), **measure(a, network, todo), "commit": this_commit()}
+        print(network, {c: cell_text(r) for c, r in results[network].items() if c != "commit"}, flush=True)
         with open(kept + ".tmp", "w") as f:
             json.dump(results, f, indent=1)
         os.replace(kept + ".tmp", kept)
-    write(a, results, machine(a))
+    header = machine(a, results)
+    for cells in results.values():
+        cells.pop("commit", None)
+    write(a, results, header)
 
 
 if __name__ == "__main__":
