@@ -38,6 +38,7 @@ Dir::Etc::preferencesparts "$folder/none";
 Dir::Etc::parts "$folder/none";
 APT::Install-Recommends "false";
 APT::Sandbox::User "root";
+Acquire::Retries "3";
 EOF
 export APT_CONFIG="$folder/apt.conf"
 if ! { apt-get update && apt-get install -y --download-only -t "${suites##* }" mesa-vulkan-drivers \
