@@ -293,21 +293,20 @@ static bool compare_value(struct check *c, struct pt2_session *s, const struct p
     return same;
 }
 
-/* A concatenation that the reference has by its parts, and the device, which cannot bind so much, as a whole. */
-static bool only_parts(const struct check *c, const struct pt2_value *v)
+/* The reference never stores it: what is one kernel there is several on the device (a long sum that is cut in two, a
+ * concatenation that it cannot bind by parts). */
+static bool is_unrecorded(const struct check *c, const struct pt2_value *v)
 {
-    if (v->def->kind != PT2_NODE_MAP || v->def->body->op != PT2_E_SELECT)
-        return false;
     for (size_t k = 0; k < c->count; k++)
         if (c->list[k].value == v->id)
             return false;
     return true;
 }
 
-/* False when the value is one of the device's own. */
+/* False when only the device stores the value. */
 static bool see(struct check *c, struct pt2_session *s, const struct pt2_region *r, struct pt2_value *v, bool *same)
 {
-    if (!c->recording && (v->id >= c->values || only_parts(c, v)))
+    if (!c->recording && (v->id >= c->values || is_unrecorded(c, v)))
         return false;
     if (c->recording)
         record(c, s, v);
