@@ -2,17 +2,7 @@
  * Chooses how a device computes attention. */
 #include "kernel/attention.h"
 
-enum {
-    UNITS = 16,     /* of a device that does not say how many it has */
-    LEAST_ROWS = 4, /* of queries */
-};
-
-static int round_up(int64_t n, int unit, int most)
-{
-    while (unit < n && unit < most)
-        unit *= 2;
-    return unit;
-}
+enum { LEAST_ROWS = 4 }; /* of queries */
 
 static int64_t tiles_of(const struct pt2_attention *a)
 {
@@ -25,8 +15,8 @@ static void choose_packed(struct pt2_attention *a, const struct pt2_caps *caps)
 {
     int head = a->depth > a->width ? a->depth : a->width;
     a->form = PT2_CONTRACT_PACKED;
-    a->tile_rows = round_up(a->size[PT2_AXIS_ROW]->hi, 1, head > 128 ? 64 : 128);
-    a->tile_keys = round_up(a->keys->hi, 32, 64);
+    a->tile_rows = pt2_tiles_round_up(a->size[PT2_AXIS_ROW]->hi, 1, head > 128 ? 64 : 128);
+    a->tile_keys = pt2_tiles_round_up(a->keys->hi, 32, 64);
     while (tiles_of(a) < 2 * caps->compute_units && a->tile_rows > 32)
         a->tile_rows /= 2;
     /* tiles have a power of two of rows */
@@ -42,7 +32,6 @@ static void choose_packed(struct pt2_attention *a, const struct pt2_caps *caps)
 static bool choose_shared(struct pt2_attention *a, const struct pt2_caps *caps)
 {
     static const struct { int rows, keys; } tiles[] = { { 32, 64 }, { 32, 32 }, { 16, 32 }, { 16, 16 }, { 8, 16 } };
-    int units = caps->compute_units > 0 ? caps->compute_units : UNITS;
     bool found = false;
     a->form = PT2_CONTRACT_SHARED;
     for (size_t k = 0; k < sizeof tiles / sizeof *tiles; k++) {
@@ -51,7 +40,7 @@ static bool choose_shared(struct pt2_attention *a, const struct pt2_caps *caps)
         other.tile_keys = tiles[k].keys;
         bool fits = pt2_attention_shared_bytes(&other) <= caps->shared_bytes &&
                     pt2_attention_local_size(&other) <= caps->max_local_size;
-        if (!fits || (found && (tiles_of(a) >= units || other.tile_rows == a->tile_rows)))
+        if (!fits || (found && (tiles_of(a) >= pt2_tiles_units(caps) || other.tile_rows == a->tile_rows)))
             continue;
         *a = other;
         found = true;

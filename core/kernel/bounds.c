@@ -45,6 +45,26 @@ int pt2_load_step(struct pt2_exprs *E, pt2_ex e, int var)
     return step && pt2_is_const(step) ? (int)step->i : 0;
 }
 
+struct near {
+    struct pt2_exprs *E;
+    int var, most;
+    bool found;
+};
+
+static void find_near(void *ctx, pt2_ex e)
+{
+    struct near *n = ctx;
+    int step = n->found ? 0 : pt2_load_step(n->E, e, n->var);
+    n->found |= step >= 1 && step <= n->most;
+}
+
+bool pt2_reads_near(struct pt2_exprs *E, pt2_ex e, int var, int most)
+{
+    struct near n = { E, var, most, false };
+    pt2_visit(e, find_near, &n);
+    return n.found;
+}
+
 /* ---- finding them ---- */
 
 struct assume {

@@ -25,6 +25,8 @@ pt2_ex pt2_slope(struct pt2_exprs *E, pt2_ex e, int var);
 bool pt2_depends_on(pt2_ex e, int var);
 /* The distance in memory of what a LOAD reads for neighbours along the variable; 0: it is no LOAD, or there is none. */
 int pt2_load_step(struct pt2_exprs *E, pt2_ex e, int var);
+/* Whether some LOAD in e has such a distance of 1 to `most`. */
+bool pt2_reads_near(struct pt2_exprs *E, pt2_ex e, int var, int most);
 
 /* `unread`: a place of the variable behind which nobody reads the value; NULL: everybody may. */
 void pt2_bounds_find(struct pt2_exprs *E, pt2_ex value, int var, pt2_ex unread, struct pt2_bounds *b);

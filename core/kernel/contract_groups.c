@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * Tiles that a group shares (SHARED, MATRICES), and how its invocations copy the factors. */
 #include "expr/internal.h"
+#include "kernel/bounds.h"
 #include "kernel/contract.h"
 
 enum {
-    UNITS = 16,      /* of a device that does not say how many it has */
     HALF = 2, FLOAT = 4,
     MOST_VARS = 32 * PT2_MAX_RANK, /* of the copies of one side */
 };
 
 /* ---- sums in registers ---- */
-
-/* The power of two times `unit` that holds n, up to `most`: few sizes of tiles, so that kernels serve many shapes. */
-static int round_up(int64_t n, int unit, int most)
-{
-    while (unit < n && unit < most)
-        unit *= 2;
-    return unit;
-}
 
 /* Large tiles where there are enough of them to fill the device. */
 static void choose_shared(struct pt2_contract *c, const struct pt2_caps *caps)
@@ -26,10 +18,10 @@ static void choose_shared(struct pt2_contract *c, const struct pt2_caps *caps)
     c->form = PT2_CONTRACT_SHARED;
     c->across = caps->max_local_size >= 256 ? 16 : 8;
     c->invocations = c->across * c->across;
-    int each = rows * cols >= 128.0 * 128.0 * (caps->compute_units > 0 ? caps->compute_units : UNITS) ? 8 : 4;
+    int each = rows * cols >= 128.0 * 128.0 * pt2_tiles_units(caps) ? 8 : 4;
     c->tile_depth = c->ask.depth == 8 || c->ask.depth == 32 ? c->ask.depth : 16;
     if (c->ask.rows > 0 && c->ask.rows <= 8 * c->across)
-        each = round_up(c->ask.rows, 4 * c->across, 8 * c->across) / c->across;
+        each = pt2_tiles_round_up(c->ask.rows, 4 * c->across, 8 * c->across) / c->across;
     c->tile_rows = c->tile_cols = each * c->across;
 }
 
@@ -79,48 +71,28 @@ static bool choose_matrices(struct pt2_contract *c, const struct pt2_caps *caps)
 {
     const struct pt2_matrices *m = &caps->matrices;
     int each = PT2_MATRIX_EACH, unit = PT2_MATRIX_SIDE * m->m;
-    int units = caps->compute_units > 0 ? caps->compute_units : UNITS;
     c->form = PT2_CONTRACT_MATRICES;
     c->matrix = *m;
     c->invocations = PT2_MATRIX_SIDE * PT2_MATRIX_SIDE * caps->subgroup_size;
     c->tile_depth = c->ask.depth == m->k ? m->k : 2 * m->k;
     set_matrices(c, each);
-    while (each > 1 && (!pt2_matrices_possible(c, caps) || num_tiles(c) < units))
+    while (each > 1 && (!pt2_matrices_possible(c, caps) || num_tiles(c) < pt2_tiles_units(caps)))
         set_matrices(c, each /= 2);
     if (c->ask.rows > 0)
-        set_matrices(c, round_up(c->ask.rows, unit, PT2_MATRIX_EACH * unit) / unit);
+        set_matrices(c, pt2_tiles_round_up(c->ask.rows, unit, PT2_MATRIX_EACH * unit) / unit);
     return pt2_matrices_possible(c, caps) && c->size[PT2_AXIS_ROW]->hi >= m->m && c->size[PT2_AXIS_COL]->hi >= m->n &&
            c->depth->hi >= m->k;
 }
 
 /* ---- copies ---- */
 
-struct contiguous {
-    struct pt2_exprs *E;
-    int var;
-    bool found;
-};
-
-static void find_contiguous(void *ctx, pt2_ex e)
-{
-    struct contiguous *q = ctx;
-    pt2_ex to[PT2_OUTER_AXIS] = { 0 };
-    if (e->op != PT2_E_LOAD || e->num_args != 1 || !(e->args[0]->has & PT2_HAS_VAR))
-        return;
-    to[q->var] = pt2_addi(q->E, pt2_var(q->E, q->var, pt2_idx(q->E, PT2_INF)), 1);
-    pt2_ex next = pt2_subst_vars(q->E, e->args[0], PT2_OUTER_AXIS, to);
-    to[q->var] = pt2_var(q->E, q->var, pt2_idx(q->E, PT2_INF));
-    q->found |= pt2_is_int(pt2_sub(q->E, next, pt2_subst_vars(q->E, e->args[0], PT2_OUTER_AXIS, to)), 1);
-}
-
 /* Some load of the factor has neighbours along the last axis of the depth next to each other. */
 static bool deep(struct pt2_exprs *E, pt2_ex factor, const struct pt2_stage *sum)
 {
-    struct contiguous q = { E, sum->num_loops, false };
-    while (q.var > 1 && pt2_is_int(sum->loops[q.var - 1], 1))
-        q.var--;
-    pt2_visit(factor, find_contiguous, &q);
-    return q.found;
+    int var = sum->num_loops;
+    while (var > 1 && pt2_is_int(sum->loops[var - 1], 1))
+        var--;
+    return pt2_reads_near(E, factor, var, 1);
 }
 
 /* Four neighbours at a time, where the group's invocations then have equal shares. */

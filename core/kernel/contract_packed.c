@@ -175,24 +175,15 @@ static bool repeatable(const struct pt2_kernel *k)
     return yes;
 }
 
-/* Opens a loop over the elements 0 to `count` of a run, which are j + l: by whole vectors, the last of which may do
- * some elements again; fewer than a vector has one by one. */
+/* Opens a loop over the elements 0 to `count` of a run, which are j + l. */
 static void open_lanes(struct tile *p, const char *count)
 {
-    struct render *r = p->r;
-    int lanes = p->c->lanes;
-    if (!repeatable(r->k)) {
-        pt2_say(r, "const int j = 0;");
-        pt2_say(r, "LANES for (int l = 0; l < %s; l++) {", count);
+    if (repeatable(p->r->k)) {
+        pt2_say_whole_vectors(p, "0", count);
         return;
     }
-    pt2_say(r, "for (int j = 0, some; j < %s; j += some) {", count);
-    pt2_say(r, "some = (%s - j) / %d * %d;", count, lanes, lanes);
-    pt2_say(r, "if (some == 0) {");
-    pt2_say(r, "some = min(%s, %d);", count, lanes);
-    pt2_say(r, "j = %s - some;", count);
-    pt2_say(r, "}");
-    pt2_say(r, "LANES_OF(%d) for (int l = 0; l < some; l++) {", lanes);
+    pt2_say(p->r, "const int j = 0;");
+    pt2_say(p->r, "LANES for (int l = 0; l < %s; l++) {", count);
 }
 
 static void close_lanes(struct tile *p)

@@ -34,7 +34,6 @@ static struct pt2_axes axes_of(const struct pt2_contract *c, enum pt2_axis_role 
 /* ---- questions about one variable ---- */
 
 struct ask {
-    struct pt2_exprs *E;
     int var;
     bool found;
 };
@@ -43,21 +42,6 @@ static void find_division(void *ctx, pt2_ex e)
 {
     struct ask *a = ctx;
     a->found |= (e->op == PT2_E_FLOORDIV || e->op == PT2_E_FLOORMOD) && pt2_depends_on(e, a->var);
-}
-
-static void find_neighbours(void *ctx, pt2_ex e)
-{
-    struct ask *a = ctx;
-    if (e->op == PT2_E_LOAD && e->num_args == 1 && !a->found)
-        a->found = pt2_is_int(pt2_slope(a->E, e->args[0], a->var), 1);
-}
-
-/* Some load has neighbours along the variable next to each other. */
-static bool neighbours(struct pt2_exprs *E, pt2_ex e, int var)
-{
-    struct ask a = { E, var, false };
-    pt2_visit(e, find_neighbours, &a);
-    return a.found;
 }
 
 /* ---- axes that may be one ---- */
@@ -71,7 +55,7 @@ static bool merge_pair(struct pt2_exprs *E, struct pt2_axes *a, int k, int var, 
     to[a->var[k]] = at[0];
     to[a->var[k + 1]] = at[1];
     for (int i = 0; i < n; i++) {
-        struct ask divides = { E, var, false };
+        struct ask divides = { var, false };
         merged[i] = pt2_subst_vars(E, *exprs[i], PT2_MAX_AXES, to);
         pt2_visit(merged[i], find_division, &divides);
         if (divides.found)
@@ -277,8 +261,8 @@ static void find_panel(struct pt2_exprs *E, struct pt2_panel *p, int first_var, 
         merge_axes(E, &p->side, first_var, exprs, n);
     merge_axes(E, &p->depth, first_var + AXES, exprs, n);
     int last = p->side.n ? p->side.var[p->side.n - 1] : -1;
-    bool along_side = last >= 0 && neighbours(E, p->value, last);
-    p->deep = !along_side && p->depth.n == 1 && neighbours(E, p->value, p->depth.var[0]);
+    bool along_side = last >= 0 && pt2_reads_near(E, p->value, last, 1);
+    p->deep = !along_side && p->depth.n == 1 && pt2_reads_near(E, p->value, p->depth.var[0], 1);
     if (p->deep)
         find_place(E, p, p->depth.var[0]);
     else if (p->side.n == 1)

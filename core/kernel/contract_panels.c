@@ -36,21 +36,25 @@ static void say_element(struct tile *p, const struct pt2_panel *f, pt2_ex value,
     pt2_say(r, "}");
 }
 
-/* Elements lo to hi of a run: in whole vectors, the last of which may do some elements again; fewer than a vector has
- * are done one by one. */
-static void say_vectors(struct tile *p, const struct pt2_panel *f, pt2_ex value, const struct body *b)
+void pt2_say_whole_vectors(struct tile *p, const char *from, const char *to)
 {
     struct render *r = p->r;
     int lanes = p->c->lanes;
-    pt2_say(r, "for (int j = lo, some; j < hi; j += some) {");
-    pt2_say(r, "some = (hi - j) / %d * %d;", lanes, lanes);
+    pt2_say(r, "for (int j = %s, some; j < %s; j += some) {", from, to);
+    pt2_say(r, "some = (%s - j) / %d * %d;", to, lanes, lanes);
     pt2_say(r, "if (some == 0) {");
-    pt2_say(r, "some = min(hi - lo, %d);", lanes);
-    pt2_say(r, "j = hi - some;");
+    pt2_say(r, "some = min(%s - %s, %d);", to, from, lanes);
+    pt2_say(r, "j = %s - some;", to);
     pt2_say(r, "}");
     pt2_say(r, "LANES_OF(%d) for (int l = 0; l < some; l++) {", lanes);
+}
+
+/* Elements lo to hi of a run. */
+static void say_vectors(struct tile *p, const struct pt2_panel *f, pt2_ex value, const struct body *b)
+{
+    pt2_say_whole_vectors(p, "lo", "hi");
     say_element(p, f, value, b, "j + l");
-    pt2_say(r, "}");
+    pt2_say(p->r, "}");
 }
 
 /* The same where it is a plain copy. */

@@ -18,31 +18,14 @@ enum {
 
 /* ---- which kernels ---- */
 
-struct ask {
-    struct pt2_exprs *E;
-    int var;
-    bool found;
-};
-
-static void find_step(void *ctx, pt2_ex e)
-{
-    struct ask *a = ctx;
-    if (e->op != PT2_E_LOAD || a->found)
-        return;
-    int step = pt2_load_step(a->E, e, a->var);
-    a->found = step >= 1 && step <= MAX_STEP;
-}
-
 /* The stage reduces over loops what neighbouring points read at one distance. */
 static bool pays(struct pt2_exprs *E, const struct pt2_stage *s, int var)
 {
-    struct ask a = { E, var, false };
     struct pt2_bounds b;
     if (s->kind != PT2_STAGE_REDUCE || !s->num_loops)
         return false;
     pt2_bounds_find(E, s->body, var, NULL, &b);
-    pt2_visit(b.inner ? b.inner : s->body, find_step, &a);
-    return a.found;
+    return pt2_reads_near(E, b.inner ? b.inner : s->body, var, MAX_STEP);
 }
 
 static bool possible(const struct pt2_stage *s)

@@ -16,6 +16,20 @@ struct pt2_tiles {
 /* Floats of the vectors that texts with explicit vectors use: 16, 8 or 4. */
 int pt2_tiles_lanes(const struct pt2_caps *caps);
 
+/* Of a GPU: how many tiles should run at once; some number where it does not say how many units it has. */
+static inline int pt2_tiles_units(const struct pt2_caps *caps)
+{
+    return caps->compute_units > 0 ? caps->compute_units : 16;
+}
+
+/* The power of two times `unit` that holds n, up to `most`: few sizes of tiles, so that kernels serve many shapes. */
+static inline int pt2_tiles_round_up(int64_t n, int unit, int most)
+{
+    while (unit < n && unit < most)
+        unit *= 2;
+    return unit;
+}
+
 /* Of shaders on processors: compiling longer text takes as long as for others, in every process anew with some drivers,
  * and there is less to gain from it. */
 static inline bool pt2_tiles_few_lanes(const struct pt2_caps *caps)

@@ -233,7 +233,7 @@ bool pt2_made_with_reduce(struct pt2_graph *g, pt2_ex body)
 
 /* ---- the pass ---- */
 
-static bool can_be_within(const struct pt2_value *v, const bool *dense)
+bool pt2_concat_can_hold(const struct pt2_value *v, const bool *dense)
 {
     enum pt2_kind kind = v->def->kind;
     return (kind == PT2_NODE_MAP || kind == PT2_NODE_REDUCE || kind == PT2_NODE_SCAN) && !dense[v->id];
@@ -245,7 +245,7 @@ static void find_values(struct pt2_graph *g, const struct pt2_node *n, const str
 {
     for (int k = 0; k < c->count; k++) {
         struct pt2_value *v = pt2_concat_value(g, n, c, k, NULL);
-        bool taken = !v || !can_be_within(v, dense);
+        bool taken = !v || !pt2_concat_can_hold(v, dense);
         for (int j = 0; j < k; j++)
             taken = taken || out[j] == v;
         out[k] = taken ? NULL : v;

@@ -30,6 +30,8 @@ int pt2_concat_kernels(struct pt2_graph *g, const struct pt2_node *n, const stru
                        const bool *leaves);
 /* A MAP whose parts are all made by kernels that there are. */
 bool pt2_concat_is_free(struct pt2_graph *g, const struct pt2_node *n, const bool *dense, const bool *leaves);
+/* Kernels store it element by element, and nothing reads it as a whole: it can be in another one's memory. */
+bool pt2_concat_can_hold(const struct pt2_value *v, const bool *dense);
 /* By value id (arena): those that something reads as a whole, so that they must be dense in memory: results, bases of
  * SCATTERs, operands. */
 bool *pt2_find_dense(struct pt2_graph *g, struct pt2_arena *arena);

@@ -8,15 +8,6 @@
 #include "pass/concat.h"
 #include "plan/plan.h"
 
-static bool made_by(const struct pt2_value *v, enum pt2_kind kind) { return v->def->kind == kind; }
-
-/* Kernels store it element by element. */
-static bool can_move(const struct pt2_value *v, const bool *dense)
-{
-    bool stored = made_by(v, PT2_NODE_MAP) || made_by(v, PT2_NODE_REDUCE) || made_by(v, PT2_NODE_SCAN);
-    return stored && !v->within.whole && !dense[v->id];
-}
-
 static bool is_overwritten(const struct pt2_graph *g, const struct pt2_value *v)
 {
     for (uint32_t k = 0; k < g->nodes.count; k++)
@@ -30,7 +21,7 @@ static bool find_parts(struct pt2_graph *g, const struct pt2_node *n, const stru
 {
     for (int k = 0; k < c->count; k++) {
         out[k] = pt2_concat_value(g, n, c, k, &places[k]);
-        if (!out[k] || !can_move(out[k], dense) || !usable(ctx, out[k]))
+        if (!out[k] || out[k]->within.whole || !pt2_concat_can_hold(out[k], dense) || !usable(ctx, out[k]))
             return false;
         for (int j = 0; j < k; j++)
             if (out[j] == out[k])
@@ -44,8 +35,8 @@ bool pt2_plan_join(struct pt2_graph *g, struct pt2_node *n, const bool *dense, p
     struct pt2_concat c;
     struct pt2_value *parts[PT2_MAX_PARTS];
     struct pt2_within places[PT2_MAX_PARTS];
-    if (n->kind != PT2_NODE_MAP || n->body->op != PT2_E_SELECT || is_overwritten(g, n->outs[0]) ||
-        !pt2_concat_find(g, n, &c) || !find_parts(g, n, &c, dense, usable, ctx, parts, places))
+    if (n->kind != PT2_NODE_MAP || n->body->op != PT2_E_SELECT || !pt2_concat_find(g, n, &c) ||
+        is_overwritten(g, n->outs[0]) || !find_parts(g, n, &c, dense, usable, ctx, parts, places))
         return false;
     for (int k = 0; k < c.count; k++)
         parts[k]->within = places[k];

@@ -172,6 +172,27 @@ static void check_outputs(struct pt2_graph *g, const struct type *t, const enum 
     }
 }
 
+static void free_bufs(struct pt2_buf **bufs)
+{
+    for (int k = 0; k < 64; k++)
+        if (bufs[k])
+            T.table->buf_destroy(dev, bufs[k]);
+}
+
+static struct pt2_graph *plan_graph(struct pt2_module *m, const char *text, bool passes, const struct pt2_caps *caps,
+                                    struct pt2_plan *plan)
+{
+    struct pt2_plan_device devices[] = { { "device", *caps }, { "reference", { .interprets = true } } };
+    struct pt2_plan_params params = { .num_devices = 2, .devices = devices };
+    struct pt2_graph *g;
+    pt2_module_init(m);
+    MUST(pt2_graph_parse(m, text, &g));
+    if (passes)
+        MUST(pt2_run_passes(m, 0));
+    MUST(pt2_plan_build(g, &params, plan));
+    return g;
+}
+
 /* Returns the number of kernels that were shared by teams. */
 static int run_case(const struct type *t, int64_t rows, int64_t n, const struct pt2_caps *caps)
 {
@@ -201,9 +222,7 @@ static int run_case(const struct type *t, int64_t rows, int64_t n, const struct 
     }
     if (here)
         check_outputs(g, t, ops, reductions, rows, n, bufs);
-    for (int k = 0; k < 64; k++)
-        if (bufs[k])
-            T.table->buf_destroy(dev, bufs[k]);
+    free_bufs(bufs);
     pt2_str_free(&s);
     pt2_module_free(&m);
     return here ? shared : 1;
@@ -214,10 +233,7 @@ static int run_case(const struct type *t, int64_t rows, int64_t n, const struct 
 /* Sums over windows, of which neighbours share most; n that four divides and others, where the last ones overlap. */
 static void check_windows(int n, const struct pt2_caps *caps)
 {
-    struct pt2_plan_device devices[] = { { "device", *caps }, { "reference", { .interprets = true } } };
-    struct pt2_plan_params params = { .num_devices = 2, .devices = devices };
     struct pt2_module m;
-    struct pt2_graph *g;
     struct pt2_plan plan;
     struct pt2_buf *bufs[64] = { 0 };
     static float got[MAX_ELEMENTS];
@@ -228,10 +244,7 @@ static void check_windows(int n, const struct pt2_caps *caps)
              "  v1:float32[%d, 2, %d] = reduce sum [3, 2]: v0[i0, i1 + i3, i2 + i4]*2f32\n"
              "  v2:float32[%d, 2, %d] = map: max(v1[i0, i1, i2], 1f32)\n  return v2\n}\n",
              channels, n + 1, channels, n, channels, n);
-    pt2_module_init(&m);
-    MUST(pt2_graph_parse(&m, text, &g));
-    MUST(pt2_run_passes(&m, 0));
-    MUST(pt2_plan_build(g, &params, &plan));
+    struct pt2_graph *g = plan_graph(&m, text, true, caps, &plan);
     CHECK(plan.num_steps == 1);
     const struct pt2_kernel *kernel = plan.steps[0].region->kernel;
     const struct pt2_rows *rows = kernel->rows;
@@ -249,9 +262,7 @@ static void check_windows(int n, const struct pt2_caps *caps)
         wrong += got[k] != fmaxf(sum, 1);
     }
     CHECK(wrong == 0);
-    for (int k = 0; k < 64; k++)
-        if (bufs[k])
-            T.table->buf_destroy(dev, bufs[k]);
+    free_bufs(bufs);
     pt2_module_free(&m);
 }
 
@@ -271,10 +282,7 @@ static float largest(const float *x, int side, int y, int column)
 /* The largest of 3x3 numbers around every step-th one of n by n, in several images; twice that, less the number. */
 static void check_maxima(int n, int step, const struct pt2_caps *caps)
 {
-    struct pt2_plan_device devices[] = { { "device", *caps }, { "reference", { .interprets = true } } };
-    struct pt2_plan_params params = { .num_devices = 2, .devices = devices };
     struct pt2_module m;
-    struct pt2_graph *g;
     struct pt2_plan plan;
     struct pt2_buf *bufs[64] = { 0 };
     static float got[MAX_ELEMENTS];
@@ -289,9 +297,7 @@ static void check_maxima(int n, int step, const struct pt2_caps *caps)
              "v2:float32[%d, %d, %d] = map: v1[i0, i1, i2]*2f32 - v0[i0, i1*%d, i2*%d] return v2 }",
              images, side, side, images, n, n, y, side, y, x, x, side, y, side - 1, x, side - 1, images, n, n, step,
              step);
-    pt2_module_init(&m);
-    MUST(pt2_graph_parse(&m, text, &g));
-    MUST(pt2_plan_build(g, &params, &plan));
+    struct pt2_graph *g = plan_graph(&m, text, false, caps, &plan);
     const struct pt2_rows *rows = plan.steps[0].region->kernel->rows;
     CHECK(plan.num_steps == 1);
     CHECK(!caps->wide_vectors || (rows && rows->form == PT2_ROWS_LANES) == (n >= 8));
@@ -304,9 +310,7 @@ static void check_maxima(int n, int step, const struct pt2_caps *caps)
         wrong += got[k] != largest(image, side, at_y, at_x) * 2 - image[at_y * side + at_x];
     }
     CHECK(wrong == 0);
-    for (int k = 0; k < 64; k++)
-        if (bufs[k])
-            T.table->buf_destroy(dev, bufs[k]);
+    free_bufs(bufs);
     pt2_module_free(&m);
 }
 
@@ -315,18 +319,13 @@ static void check_maxima(int n, int step, const struct pt2_caps *caps)
 /* Many sums of a matrix's rows, or of its columns, to each element of which the sum's own number is added. */
 static void check_own_numbers(const char *element, bool teams, const struct pt2_caps *caps)
 {
-    struct pt2_plan_device devices[] = { { "device", *caps }, { "reference", { .interprets = true } } };
-    struct pt2_plan_params params = { .num_devices = 2, .devices = devices };
     struct pt2_module m;
-    struct pt2_graph *g;
     struct pt2_plan plan;
     char text[256];
     snprintf(text, sizeof text,
              "graph main { v0:float32[512, 512] = input 0 \"x\" v1:float32[512] = input 1 \"b\"\n"
              "v2:float32[512] = reduce sum [512]: max(v0[%s] + v1[i0], 0f32) return v2 }", element);
-    pt2_module_init(&m);
-    MUST(pt2_graph_parse(&m, text, &g));
-    MUST(pt2_plan_build(g, &params, &plan));
+    plan_graph(&m, text, false, caps, &plan);
     const struct pt2_rows *rows = plan.regions.data[plan.regions.count - 1]->kernel->rows;
     CHECK((rows && (rows->form == PT2_ROWS_VECTOR || rows->form == PT2_ROWS_GROUP)) == teams);
     CHECK(!caps->wide_vectors || teams || (rows && rows->form == PT2_ROWS_LANES));
