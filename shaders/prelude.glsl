@@ -164,8 +164,13 @@ float pt_cvt_u32_f32(uint x)
 #define pt_lit_u64(hi, lo) ((uint64_t(uint(hi)) << 32) | uint64_t(lo))
 #define pt_cvt_bool_i64(x) ((x) ? 1l : 0l)
 #define pt_cvt_bool_u64(x) ((x) ? 1ul : 0ul)
-#define pt_cvt_i32_i64(x) int64_t(x)
-#define pt_cvt_i32_u64(x) uint64_t(int64_t(x))
+/* Not int64_t(x): Mesa up to 22.3 compares that with constants wrongly (-4 is not less than 2). */
+int64_t pt_extend(int x)
+{
+    return packInt2x32(ivec2(x, x >> 31));
+}
+#define pt_cvt_i32_i64(x) pt_extend(x)
+#define pt_cvt_i32_u64(x) uint64_t(pt_extend(x))
 #define pt_cvt_u32_i64(x) int64_t(x)
 #define pt_cvt_u32_u64(x) uint64_t(x)
 #define pt_cvt_f32_i64(x) int64_t(x)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Random graphs, an interpreter that is as simple as the definition of the nodes, and a runner of plans on the
- * reference backend. All numbers are small integers, or halves that are never summed, so that results are exact in any
+ * Random graphs, an interpreter that is as simple as the definition of the nodes, and a runner of plans on one
+ * device. All numbers are small integers, or halves that are never summed, so that results are exact in any
  * order.
  */
 #ifndef PT2_RANDOM_GRAPH_H
@@ -569,7 +569,9 @@ static void interpret(const struct pt2_graph *g, int64_t s0)
     }
 }
 
-/* ---- running plans on the reference backend ---- */
+/* ---- running plans on a device ---- */
+
+static const char *runner_device = "reference"; /* as pt2_device_choose takes it */
 
 struct runner {
     struct pt2_model m;
@@ -598,7 +600,7 @@ static bool runner_open(struct runner *r, const char *text, int64_t s0, uint32_t
     struct pt2_plan_params plan = { .num_devices = 1, .devices = r->m.plan_devices, .without = without };
     struct pt2_graph *g;
     memset(r, 0, sizeof *r);
-    must(pt2_device_choose("reference", r->m.entries, PT2_MAX_DEVICES, &r->m.num_devices), text);
+    must(pt2_device_choose(runner_device, r->m.entries, PT2_MAX_DEVICES, &r->m.num_devices), text);
     must(pt2_device_acquire(r->m.entries[0], &r->m.devices[0]), text);
     r->m.plan_devices[0] = (struct pt2_plan_device){ r->m.entries[0]->id, r->m.devices[0]->desc.caps };
     pt2_module_init(&r->m.module);
@@ -760,6 +762,9 @@ static void compare_output(struct runner *r, uint32_t number, const struct pt2_v
         struct pt2_str s = { 0 };
         pt2_graph_print(r->plan.graph, &s);
         fprintf(stderr, "%s\nafter the passes:\n%s\n", text, s.data);
+        for (uint32_t j = 0; j < r->plan.regions.count; j++)
+            fprintf(stderr, "kernel %s:\n%s\n", r->plan.regions.data[j]->kernel->name,
+                    r->plan.regions.data[j]->kernel->text);
         fail_msg("output %u (v%u), element %lld: %g, want %g; s0 = %lld", number, want->id, (long long)k, got, wanted,
                  (long long)I.s0);
     }

@@ -657,6 +657,27 @@ static void test_integers(void)
     CHECK(y[0] == 0xfffffffe89abcdefu && y[9] == x[9]);
 }
 
+/* What was 32 bits wide a moment ago, by a constant: drivers make that a comparison of 32 bits. */
+static void test_extended(void)
+{
+    static const char *const exprs[] = { "pt_lt_i64(pt_cvt_i32_i64(x), pt_lit_i64(0, 0x2u))",
+                                         "pt_le_i64(pt_cvt_i32_i64(x), pt_lit_i64(0, 0x2u))",
+                                         "pt_lt_i64(pt_lit_i64(0, 0x2u), pt_cvt_i32_i64(x))",
+                                         "pt_eq_i64(pt_cvt_i32_i64(x), pt_lit_i64(0, 0x2u))" };
+    static int32_t x[N];
+    static uint8_t got[N];
+    for (int i = 0; i < N; i++)
+        x[i] = i % 2 ? i % 13 - 6 : (int32_t)(uint32_t)random64();
+    for (int k = 0; k < 4; k++) {
+        run_expr("extended", exprs[k], PT2_I32, PT2_BOOL, x, NULL, got);
+        for (int i = 0; i < N; i++) {
+            bool want[] = { x[i] < 2, x[i] <= 2, 2 < x[i], x[i] == 2 };
+            if (got[i] != want[k] && complain(exprs[k]))
+                printf("%s with x = %d: %d\n", exprs[k], x[i], got[i]);
+        }
+    }
+}
+
 /* Of any size, by any divisor, and beside whole multiples, where a quotient of floats is on the edge. */
 static void test_divisions(void)
 {
@@ -949,6 +970,7 @@ int main(int argc, char **argv)
     test_unary();
     test_binary();
     test_integers();
+    test_extended();
     test_conversions();
     test_memory();
     if (dev->desc.caps.float64)
