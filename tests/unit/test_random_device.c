@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Random graphs on a device, against a plain interpreter; with every optimisation, and with each one left out in turn:
+ * Random graphs on a device, against a plain interpreter; with every optimisation, and with each one left out in
+ * turn. Fewer where kernels take long to compile; one case again, or more of them:
  *
  *     PT2_SEED=17 PT2_CASES=1 test_random_device opencl 0 */
 #include "test_device.h"
