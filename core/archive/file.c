@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A private read-only mapping: weights are never copied when they can be used where they lie.
  * A file that another process truncates while it is mapped raises SIGBUS; callers who fear that open from memory. */
+#define _DEFAULT_SOURCE /* madvise: the C library ignores posix_madvise's DONTNEED */
 #include "archive/file.h"
 
 #include <errno.h>
@@ -57,6 +58,12 @@ pt2_status pt2_file_block(struct pt2_file *file, uint64_t size, uint8_t **out_da
     file->blocks = block;
     *out_data = (uint8_t *)p + ALIGNMENT;
     return PT2_OK;
+}
+
+void pt2_file_idle(const struct pt2_file *file)
+{
+    if (file->mapped)
+        (void)madvise((void *)(uintptr_t)file->data, file->size, MADV_DONTNEED);
 }
 
 void pt2_file_close(struct pt2_file *file)

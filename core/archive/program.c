@@ -204,6 +204,11 @@ pt2_status pt2_program_open_memory(const void *data, size_t size, const char *la
     return finish(PT2_OK, program, name, limits, out_program);
 }
 
+void pt2_program_idle(const struct pt2_program *program)
+{
+    pt2_file_idle(program->file);
+}
+
 void pt2_program_destroy(struct pt2_program **program)
 {
     struct pt2_program *p = *program;

@@ -49,9 +49,8 @@ struct pt2_memory pt2_session_memory(const pt2_session *s)
 {
     const struct pt2_model *m = s->model;
     struct pt2_memory r = { .live = live_in(s, 0) };
-    for (uint32_t k = 0; k < m->module.values.count; k++)
-        for (int d = 0; d < m->num_devices; d++)
-            r.weights += m->consts[k].valid >> d & 1 ? m->consts[k].bytes : 0;
+    for (uint32_t k = 0; k < m->const_bufs.count; k++)
+        r.weights += m->const_bufs.data[k].bytes;
     for (uint32_t g = 0; g < m->module.graphs.count; g++) {
         r.inputs += blocks_bytes(s->plans[g].inputs);
         for (uint32_t k = 0; k < s->plans[g].num_epochs; k++)

@@ -47,6 +47,7 @@ struct pt2_model {
         struct pt2_buf *buf;
         int device;
         const struct pt2_value *value;
+        uint64_t bytes;
     }) const_bufs; /* owned */
     pt2_observer *observer; /* of its sessions, the one that runs the load graph too; NULL: none */
     void *observer_ctx;

@@ -233,10 +233,12 @@ static void find_needs(struct pt2_model *m)
 
 /* ---- weights ---- */
 
+enum { LARGE_WEIGHT = 1 << 20 };
+
 pt2_status pt2_weight_memory(struct pt2_model *m, const struct pt2_value *v, struct pt2_place *place)
 {
     for (int d = 0; d < m->num_devices; d++) {
-        struct pt2_const_buf b = { NULL, d, v };
+        struct pt2_const_buf b = { NULL, d, v, place->bytes };
         if (!(m->needed[v->id] & 1u << d) || place->buf[d])
             continue;
         PT2_NOTE(m->devices[d]->backend->buf_create(m->devices[d], place->bytes ? place->bytes : 16, &b.buf),
@@ -252,7 +254,7 @@ static pt2_status wrap(struct pt2_model *m, const struct pt2_value *v, const voi
 {
     struct pt2_place *p = &m->consts[v->id];
     for (int d = 0; d < m->num_devices; d++) {
-        struct pt2_const_buf b = { NULL, d, v };
+        struct pt2_const_buf b = { NULL, d, v, bytes };
         if (!m->devices[d]->backend->buf_wrap || !(m->needed[v->id] & ~m->lasting[v->id] & 1u << d) || !bytes)
             continue;
         PT2_NOTE(m->devices[d]->backend->buf_wrap(m->devices[d], data, bytes, &b.buf), "weight %s", v->name);
@@ -291,6 +293,8 @@ static pt2_status upload_weights(struct pt2_model *m)
         if (spec->kind == PT2_INPUT_USER || in->written_output >= 0)
             continue;
         PT2_TRY(upload(m, g->inputs.data[k], spec->stored->storage->data, spec->stored->storage->size));
+        if (spec->stored->storage->size >= LARGE_WEIGHT)
+            pt2_program_idle(m->program); /* not twice in memory */
     }
     return PT2_OK;
 }
@@ -333,6 +337,7 @@ static pt2_status open_program(struct pt2_model *m, const pt2_model_params *para
     PT2_TRY(upload_weights(m));
     PT2_TRY(upload_constants(m));
     PT2_TRY(pt2_load_run(m));
+    pt2_program_idle(m->program);
     return tune == PT2_TUNE_OFF ? PT2_OK : pt2_tune_model(m, tune, false, cache_dir, without, NULL, NULL);
 }
 
