@@ -217,6 +217,7 @@ static void build_scatter(struct build *b, const struct pt2_member *m)
     s.cond = resolve(b, n->cond, n->num_axes, axes);
     s.dtype = s.body->dtype;
     s.index = pt2_linearize(b->E, v->rank, v->shape, at);
+    s.ordered = s.num_loops > 0;
     s.buf = buf_of(b, v, true);
     b->buf_infos.data[s.buf].read = true;
     add_stage(b, s);

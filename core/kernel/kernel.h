@@ -37,6 +37,7 @@ struct pt2_stage {
     int buf, buf2;             /* STORE, SCAN, SORT */
     pt2_ex index;              /* STORE, SCAN, SORT: linear element index */
     bool reverse;
+    bool ordered;              /* STORE: turns of the loops may store the same element, and the last one counts */
 };
 
 struct pt2_kernel_buf {

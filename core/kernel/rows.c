@@ -211,7 +211,7 @@ static bool has_form(const struct find *f)
     for (int k = 0; k < f->num_stages; k++) {
         const struct pt2_stage *s = &f->stages[k];
         bool ok = s->kind == PT2_STAGE_LET || s->kind == PT2_STAGE_REDUCE ||
-                  (s->kind == PT2_STAGE_STORE && s->op == PT2_RED_SET && !s->cond);
+                  (s->kind == PT2_STAGE_STORE && s->op == PT2_RED_SET && !s->cond && !s->ordered);
         if (!ok)
             return false;
     }

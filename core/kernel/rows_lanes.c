@@ -31,7 +31,7 @@ static bool pays(struct pt2_exprs *E, const struct pt2_stage *s, int var)
 static bool possible(const struct pt2_stage *s)
 {
     return s->kind == PT2_STAGE_LET || (s->kind == PT2_STAGE_REDUCE && !pt2_gives_position(s->op)) ||
-           (s->kind == PT2_STAGE_STORE && s->op == PT2_RED_SET && !s->cond);
+           (s->kind == PT2_STAGE_STORE && s->op == PT2_RED_SET && !s->cond && !s->ordered);
 }
 
 /* Outside of the bounds nothing changes the result. */
