@@ -33,6 +33,9 @@ static int below(int n)
 
 static bool one_in(int n) { return below(n) == 0; }
 
+/* Sizes at which kernels take other forms, and products of matrices. */
+static bool large;
+
 /* ---- the graph ---- */
 
 enum { MAX_VALUES = 40, MAX_ELEMENTS = 4096, CLAMP = 50 };
@@ -131,6 +134,19 @@ static pt2_ex summable(enum pt2_reduce_op op, int type)
     return pt2_is_float_type(type) ? pt2_un(&B.m.exprs, PT2_E_FLOOR, e) : e;
 }
 
+static pt2_ex random_size(void)
+{
+    return idx(large && one_in(2) ? 16 + below(60) : 1 + below(5));
+}
+
+static bool is_too_large(int rank, const pt2_ex *shape)
+{
+    int64_t n = 1;
+    for (int k = 0; k < rank; k++)
+        n *= pt2_is_const(shape[k]) ? shape[k]->i : 4;
+    return n > MAX_ELEMENTS;
+}
+
 static int random_shape(pt2_ex *shape, int max_rank)
 {
     if (B.count && !one_in(3)) {
@@ -142,7 +158,9 @@ static int random_shape(pt2_ex *shape, int max_rank)
     }
     int rank = below(max_rank + 1);
     for (int k = 0; k < rank; k++)
-        shape[k] = one_in(3) ? pt2_addi(&B.m.exprs, pt2_sym(&B.m.exprs, 0), below(2)) : idx(1 + below(5));
+        shape[k] = one_in(3) ? pt2_addi(&B.m.exprs, pt2_sym(&B.m.exprs, 0), below(2)) : random_size();
+    while (is_too_large(rank, shape))
+        rank--;
     return rank;
 }
 
@@ -304,8 +322,43 @@ static struct pt2_value *random_concat(void)
     return pt2_node_map(B.g, like->dtype, like->rank, shape, e);
 }
 
+/* The element at these axes of a new value that has them in some order. */
+static pt2_ex random_factor(int rank, const pt2_ex *extents, const pt2_ex *at)
+{
+    pt2_ex shape[PT2_MAX_RANK], index[PT2_MAX_RANK];
+    int turn = below(rank);
+    for (int k = 0; k < rank; k++) {
+        shape[k] = extents[(k + turn) % rank];
+        index[k] = at[(k + turn) % rank];
+    }
+    use_vars(rank, shape);
+    struct pt2_value *v = pt2_node_map(B.g, PT2_F32, rank, shape, summable(PT2_RED_SUM, PT2_F32));
+    if (B.count < MAX_VALUES - 6)
+        add_value(v);
+    return pt2_load(B.g, v, index);
+}
+
+/* A product of matrices, maybe of several, or a convolution with three taps and zeros beyond the ends. */
+static struct pt2_value *random_product(void)
+{
+    struct pt2_exprs *E = &B.m.exprs;
+    bool batched = one_in(3), taps = one_in(3), shared = one_in(2);
+    pt2_ex extents[5] = { batched ? idx(1 + below(3)) : idx(1), random_size(), random_size(), random_size(), idx(3) }, v[5];
+    pt2_vars(B.g, 5, extents, 0, v);
+    pt2_ex position = taps ? pt2_addi(E, pt2_add(E, v[2], v[4]), -1) : v[2];
+    pt2_ex inside = pt2_and(E, pt2_le(E, idx(0), position), pt2_lt(E, position, extents[2]));
+    pt2_ex rows[4] = { extents[1], extents[3], taps ? idx(3) : extents[0], extents[0] };
+    pt2_ex row_at[4] = { v[1], v[3], taps ? v[4] : v[0], v[0] };
+    pt2_ex cols[3] = { extents[3], extents[2], extents[0] }, col_at[3] = { v[3], position, v[0] };
+    pt2_ex a = random_factor((taps ? 3 : 2) + !shared, rows, row_at);
+    pt2_ex b = pt2_select(E, inside, random_factor(batched || shared ? 3 : 2, cols, col_at), pt2_int(E, PT2_F32, 0));
+    return pt2_node_reduce(B.g, PT2_RED_SUM, PT2_F32, 3, extents, taps ? 2 : 1, extents + 3, pt2_mul(E, a, b));
+}
+
 static struct pt2_value *random_node(void)
 {
+    if (large && one_in(3))
+        return random_product();
     switch (below(14)) {
     case 12: case 13: return random_concat();
     case 0: case 1: case 2: return random_reduce();
