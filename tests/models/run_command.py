@@ -208,6 +208,8 @@ class Command(unittest.TestCase):
         with np.load(GOLDEN) as z:
             wrong = self.save("wrong.npz", out_0=z["out_0"] + 1)
         self.assertEqual(self.call("check", SIMPLE_NET, "--against", wrong).returncode, DIFFERENT)
+        # a sum that devices cut in two: only they store its parts
+        self.assertIn(" 0 differ", self.ok("check", os.path.join(DATA, "long_sum.pt2")))
 
     def test_help(self):
         self.assertIn("Exit status", self.ok("--help", backend=False))
