@@ -343,7 +343,8 @@ static struct pt2_value *random_product(void)
 {
     struct pt2_exprs *E = &B.m.exprs;
     bool batched = one_in(3), taps = one_in(3), shared = one_in(2);
-    pt2_ex extents[5] = { batched ? idx(1 + below(3)) : idx(1), random_size(), random_size(), random_size(), idx(3) }, v[5];
+    pt2_ex extents[5] = { batched ? idx(1 + below(3)) : idx(1), random_size(), random_size(), random_size(), idx(3) };
+    pt2_ex v[5];
     pt2_vars(B.g, 5, extents, 0, v);
     pt2_ex position = taps ? pt2_addi(E, pt2_add(E, v[2], v[4]), -1) : v[2];
     pt2_ex inside = pt2_and(E, pt2_le(E, idx(0), position), pt2_lt(E, position, extents[2]));
