@@ -80,6 +80,10 @@ static pt2_ex element_of(struct build *b, struct pt2_value **v, const pt2_ex *in
 static pt2_ex resolve_load(void *ctx, struct pt2_exprs *E, pt2_ex e)
 {
     struct build *b = ctx;
+    /* what is stored in a small type is rounded to it already */
+    if (e->op == PT2_E_ROUNDTO && e->args[0]->op == PT2_E_LOAD &&
+        b->buf_infos.data[e->args[0]->i].dtype == (pt2_dtype)e->i)
+        return e->args[0];
     if (e->op != PT2_E_LOAD)
         return e;
     struct pt2_value *v = b->m->values.data[e->i];
