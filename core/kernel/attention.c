@@ -2,8 +2,9 @@
  * Chooses how a device computes attention.
  *
  * Few rows and many keys, as in decoding with a cache, leave most of a GPU idle where a group walks all keys. With T
- * tiles of rows and U units that each run some groups, the device is full when T * parts >= GROUPS_PER_UNIT * U. A part
- * of PT2_LEAST_PART keys takes about as long as the launch that puts the parts together. */
+ * tiles of rows and U units that each run some groups, the device is full when T * parts >= GROUPS_PER_UNIT * U. Parts
+ * have PT2_LEAST_PART keys or more, and LEAST_SAVED keys take a group about as long as the launch that puts the parts
+ * together. */
 #include "kernel/attention.h"
 
 enum {
@@ -12,7 +13,9 @@ enum {
     FEW_BYTES = 24 << 10,  /* of shared memory: a unit has room for several groups */
     MOST_INVOCATIONS = 128,
     LEAST_INVOCATIONS = 64,
+    MOST_KEYS = 256,       /* of which a group has the scores at once */
     GROUPS_PER_UNIT = 4,
+    LEAST_SAVED = 3 * PT2_LEAST_PART,
     ALL_AXES = PT2_OUTER_AXIS + 2 * PT2_MAX_RANK,
 };
 
@@ -124,7 +127,7 @@ static bool choose_registers(struct pt2_attention *a, const struct pt2_caps *cap
 {
     a->form = PT2_CONTRACT_REGISTERS;
     a->tile_rows = (int)a->size[PT2_AXIS_ROW]->hi;
-    a->tile_keys = pt2_tiles_round_up(a->keys->hi, 32, PT2_LEAST_PART);
+    a->tile_keys = pt2_tiles_round_up(a->keys->hi, 32, MOST_KEYS);
     a->invocations = MOST_INVOCATIONS;
     while (a->invocations > caps->max_local_size)
         a->invocations /= 2;
@@ -175,10 +178,10 @@ int64_t pt2_attention_parts(struct pt2_exprs *E, const struct pt2_attention *a, 
     struct pt2_attention chosen = *a;
     if (caps->wide_vectors || !pt2_attention_choose(E, &chosen, caps))
         return 1;
-    int64_t tiles = bounded(pt2_attention_tiles(E, &chosen)), most = bounded(a->keys) / PT2_LEAST_PART;
+    int64_t tiles = bounded(pt2_attention_tiles(E, &chosen)), keys = bounded(a->keys), most = keys / PT2_LEAST_PART;
     int64_t wanted = (int64_t)GROUPS_PER_UNIT * pt2_tiles_units(caps) / (tiles ? tiles : 1);
     int64_t parts = wanted < most ? wanted : most;
-    return parts > 1 ? parts : 1;
+    return parts > 1 && keys - keys / parts >= LEAST_SAVED ? parts : 1;
 }
 
 /* ---- how buffers are read ---- */

@@ -20,7 +20,7 @@
 
 #include "kernel/contract.h"
 
-enum { PT2_KEY_AXIS = PT2_OUTER_AXIS - 1, PT2_MAX_HEAD = 256, PT2_LEAST_PART = 256 /* keys */ };
+enum { PT2_KEY_AXIS = PT2_OUTER_AXIS - 1, PT2_MAX_HEAD = 256, PT2_LEAST_PART = 64 /* keys */ };
 
 enum pt2_attention_stage {
     PT2_ATT_SCORE,  /* SUM over the depth of q * k */

@@ -89,47 +89,70 @@ static void say_q(struct att *p)
 
 /* ---- scores ---- */
 
-static void say_products(struct att *p)
+/* s<row>_<u> += row of q times v<u>, for so many keys */
+static void say_products(struct att *p, int keys)
 {
     struct render *r = p->r;
     const struct pt2_attention *a = p->a;
     for (int y = 0; y < a->tile_rows; y++) {
-        if (!a->fours[0]) {
-            pt2_say(r, "s%d = pt_fma_f32(v, qs[%d + k], s%d);", y, y * steps(a), y);
-            continue;
-        }
-        pt2_say(r, "pt_f32x4 q%d = qs[%d + k];", y, y * steps(a));
-        for (const char *c = "xyzw"; *c; c++)
-            pt2_say(r, "s%d = pt_fma_f32(v.%c, q%d.%c, s%d);", y, *c, y, *c, y);
+        pt2_say(r, "%s q%d = qs[%d + k];", type(a, 0), y, y * steps(a));
+        for (int u = 0; u < keys; u++)
+            for (int c = 0; c < step(a, 0); c++) {
+                const char *part = a->fours[0] ? ".x.y.z.w" + 2 * c : "";
+                pt2_say(r, "s%d_%d = pt_fma_f32(v%d%.2s, q%d%.2s, s%d_%d);", y, u, u, part, y, part, y, u);
+            }
     }
 }
 
-/* sums[(row * team + place in the team) * pitch + key] */
-static void say_scores(struct att *p)
+/* The parts of the scores of `keys` keys from x on: sums[(row * team + place in the team) * pitch + key]. */
+static void say_key_scores(struct att *p, int keys)
 {
     struct render *r = p->r;
     const struct pt2_attention *a = p->a;
-    int n = team(a);
-    pt2_say(r, "for (int x = me / %d; x < in_keys; x += %d) {", n, a->invocations / n);
-    pt2_say(r, "int q = first_key + x;");
-    pt2_say_split(r, &p->key, "int i", "");
+    int n = team(a), apart = a->invocations / n;
     for (int y = 0; y < a->tile_rows; y++)
-        pt2_say(r, "float s%d = 0.0f;", y);
+        for (int u = 0; u < keys; u++)
+            pt2_say(r, "float s%d_%d = 0.0f;", y, u);
     if (steps(a) % n)
         pt2_say(r, "for (int k = me %% %d; k < %d; k += %d) {", n, steps(a), n);
     else /* a number of turns that compilers see */
         pt2_say(r, "for (int k = me %% %d, turn = 0; turn < %d; turn++, k += %d) {", n, steps(a) / n, n);
-    pt2_say(r, "q = k * %d;", step(a, 0));
-    pt2_say_split(r, &p->depth, "int i", "");
-    pt2_say(r, "%s v;", type(a, 0));
-    pt2_say(r, "{");
-    say_factor(p, "v", p->k, 0);
-    pt2_say(r, "}");
-    say_products(p);
+    for (int u = 0; u < keys; u++) {
+        char name[16];
+        snprintf(name, sizeof name, "v%d", u);
+        pt2_say(r, "%s %s;", type(a, 0), name);
+        pt2_say(r, "{");
+        pt2_say(r, "int q = first_key + x + %d;", u * apart);
+        pt2_say_split(r, &p->key, "int i", "");
+        pt2_say(r, "q = k * %d;", step(a, 0));
+        pt2_say_split(r, &p->depth, "int i", "");
+        say_factor(p, name, p->k, 0);
+        pt2_say(r, "}");
+    }
+    say_products(p, keys);
     pt2_say(r, "}");
     for (int y = 0; y < a->tile_rows; y++)
-        pt2_say(r, "sums[(%d + me %% %d) * %d + x] = s%d;", y * n, n, row_of_sums(a), y);
+        for (int u = 0; u < keys; u++)
+            pt2_say(r, "sums[(%d + me %% %d) * %d + x + %d] = s%d_%d;", y * n, n, row_of_sums(a), u * apart, y, u);
+}
+
+/* Keys from x on, each so far behind the one before, by several in a turn, then the last ones. */
+static void say_keys_from_x(struct att *p, int apart, void (*say_turn)(struct att *p, int keys))
+{
+    struct render *r = p->r;
+    pt2_say(r, "for (; x + %d < in_keys; x += %d) {", (UNROLL - 1) * apart, UNROLL * apart);
+    say_turn(p, UNROLL);
     pt2_say(r, "}");
+    pt2_say(r, "for (; x < in_keys; x += %d) {", apart);
+    say_turn(p, 1);
+    pt2_say(r, "}");
+}
+
+static void say_scores(struct att *p)
+{
+    int n = team(p->a);
+    pt2_say(p->r, "int x = me / %d;", n);
+    say_keys_from_x(p, p->a->invocations / n, say_key_scores);
 }
 
 /* ---- exponentials ---- */
@@ -248,15 +271,10 @@ static void say_mixed(struct att *p)
     for (int y = 0; y < a->tile_rows; y++)
         for (int j = 0; j < cols_each(a); j++)
             pt2_say(r, "m%d_%d = m%d_%d * ratio[%d];", y, j, y, j, y);
-    pt2_say(r, "int x = me / %d;", across(a));
+    pt2_say(r, "x = me / %d;", across(a));
     if (a->invocations % across(a))
         pt2_say(r, "x = x < %d ? x : in_keys;", teams);
-    pt2_say(r, "for (; x + %d < in_keys; x += %d) {", (UNROLL - 1) * teams, UNROLL * teams);
-    say_keys_mixed(p, UNROLL);
-    pt2_say(r, "}");
-    pt2_say(r, "for (; x < in_keys; x += %d) {", teams);
-    say_keys_mixed(p, 1);
-    pt2_say(r, "}");
+    say_keys_from_x(p, teams, say_keys_mixed);
 }
 
 /* ---- results ---- */

@@ -21,10 +21,9 @@ struct cut {
     struct pt2_graph *g;
     struct pt2_exprs *E;
     const struct pt2_attention *a;
-    pt2_ex parts, part;           /* their number; keys of each */
-    pt2_ex key, inside;           /* at VARs of the part and of the key in it: the key, whether there is one */
-    pt2_ex shape[PT2_MAX_RANK];   /* of what a part has: the part, then the result's axes */
-    pt2_ex reg[PT2_ATT_STAGES];   /* what the stages' expressions read as registers; NULL: none of these */
+    pt2_ex parts, part;         /* their number; keys of each */
+    pt2_ex key, inside;         /* at VARs of the part and of the key in it: the key, whether there is one */
+    pt2_ex reg[PT2_ATT_STAGES]; /* what the stages' expressions read as registers; NULL: none of these */
 };
 
 /* ---- expressions of the attention over other variables ---- */
@@ -36,19 +35,27 @@ static pt2_ex set_register(void *ctx, struct pt2_exprs *E, pt2_ex e)
     return e->op == PT2_E_REG && c->reg[e->i] ? c->reg[e->i] : e;
 }
 
-/* A stage's body with the result's axis k at VAR `first` + k, the key at `key`, axes of the depth from VAR `depth`
- * on. */
-static pt2_ex body_at(struct cut *c, int stage, int first, pt2_ex key, int depth)
+/* In all nodes the result's axis k is VAR k, the part the VAR behind these, and the key in its part the next one. */
+static int part_axis(const struct cut *c) { return c->a->rank; }
+
+static pt2_ex body_of(struct cut *c, int stage)
 {
     const struct pt2_attention *a = c->a;
     const struct pt2_stage *score = &a->stages[PT2_ATT_SCORE];
     pt2_ex to[MOST_AXES] = { 0 };
     for (int k = 0; k < a->rank; k++)
-        to[PT2_OUTER_AXIS + k] = pt2_var(c->E, first + k, a->extent[k]);
+        to[PT2_OUTER_AXIS + k] = pt2_var(c->E, k, a->extent[k]);
     for (int k = 0; k < score->num_loops && stage == PT2_ATT_SCORE; k++)
-        to[score->first_axis + k] = pt2_var(c->E, depth + k, score->loops[k]);
-    to[PT2_KEY_AXIS] = key;
+        to[score->first_axis + k] = pt2_var(c->E, part_axis(c) + 2 + k, score->loops[k]);
+    to[PT2_KEY_AXIS] = c->key;
     return pt2_rewrite(c->E, pt2_subst_vars(c->E, a->stages[stage].body, MOST_AXES, to), set_register, c);
+}
+
+static pt2_ex load_here(struct cut *c, const struct pt2_value *v)
+{
+    pt2_ex at[PT2_MAX_RANK];
+    pt2_vars(c->g, v->rank, v->shape, 0, at);
+    return pt2_load(c->g, v, at);
 }
 
 static pt2_ex minus_infinity(struct cut *c) { return pt2_num(c->E, PT2_F32, -INFINITY); }
@@ -66,74 +73,55 @@ static pt2_ex exponential(struct cut *c, pt2_ex e, pt2_ex from)
 
 /* ---- parts ---- */
 
-/* Element of a value with one for each part and row, at the part; the result's axis k is VAR `first` + k. */
-static pt2_ex load_sum(struct cut *c, const struct pt2_value *v, pt2_ex part, int first)
-{
-    pt2_ex at[PT2_MAX_RANK];
-    at[0] = part;
-    for (int k = 1; k < v->rank; k++)
-        at[k] = pt2_var(c->E, first + k - 1, v->shape[k]);
-    return pt2_load(c->g, v, at);
-}
-
+/* What a part has: neighbouring parts are neighbours in memory, as the kernel that puts them together reads them. */
 struct sums {
     struct pt2_value *largest, *total, *mean;
 };
 
+/* For each row and part, and for each key in it: the columns are of size 1. */
 static struct pt2_value *add_scores(struct cut *c)
 {
     const struct pt2_attention *a = c->a;
     const struct pt2_stage *score = &a->stages[PT2_ATT_SCORE];
-    int rank = a->rank + 1;
+    int part = part_axis(c);
     pt2_ex shape[PT2_MAX_RANK];
-    memcpy(shape, c->shape, sizeof shape);
     for (int k = 0; k < a->rank; k++)
-        shape[1 + k] = a->role[k] == PT2_AXIS_COL ? pt2_idx(c->E, 1) : shape[1 + k];
-    shape[rank] = c->part;
-    return pt2_node_reduce(c->g, PT2_RED_SUM, PT2_F32, rank + 1, shape, score->num_loops, score->loops,
-                           body_at(c, PT2_ATT_SCORE, 1, c->key, rank + 1));
+        shape[k] = a->role[k] == PT2_AXIS_COL ? pt2_idx(c->E, 1) : a->extent[k];
+    shape[part] = c->parts;
+    shape[part + 1] = c->part;
+    return pt2_node_reduce(c->g, PT2_RED_SUM, PT2_F32, part + 2, shape, score->num_loops, score->loops,
+                           body_of(c, PT2_ATT_SCORE));
 }
 
-/* The masked score of a key in its part. */
-static pt2_ex masked_at(struct cut *c, const struct pt2_value *scores)
+static struct pt2_value *over_keys(struct cut *c, enum pt2_reduce_op op, const pt2_ex *shape, pt2_ex body)
 {
-    pt2_ex at[PT2_MAX_RANK];
-    pt2_vars(c->g, scores->rank, scores->shape, 0, at);
-    c->reg[PT2_ATT_SCORE] = pt2_load(c->g, scores, at);
-    pt2_ex masked = body_at(c, PT2_ATT_MASKED, 1, c->key, 0);
-    c->reg[PT2_ATT_SCORE] = NULL;
-    return pt2_select(c->E, c->inside, masked, minus_infinity(c));
+    return pt2_node_reduce(c->g, op, PT2_F32, part_axis(c) + 1, shape, 1, &c->part, body);
 }
 
 static struct sums add_parts(struct cut *c)
 {
     struct pt2_exprs *E = c->E;
     struct pt2_value *scores = add_scores(c);
-    pt2_ex masked = masked_at(c, scores), part = pt2_var(E, 0, c->parts), none = pt2_num(E, PT2_F32, 0);
-    int rank = scores->rank - 1;
+    pt2_ex shape[PT2_MAX_RANK], none = pt2_num(E, PT2_F32, 0);
     struct sums s;
-    s.largest = pt2_node_reduce(c->g, PT2_RED_MAX, PT2_F32, rank, scores->shape, 1, &c->part, masked);
-    pt2_ex largest = load_sum(c, s.largest, part, 1), e = exponential(c, masked, finite(c, largest));
-    s.total = pt2_node_reduce(c->g, PT2_RED_SUM, PT2_F32, rank, scores->shape, 1, &c->part, e);
-    pt2_ex weight = pt2_select(E, pt2_eq(E, largest, minus_infinity(c)), none,
-                               pt2_bin(E, PT2_E_DIV, e, load_sum(c, s.total, part, 1)));
-    pt2_ex v = body_at(c, PT2_ATT_MIXED, 1, c->key, 0);
-    s.mean = pt2_node_reduce(c->g, PT2_RED_SUM, PT2_F32, rank, c->shape, 1, &c->part, pt2_mul(E, weight, v));
+    c->reg[PT2_ATT_SCORE] = load_here(c, scores);
+    pt2_ex masked = pt2_select(E, c->inside, body_of(c, PT2_ATT_MASKED), minus_infinity(c));
+    s.largest = over_keys(c, PT2_RED_MAX, scores->shape, masked);
+    pt2_ex largest = load_here(c, s.largest), e = exponential(c, masked, finite(c, largest));
+    s.total = over_keys(c, PT2_RED_SUM, scores->shape, e);
+    pt2_ex mean = pt2_bin(E, PT2_E_DIV, e, load_here(c, s.total));
+    pt2_ex weight = pt2_select(E, pt2_eq(E, largest, minus_infinity(c)), none, mean);
+    memcpy(shape, c->a->extent, (size_t)c->a->rank * sizeof *shape);
+    shape[part_axis(c)] = c->parts;
+    s.mean = over_keys(c, PT2_RED_SUM, shape, pt2_mul(E, weight, body_of(c, PT2_ATT_MIXED)));
     return s;
 }
 
 /* ---- the parts together ---- */
 
-static pt2_ex load_here(struct cut *c, const struct pt2_value *v)
+static pt2_ex over_parts(struct cut *c, enum pt2_reduce_op op, pt2_ex body)
 {
-    pt2_ex at[PT2_MAX_RANK];
-    pt2_vars(c->g, v->rank, v->shape, 0, at);
-    return pt2_load(c->g, v, at);
-}
-
-static struct pt2_value *over_parts(struct cut *c, enum pt2_reduce_op op, pt2_ex body)
-{
-    return pt2_node_reduce(c->g, op, PT2_F32, c->a->rank, c->a->extent, 1, &c->parts, body);
+    return load_here(c, pt2_node_reduce(c->g, op, PT2_F32, c->a->rank, c->a->extent, 1, &c->parts, body));
 }
 
 /* The attention's last node computes its result from sums over the parts. All have the result's axes, so that they are
@@ -141,18 +129,17 @@ static struct pt2_value *over_parts(struct cut *c, enum pt2_reduce_op op, pt2_ex
 static void add_result(struct cut *c, struct pt2_node *n, const struct sums *s)
 {
     struct pt2_exprs *E = c->E;
-    pt2_ex part = pt2_var(E, c->a->rank, c->parts), here = load_sum(c, s->largest, part, 0);
-    c->reg[PT2_ATT_MASKED] = load_here(c, over_parts(c, PT2_RED_MAX, here));
-    pt2_ex most = finite(c, c->reg[PT2_ATT_MASKED]), shift = body_at(c, PT2_ATT_SHIFT, 0, NULL, 0);
-    pt2_ex weight = pt2_mul(E, load_sum(c, s->total, part, 0), exponential(c, here, most));
-    pt2_ex total = load_here(c, over_parts(c, PT2_RED_SUM, weight));
-    pt2_ex mixed = load_here(c, over_parts(c, PT2_RED_SUM, pt2_mul(E, load_sum(c, s->mean, part, 0), weight)));
-    pt2_ex scale = exponential(c, most, shift);
+    pt2_ex here = load_here(c, s->largest), most = over_parts(c, PT2_RED_MAX, here), under = finite(c, most);
+    pt2_ex weight = pt2_mul(E, load_here(c, s->total), exponential(c, here, under));
+    pt2_ex total = over_parts(c, PT2_RED_SUM, weight);
+    pt2_ex mixed = over_parts(c, PT2_RED_SUM, pt2_mul(E, load_here(c, s->mean), weight));
+    c->reg[PT2_ATT_MASKED] = most;
+    pt2_ex scale = exponential(c, under, body_of(c, PT2_ATT_SHIFT));
     c->reg[PT2_ATT_TOTAL] = pt2_mul(E, total, scale);
     c->reg[PT2_ATT_MIXED] = pt2_mul(E, mixed, scale);
     n->kind = PT2_NODE_MAP;
     n->num_axes = 0;
-    n->body = body_at(c, PT2_ATT_RESULT, 0, NULL, 0);
+    n->body = body_of(c, PT2_ATT_RESULT);
 }
 
 static void cut_attention(struct pt2_graph *g, const struct pt2_found *found, int64_t parts)
@@ -161,17 +148,16 @@ static void cut_attention(struct pt2_graph *g, const struct pt2_found *found, in
     const struct pt2_attention *a = found->attention;
     struct pt2_node *last = found->nodes[found->count - 1];
     struct cut c = { .g = g, .E = E, .a = a };
-    uint32_t first = g->nodes.count;
+    uint32_t begin = g->nodes.count;
     c.part = pt2_max(E, pt2_contract_parts(E, a->keys, pt2_idx(E, parts)), pt2_idx(E, PT2_LEAST_PART));
     c.parts = pt2_contract_parts(E, a->keys, c.part);
-    c.shape[0] = c.parts;
-    memcpy(c.shape + 1, a->extent, (size_t)a->rank * sizeof *c.shape);
-    pt2_ex key = pt2_add(E, pt2_mul(E, pt2_var(E, 0, c.parts), c.part), pt2_var(E, a->rank + 1, c.part));
+    pt2_ex first_key = pt2_mul(E, pt2_var(E, part_axis(&c), c.parts), c.part);
+    pt2_ex key = pt2_add(E, first_key, pt2_var(E, part_axis(&c) + 1, c.part));
     c.inside = pt2_lt(E, key, a->keys);
     c.key = pt2_min(E, key, pt2_addi(E, a->keys, -1));
     struct sums s = add_parts(&c);
     add_result(&c, last, &s);
-    for (uint32_t k = first; k < g->nodes.count; k++)
+    for (uint32_t k = begin; k < g->nodes.count; k++)
         g->nodes.data[k]->origin = last->origin;
 }
 

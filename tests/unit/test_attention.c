@@ -272,6 +272,9 @@ static void run_forms(const struct shape *s)
         caps.kind = PT2_KIND_DISCRETE;
     caps.compute_units = 64; /* as many parts of the keys as can be */
     run_form(s, &d, &caps, "groups");
+    caps.max_local_size = 64;
+    if (s->few && s->dtype == PT2_F32)
+        run_form(s, &d, &caps, "small groups");
     free_data(&d);
 }
 
@@ -289,6 +292,7 @@ int main(int argc, char **argv)
         { 2, 1, 1, 1000, 64, 64, NONE, true, true, PT2_F32, true, false },
         { 4, 4, 1, 1000, 128, 128, NONE, true, true, PT2_F16, true, false },
         { 16, 16, 1, 900, 64, 64, CAUSAL, true, true, PT2_F32, true, false },
+        { 8, 8, 1, 500, 256, 128, ADDED, true, true, PT2_F32, true, false },
         { 8, 4, 2, 777, 64, 96, CAUSAL, false, true, PT2_BF16, true, false },
         { 8, 8, 3, 1283, 80, 80, CHOSEN, false, true, PT2_F32, true, false },
         { 6, 3, 2, 1283, 32, 64, ADDED, true, false, PT2_F32, true, false },

@@ -202,7 +202,7 @@ static void test_decoding(void **state)
     assert_true(whole);
     assert_int_equal(steps_of_decoding(2, 0, 0, &whole), 2);
     assert_true(whole);
-    assert_int_equal(steps_of_decoding(1, 300, 0, &whole), 1);
+    assert_int_equal(steps_of_decoding(1, 200, 0, &whole), 1);
     assert_true(whole);
     assert_int_equal(steps_of_decoding(2000, 5000, 0, &whole), 1);
     assert_true(whole);
