@@ -10,7 +10,8 @@
  *
  *     largest = L      total = Σ over p of weight(p)      mixed(col) = Σ over p of weight(p) * mean(p, col)
  *
- * Where the number of keys is a symbol, so is that of parts. Behind the last key, scores are -inf. */
+ * Where the number of keys is a symbol, so is that of parts: without keys there are no parts. Behind the last key,
+ * scores are -inf. */
 #include "plan/attention.h"
 
 #include <math.h>
@@ -179,7 +180,7 @@ static const struct pt2_found *attention_of(const struct pt2_found *list, int co
 static int64_t parts_of(struct pt2_exprs *E, const struct pt2_found *found, const struct pt2_caps *caps)
 {
     const struct pt2_attention *a = found->attention;
-    bool possible = !found->keeps && a->rank + 2 <= PT2_MAX_RANK && a->keys->lo >= 1;
+    bool possible = !found->keeps && a->rank + 2 <= PT2_MAX_RANK;
     return possible ? pt2_attention_parts(E, a, caps) : 1;
 }
 

@@ -48,7 +48,7 @@ static char *graph_text(const struct shape *s)
     struct pt2_str t = { 0 };
     const char *type = pt2_dtype_name(s->dtype), *m = masked(s);
     pt2_str_addf(&t, s->few ? "symbol s0 in 1..%d\n" : "symbol s0 in 1..\n", s->rows);
-    pt2_str_add(&t, "symbol s1 in 1..\ngraph main {\n");
+    pt2_str_add(&t, "symbol s1 in 0..\ngraph main {\n");
     pt2_str_addf(&t, "v0:%s[2, %d, s0, %d] = input 0 \"q\"\n", type, s->heads, s->depth);
     pt2_str_addf(&t, "v1:%s[2, %d, s1, %d] = input 1 \"k\"\n", type, s->heads / s->group, s->depth);
     pt2_str_addf(&t, "v2:%s[2, %d, s1, %d] = input 2 \"v\"\n", type, s->heads / s->group, s->width);
@@ -134,7 +134,7 @@ static void make_data(const struct shape *s, struct data *d)
         pt2_store_double(PT2_F32, d->input[3], (int64_t)j, s->mask == CHOSEN ? 1 : -INFINITY);
     for (size_t j = 0; j + 1 < keys && rows > 1; j++) /* and one with the last key only */
         pt2_store_double(PT2_F32, d->input[3], (int64_t)(keys + j), s->mask == CHOSEN ? 1 : -INFINITY);
-    if (rows > 1 && s->mask == ADDED) /* so small that exp(-it) is infinite */
+    if (rows > 1 && keys && s->mask == ADDED) /* so small that exp(-it) is infinite */
         pt2_store_double(PT2_F32, d->input[3], (int64_t)(2 * keys - 1), -200);
     for (int k = 0; k < RESULTS; k++) {
         d->results[k] = heads * rows * (k == RESULT ? (size_t)s->width : 1);
@@ -289,6 +289,7 @@ int main(int argc, char **argv)
         { 2, 1, 6, 70, 16, 16, CHOSEN, true, true, PT2_F32, false, true },
         /* decoding */
         { 4, 2, 1, 1, 64, 64, NONE, true, true, PT2_F32, true, false },
+        { 2, 1, 2, 0, 16, 16, NONE, true, true, PT2_F32, true, false },
         { 2, 1, 1, 1000, 64, 64, NONE, true, true, PT2_F32, true, false },
         { 4, 4, 1, 1000, 128, 128, NONE, true, true, PT2_F16, true, false },
         { 16, 16, 1, 900, 64, 64, CAUSAL, true, true, PT2_F32, true, false },
