@@ -204,7 +204,8 @@ bool pt2_prove_le(struct pt2_exprs *E, pt2_ex a, pt2_ex b)
 
 bool pt2_prove_lt(struct pt2_exprs *E, pt2_ex a, pt2_ex b)
 {
-    return a->hi < b->lo || prove_diff(E, a, b, 1);
+    bool own_extent = a->op == PT2_E_VAR && a->args[0] == b;
+    return own_extent || a->hi < b->lo || prove_diff(E, a, b, 1);
 }
 
 bool pt2_prove_eq(struct pt2_exprs *E, pt2_ex a, pt2_ex b)

@@ -1,13 +1,108 @@
 /* SPDX-License-Identifier: MIT
- * Chooses how a device computes attention. */
+ * Chooses how a device computes attention.
+ *
+ * Few rows and many keys, as in decoding with a cache, leave most of a GPU idle where a group walks all keys. With T
+ * tiles of rows and U units that each run some groups, the device is full when T * parts >= GROUPS_PER_UNIT * U. Parts
+ * have PT2_LEAST_PART keys or more, and LEAST_SAVED keys take a group about as long as the launch that puts the parts
+ * together. */
 #include "kernel/attention.h"
 
-enum { LEAST_ROWS = 4 }; /* of queries */
+enum {
+    FEW_ROWS = 8,          /* their sums stay in registers */
+    LEAST_ROWS = 4,        /* of larger tiles */
+    FEW_BYTES = 24 << 10,  /* of shared memory: a unit has room for several groups */
+    MOST_INVOCATIONS = 128,
+    LEAST_INVOCATIONS = 64,
+    MOST_KEYS = 256,       /* of which a group has the scores at once */
+    GROUPS_PER_UNIT = 4,
+    LEAST_SAVED = 3 * PT2_LEAST_PART,
+    ALL_AXES = PT2_OUTER_AXIS + 2 * PT2_MAX_RANK,
+};
+
+/* ---- grouped queries ---- */
+
+struct divisor {
+    int var;
+    pt2_ex by;
+};
+
+static void find_divisor(void *ctx, pt2_ex e)
+{
+    struct divisor *d = ctx;
+    if (e->op == PT2_E_FLOORDIV && e->args[0]->op == PT2_E_VAR && e->args[0]->i == d->var && pt2_is_const(e->args[1]))
+        d->by = e->args[1];
+}
+
+struct finds {
+    int var;
+    bool found;
+};
+
+static void find_var(void *ctx, pt2_ex e)
+{
+    struct finds *s = ctx;
+    s->found |= e->op == PT2_E_VAR && e->i == s->var;
+}
+
+static bool depends(pt2_ex e, int var)
+{
+    struct finds s = { var, false };
+    pt2_visit(e, find_var, &s);
+    return s.found;
+}
+
+static pt2_ex factor_of_keys(const struct pt2_stage *score)
+{
+    return score->body->args[!depends(score->body->args[0], PT2_KEY_AXIS)];
+}
+
+/* The attention with axis k as two, each `by` of it neighbours. */
+static struct pt2_attention split_axis(struct pt2_exprs *E, const struct pt2_attention *a, int k, pt2_ex by)
+{
+    struct pt2_attention s = *a;
+    pt2_ex to[ALL_AXES] = { 0 };
+    s.extent[k] = pt2_floordiv(E, a->extent[k], by);
+    s.extent[s.rank] = by;
+    s.role[s.rank] = PT2_AXIS_ROW;
+    s.size[PT2_AXIS_BATCH] = pt2_floordiv(E, a->size[PT2_AXIS_BATCH], by);
+    s.size[PT2_AXIS_ROW] = pt2_mul(E, a->size[PT2_AXIS_ROW], by);
+    to[PT2_OUTER_AXIS + k] = pt2_add(E, pt2_mul(E, pt2_var(E, PT2_OUTER_AXIS + k, s.extent[k]), by),
+                                     pt2_var(E, PT2_OUTER_AXIS + s.rank, by));
+    for (int j = 0; j < PT2_MAX_RANK; j++)
+        s.outer[j] = s.outer[j] ? pt2_subst_vars(E, s.outer[j], ALL_AXES, to) : NULL;
+    for (int j = 0; j < 2; j++)
+        s.sums[j] = s.sums[j] ? pt2_subst_vars(E, s.sums[j], ALL_AXES, to) : NULL;
+    for (int j = 0; j < PT2_ATT_STAGES; j++)
+        s.stages[j].body = pt2_subst_vars(E, s.stages[j].body, ALL_AXES, to);
+    s.rank++;
+    return s;
+}
+
+/* An axis of which k and v only read every so many as one becomes two, of which the inner one are rows: they share what
+ * a tile reads. */
+static void group_queries(struct pt2_exprs *E, struct pt2_attention *a)
+{
+    for (int k = 0, n = a->rank; k < n && a->rank < 2 * PT2_MAX_RANK; k++) {
+        struct divisor d = { PT2_OUTER_AXIS + k, NULL };
+        pt2_visit(factor_of_keys(&a->stages[PT2_ATT_SCORE]), find_divisor, &d);
+        if (a->role[k] != PT2_AXIS_BATCH || !d.by || !pt2_prove_divides(E, d.by, a->extent[k]))
+            continue;
+        struct pt2_attention s = split_axis(E, a, k, d.by);
+        const struct pt2_stage *score = &s.stages[PT2_ATT_SCORE];
+        int inner = PT2_OUTER_AXIS + a->rank;
+        if (score->body->op == PT2_E_MUL && score->body->num_args == 2 && !depends(factor_of_keys(score), inner) &&
+            !depends(s.stages[PT2_ATT_MIXED].body, inner))
+            *a = s;
+    }
+}
+
+/* ---- tiles ---- */
+
+static int64_t bounded(pt2_ex e) { return e->hi < 1 << 20 ? e->hi : 1 << 20; }
 
 static int64_t tiles_of(const struct pt2_attention *a)
 {
-    int64_t rows = a->size[PT2_AXIS_ROW]->hi, batch = a->size[PT2_AXIS_BATCH]->hi;
-    return (batch < 1 << 20 ? batch : 1 << 20) * ((rows < 1 << 20 ? rows : 1 << 20) / a->tile_rows + 1);
+    return bounded(a->size[PT2_AXIS_BATCH]) * (bounded(a->size[PT2_AXIS_ROW]) / a->tile_rows + 1);
 }
 
 /* Many rows share the panels of k and v that a tile copies; fewer where that would leave units without work. */
@@ -25,6 +120,20 @@ static void choose_packed(struct pt2_attention *a, const struct pt2_caps *caps)
     a->block_vectors = 2;
     for (a->block_rows = 1; 2 * a->block_rows <= block->rows;)
         a->block_rows *= 2;
+}
+
+/* All rows are one tile, each group takes as many keys at once as its memory holds scores of. */
+static bool choose_registers(struct pt2_attention *a, const struct pt2_caps *caps)
+{
+    a->form = PT2_CONTRACT_REGISTERS;
+    a->tile_rows = (int)a->size[PT2_AXIS_ROW]->hi;
+    a->tile_keys = pt2_tiles_round_up(a->keys->hi, 32, MOST_KEYS);
+    a->invocations = MOST_INVOCATIONS;
+    while (a->invocations > caps->max_local_size)
+        a->invocations /= 2;
+    while (a->tile_keys > 32 && pt2_attention_registers_bytes(a) > FEW_BYTES)
+        a->tile_keys /= 2;
+    return a->invocations >= LEAST_INVOCATIONS && pt2_attention_registers_bytes(a) <= caps->shared_bytes;
 }
 
 /* Large tiles where there are enough to fill the device; false: no tile fits, or there is so little to do for a row
@@ -48,24 +157,78 @@ static bool choose_shared(struct pt2_attention *a, const struct pt2_caps *caps)
     return found && a->size[PT2_AXIS_ROW]->hi >= LEAST_ROWS;
 }
 
-static void find_key(void *ctx, pt2_ex e)
-{
-    bool *found = ctx;
-    *found |= e->op == PT2_E_VAR && e->i == PT2_KEY_AXIS;
-}
-
-bool pt2_attention_choose(struct pt2_attention *a, const struct pt2_stage *stages, const struct pt2_caps *caps)
+bool pt2_attention_choose(struct pt2_exprs *E, struct pt2_attention *a, const struct pt2_caps *caps)
 {
     a->tile_rows = a->tile_keys = 1;
-    a->swapped = false;
-    pt2_visit(stages[PT2_ATT_SCORE].body->args[0], find_key, &a->swapped);
     /* On processors that run shaders the parts alone are faster: their tiles read by vectors. */
     if (caps->interprets || (caps->kind == PT2_KIND_CPU && !caps->wide_vectors))
         return false;
-    if (!caps->wide_vectors)
-        return choose_shared(a, caps);
-    choose_packed(a, caps);
-    return true;
+    if (caps->wide_vectors) {
+        choose_packed(a, caps);
+        return true;
+    }
+    group_queries(E, a);
+    if (a->size[PT2_AXIS_ROW]->hi <= FEW_ROWS && choose_registers(a, caps))
+        return true;
+    return choose_shared(a, caps);
+}
+
+int64_t pt2_attention_parts(struct pt2_exprs *E, const struct pt2_attention *a, const struct pt2_caps *caps)
+{
+    struct pt2_attention chosen = *a;
+    if (caps->wide_vectors || !pt2_attention_choose(E, &chosen, caps))
+        return 1;
+    int64_t tiles = bounded(pt2_attention_tiles(E, &chosen)), keys = bounded(a->keys), most = keys / PT2_LEAST_PART;
+    int64_t wanted = (int64_t)GROUPS_PER_UNIT * pt2_tiles_units(caps) / (tiles ? tiles : 1);
+    int64_t parts = wanted < most ? wanted : most;
+    return parts > 1 && keys - keys / parts >= LEAST_SAVED ? parts : 1;
+}
+
+/* ---- how buffers are read ---- */
+
+static bool reads_fours(struct pt2_exprs *E, pt2_ex e, const struct pt2_kernel_buf *bufs, int var, pt2_ex extent)
+{
+    return e->op == PT2_E_LOAD && pt2_can_fetch(&bufs[e->i]) && pt2_prove_divides(E, pt2_idx(E, 4), extent) &&
+           pt2_neighbours(E, e->args[0], 1, &var, &extent);
+}
+
+/* The last axis of the columns that has more than one index; -1: none has. */
+static int last_column(const struct pt2_attention *a)
+{
+    int k = a->rank - 1;
+    while (k >= 0 && (a->role[k] != PT2_AXIS_COL || pt2_is_int(a->extent[k], 1)))
+        k--;
+    return k;
+}
+
+void pt2_attention_choose_reading(struct pt2_exprs *E, struct pt2_attention *a, const struct pt2_stage *stages,
+                                  struct pt2_kernel_buf *bufs, const struct pt2_caps *caps)
+{
+    const struct pt2_stage *score = &stages[PT2_ATT_SCORE];
+    pt2_ex k = factor_of_keys(score), v = stages[PT2_ATT_MIXED].body;
+    int depth = score->num_loops, col = last_column(a);
+    a->swapped = k == score->body->args[0];
+    if (a->form != PT2_CONTRACT_REGISTERS || !caps->max_fetch_range)
+        return;
+    a->fours[0] = depth > 0 && reads_fours(E, k, bufs, depth, score->loops[depth - 1]);
+    a->fours[1] = col >= 0 && reads_fours(E, v, bufs, PT2_OUTER_AXIS + col, a->extent[col]);
+    if (a->fours[0])
+        bufs[k->i].fetched = true;
+    if (a->fours[1])
+        bufs[v->i].fetched = true;
+}
+
+/* ---- geometry ---- */
+
+pt2_ex pt2_attention_first_column(struct pt2_exprs *E, const struct pt2_attention *a)
+{
+    pt2_ex first = NULL, zero = pt2_idx(E, 0);
+    for (int k = 0; k < a->rank; k++)
+        if (a->role[k] == PT2_AXIS_COL && !pt2_is_int(a->extent[k], 1)) {
+            pt2_ex here = pt2_eq(E, pt2_var(E, PT2_OUTER_AXIS + k, a->extent[k]), zero);
+            first = first ? pt2_and(E, first, here) : here;
+        }
+    return first;
 }
 
 pt2_ex pt2_attention_tiles(struct pt2_exprs *E, const struct pt2_attention *a)
@@ -76,5 +239,9 @@ pt2_ex pt2_attention_tiles(struct pt2_exprs *E, const struct pt2_attention *a)
 
 int pt2_attention_local_size(const struct pt2_attention *a)
 {
-    return a->form == PT2_CONTRACT_PACKED ? 1 : a->tile_rows / PT2_ATT_ROWS * PT2_ATT_ACROSS;
+    switch (a->form) {
+    case PT2_CONTRACT_PACKED: return 1;
+    case PT2_CONTRACT_REGISTERS: return a->invocations;
+    default: return a->tile_rows / PT2_ATT_ROWS * PT2_ATT_ACROSS;
+    }
 }

@@ -20,7 +20,7 @@
 
 #include "kernel/contract.h"
 
-enum { PT2_KEY_AXIS = PT2_OUTER_AXIS - 1, PT2_MAX_HEAD = 256 };
+enum { PT2_KEY_AXIS = PT2_OUTER_AXIS - 1, PT2_MAX_HEAD = 256, PT2_LEAST_PART = 64 /* keys */ };
 
 enum pt2_attention_stage {
     PT2_ATT_SCORE,  /* SUM over the depth of q * k */
@@ -33,30 +33,44 @@ enum pt2_attention_stage {
 };
 
 struct pt2_attention {
-    int rank;                                  /* outer axes: those of the result */
+    int rank;                                  /* outer axes: those of the result, then those of groups */
     enum pt2_axis_role role[2 * PT2_MAX_RANK]; /* q, masked: rows; v: columns; k and what several have: batch */
     pt2_ex extent[2 * PT2_MAX_RANK];
+    pt2_ex outer[PT2_MAX_RANK];                /* the result's axes, over these */
     pt2_ex size[PT2_AXIS_ROLES];               /* product of the extents of each role */
     pt2_ex keys;
     struct pt2_stage stages[PT2_ATT_STAGES];
     int depth, width;                          /* numbers of the depth and of the columns */
+    pt2_ex sums[2];                            /* `largest` and `total` as LOADs of values that have one for each row,
+                                                * which others may read too; NULL: there is none */
     /* Chosen for a device, from the kernel's stages: */
     bool swapped;                              /* the second factor of the score is q */
-    enum pt2_contract_form form;               /* PACKED or SHARED */
+    enum pt2_contract_form form;               /* PACKED, SHARED; REGISTERS: few rows */
     int tile_rows, tile_keys;
     int lanes, block_rows, block_vectors;      /* PACKED: of the sums that are kept in registers */
+    int invocations;                           /* REGISTERS: of a group */
+    bool fours[2];                             /* likewise: k along the depth, v along the columns is read by vectors */
 };
 
 /* SHARED: invocations that have the same rows, and the rows of one. */
 enum { PT2_ATT_ACROSS = 16, PT2_ATT_ROWS = 4 };
 
-/* Chooses the form and the tiles of what `stages` compute; false: the device does not run it, or its parts faster. */
-bool pt2_attention_choose(struct pt2_attention *a, const struct pt2_stage *stages, const struct pt2_caps *caps);
+/* Chooses the form and the tiles; false: the device does not run it, or its parts faster. On GPUs an axis of queries
+ * that share k and v becomes two, of which the inner one are rows. */
+bool pt2_attention_choose(struct pt2_exprs *E, struct pt2_attention *a, const struct pt2_caps *caps);
+/* What depends on how the kernel's stages read its buffers; marks those that are fetched from. */
+void pt2_attention_choose_reading(struct pt2_exprs *E, struct pt2_attention *a, const struct pt2_stage *stages,
+                                  struct pt2_kernel_buf *bufs, const struct pt2_caps *caps);
+/* Into how many parts the keys should be cut, each an attention of its own, so that the device is full; 1: none. */
+int64_t pt2_attention_parts(struct pt2_exprs *E, const struct pt2_attention *a, const struct pt2_caps *caps);
+/* Whether a place is in the first column; NULL: there is no other. */
+pt2_ex pt2_attention_first_column(struct pt2_exprs *E, const struct pt2_attention *a);
 /* Number of tiles: an expression over what the extents were. */
 pt2_ex pt2_attention_tiles(struct pt2_exprs *E, const struct pt2_attention *a);
 int pt2_attention_local_size(const struct pt2_attention *a);
-/* SHARED: of the tiles that are chosen. */
+/* Of the tiles that are chosen, in these forms. */
 uint32_t pt2_attention_shared_bytes(const struct pt2_attention *a);
+uint32_t pt2_attention_registers_bytes(const struct pt2_attention *a);
 void pt2_attention_render(struct render *r);
 
 #endif

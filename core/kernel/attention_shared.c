@@ -28,41 +28,12 @@ uint32_t pt2_attention_shared_bytes(const struct pt2_attention *a)
 
 /* ---- copies ---- */
 
-/* A factor over `count` rows (keys) from `first`, the last of which is the one before `end`, and all of `inner`, which
- * are `size`; `put` is a line with the place x, the inner number k and the value v. */
-struct copy {
-    pt2_ex value;
-    const struct pt2_axes *outer, *inner;
-    const char *first, *end, *put;
-    int count, size;
-};
-
-static void say_copy(struct att *p, const struct copy *y)
-{
-    struct render *r = p->r;
-    pt2_set_levels(r, &p->batch, 0);
-    pt2_set_levels(r, y->outer, 0);
-    pt2_set_levels(r, y->inner, 0);
-    struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, y->value);
-    pt2_say(r, "for (int e = me; e < %d; e += %d) {", y->count * y->size, pt2_attention_local_size(p->a));
-    pt2_say(r, "int x = e / %d, k = e %% %d;", y->size, y->size);
-    pt2_say(r, "int q = min(%s + x, %s - 1);", y->first, y->end);
-    pt2_say_split(r, y->outer, "int i", "");
-    pt2_say(r, "q = k;");
-    pt2_say_split(r, y->inner, "int i", "");
-    pt2_render_names(r, &b, 0, 0);
-    pt2_say_value(r, "float v = ", y->value);
-    pt2_say(r, "%s", y->put);
-    pt2_say(r, "}");
-    pt2_render_forget(r, &b);
-}
-
 static void say_q(struct att *p)
 {
     char put[64];
     snprintf(put, sizeof put, "pt_put_shared(qs, k * %d + x, v);", row_pitch(p->a));
     const struct copy q = { p->q, &p->rows, &p->depth, "first_row", "rows", put, p->a->tile_rows, p->a->depth };
-    say_copy(p, &q);
+    pt2_say_copy(p, &q);
 }
 
 static void say_k(struct att *p)
@@ -70,7 +41,7 @@ static void say_k(struct att *p)
     char put[64];
     snprintf(put, sizeof put, "block[k * %d + x] = v;", key_pitch(p->a));
     const struct copy k = { p->k, &p->key, &p->depth, "first_key", "keys", put, p->a->tile_keys, p->a->depth };
-    say_copy(p, &k);
+    pt2_say_copy(p, &k);
 }
 
 static void say_v(struct att *p)
@@ -78,7 +49,7 @@ static void say_v(struct att *p)
     char put[64];
     snprintf(put, sizeof put, "block[x * %d + k] = v;", cols_each(p->a) * ACROSS);
     const struct copy v = { p->v, &p->key, &p->cols, "first_key", "keys", put, p->a->tile_keys, p->a->width };
-    say_copy(p, &v);
+    pt2_say_copy(p, &v);
 }
 
 /* ---- scores ---- */
@@ -187,19 +158,8 @@ static void say_results(struct att *p)
     }
     pt2_say(r, "}");
     pt2_say(r, "BARRIER();");
-    pt2_say(r, "for (int e = me; e < in_rows * %d; e += %d) {", a->width, pt2_attention_local_size(a));
-    pt2_say(r, "int y = e / %d, x = e %% %d;", a->width, a->width);
-    pt2_say(r, "int q = first_row + y;");
-    pt2_say_split(r, &p->rows, "int i", "");
-    pt2_say(r, "q = x;");
-    pt2_say_split(r, &p->cols, "int i", "");
-    pt2_set_levels(r, &p->batch, 0);
-    pt2_set_levels(r, &p->rows, 0);
-    pt2_set_levels(r, &p->cols, 0);
-    pt2_say_row_sums(p);
     snprintf(mixed, sizeof mixed, "block[y * %d + x]", pitch);
-    pt2_say_result(p, mixed);
-    pt2_say(r, "}");
+    pt2_say_group_results(p, NULL, mixed);
 }
 
 /* ---- the kernel ---- */

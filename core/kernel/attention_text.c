@@ -92,6 +92,48 @@ void pt2_say_results(struct att *p, int pitch)
     pt2_say(r, "}");
 }
 
+/* ---- groups ---- */
+
+void pt2_say_copy(struct att *p, const struct copy *y)
+{
+    struct render *r = p->r;
+    pt2_set_levels(r, &p->batch, 0);
+    pt2_set_levels(r, y->outer, 0);
+    pt2_set_levels(r, y->inner, 0);
+    struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, y->value);
+    pt2_say(r, "for (int e = me; e < %d; e += %d) {", y->count * y->size, pt2_attention_local_size(p->a));
+    pt2_say(r, "int x = e / %d, k = e %% %d;", y->size, y->size);
+    pt2_say(r, "int q = min(%s + x, %s - 1);", y->first, y->end);
+    pt2_say_split(r, y->outer, "int i", "");
+    pt2_say(r, "q = k;");
+    pt2_say_split(r, y->inner, "int i", "");
+    pt2_render_names(r, &b, 0, 0);
+    pt2_say_value(r, "float v = ", y->value);
+    pt2_say(r, "%s", y->put);
+    pt2_say(r, "}");
+    pt2_render_forget(r, &b);
+}
+
+void pt2_say_group_results(struct att *p, const char *before, const char *mixed)
+{
+    struct render *r = p->r;
+    const struct pt2_attention *a = p->a;
+    pt2_say(r, "for (int e = me; e < in_rows * %d; e += %d) {", a->width, pt2_attention_local_size(a));
+    pt2_say(r, "int y = e / %d, x = e %% %d;", a->width, a->width);
+    pt2_say(r, "int q = first_row + y;");
+    pt2_say_split(r, &p->rows, "int i", "");
+    pt2_say(r, "q = x;");
+    pt2_say_split(r, &p->cols, "int i", "");
+    pt2_set_levels(r, &p->batch, 0);
+    pt2_set_levels(r, &p->rows, 0);
+    pt2_set_levels(r, &p->cols, 0);
+    if (before)
+        pt2_say(r, "%s", before);
+    pt2_say_row_sums(p);
+    pt2_say_result(p, mixed);
+    pt2_say(r, "}");
+}
+
 /* ---- forms ---- */
 
 static struct pt2_axes axes_of(const struct pt2_attention *a, enum pt2_axis_role role)
@@ -126,6 +168,8 @@ void pt2_attention_render(struct render *r)
                      s[PT2_ATT_MASKED].body };
     if (a->form == PT2_CONTRACT_PACKED)
         pt2_attention_packed(&p);
+    else if (a->form == PT2_CONTRACT_REGISTERS)
+        pt2_attention_registers(&p);
     else
         pt2_attention_shared(&p);
 }

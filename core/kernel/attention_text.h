@@ -42,7 +42,21 @@ void pt2_say_result(struct att *p, const char *mixed);
 /* Both, in loops over the rows and columns; the sums are mixed[y * pitch + x]. */
 void pt2_say_results(struct att *p, int pitch);
 
+/* What a group copies to shared memory: a factor over `count` rows (keys) from `first`, the last of which is the one
+ * before `end`, and all of `inner`, which are `size`; `put` is a line with the place x, the inner number k and the
+ * value v. */
+struct copy {
+    pt2_ex value;
+    const struct pt2_axes *outer, *inner;
+    const char *first, *end, *put;
+    int count, size;
+};
+void pt2_say_copy(struct att *p, const struct copy *y);
+/* The results of a group's rows, whose sums are the text `mixed` of y and x, behind the line `before` (or NULL). */
+void pt2_say_group_results(struct att *p, const char *before, const char *mixed);
+
 void pt2_attention_packed(struct att *p);
 void pt2_attention_shared(struct att *p);
+void pt2_attention_registers(struct att *p);
 
 #endif

@@ -80,6 +80,10 @@ static pt2_ex element_of(struct build *b, struct pt2_value **v, const pt2_ex *in
 static pt2_ex resolve_load(void *ctx, struct pt2_exprs *E, pt2_ex e)
 {
     struct build *b = ctx;
+    /* what is stored in a small type is rounded to it already */
+    if (e->op == PT2_E_ROUNDTO && e->args[0]->op == PT2_E_LOAD &&
+        b->buf_infos.data[e->args[0]->i].dtype == (pt2_dtype)e->i)
+        return e->args[0];
     if (e->op != PT2_E_LOAD)
         return e;
     struct pt2_value *v = b->m->values.data[e->i];
@@ -592,12 +596,33 @@ static void reach_large(struct build *b, const struct pt2_caps *caps)
     }
 }
 
+/* The sums of a row, where something else reads them: one element of the result stores each. */
+static void store_sums(struct build *b, const struct pt2_attention *a)
+{
+    static const int stages[] = { PT2_ATT_MASKED, PT2_ATT_TOTAL };
+    for (uint32_t k = 0; k + 1 < b->r->num_inside; k++) {
+        struct pt2_value *v = b->r->members.data[k].node->outs[0];
+        for (int i = 0; b->r->members.data[k].store && i < 2; i++) {
+            if (!a->sums[i] || (uint32_t)a->sums[i]->i != v->id)
+                continue;
+            struct pt2_stage s = { .kind = PT2_STAGE_STORE, .op = PT2_RED_SET, .dtype = PT2_F32 };
+            s.body = pt2_reg(b->E, stages[i], PT2_F32);
+            s.index = element_of(b, &v, a->sums[i]->args);
+            s.buf = buf_of(b, v, true);
+            s.cond = pt2_attention_first_column(b->E, a);
+            add_stage(b, s);
+        }
+    }
+}
+
 /* An attention's stages, then those of the members behind it, which run for each element of the result. */
 static void build_attention(struct build *b, const struct pt2_caps *caps)
 {
     struct pt2_attention *a = pt2_arena_copy(b->arena, b->r->attention, sizeof *a);
     const struct pt2_member *last = &b->r->members.data[b->r->num_inside - 1];
     struct pt2_value *v = last->node->outs[0];
+    b->k->needs |= pt2_attention_choose(b->E, a, caps) ? 0 : PT2_NEED_STEPS;
+    memcpy(b->outer, a->outer, (size_t)v->rank * sizeof *b->outer);
     for (int k = 0; k < PT2_ATT_STAGES; k++) {
         struct pt2_stage s = a->stages[k];
         s.body = resolve(b, s.body, 0, NULL);
@@ -607,9 +632,10 @@ static void build_attention(struct build *b, const struct pt2_caps *caps)
     keep_register(b, v, PT2_ATT_RESULT);
     if (last->store)
         store(b, v, pt2_reg(b->E, PT2_ATT_RESULT, PT2_F32), b->outer, 0, NULL);
+    store_sums(b, a);
     build_members(b);
     b->k->attention = a;
-    b->k->needs |= pt2_attention_choose(a, b->stages.data, caps) ? 0 : PT2_NEED_STEPS;
+    pt2_attention_choose_reading(b->E, a, b->stages.data, b->buf_infos.data, caps);
     b->r->points = pt2_attention_tiles(b->E, a);
     for (int k = 0; k < a->rank; k++)
         if (!pt2_is_int(a->extent[k], 1))
@@ -637,7 +663,7 @@ static void set_groups(struct pt2_kernel *k, const struct pt2_caps *caps)
     }
     if (k->attention) {
         k->local_size = pt2_attention_local_size(k->attention);
-        k->points_per_group = k->attention->form == PT2_CONTRACT_SHARED ? 1 : k->local_size;
+        k->points_per_group = 1;
     }
 }
 

@@ -329,6 +329,33 @@ static bool match_axes(struct finder *f, pt2_ex product, pt2_ex value)
     return true;
 }
 
+/* Whether a value has one element for each row, which the load e reads. */
+static bool is_of_rows(const struct finder *f, pt2_ex e)
+{
+    const struct pt2_attention *a = f->a;
+    const struct pt2_value *v = f->g->module->values.data[e->i];
+    uint64_t rows = 0, seen = 0;
+    for (int k = 0; k < a->rank; k++)
+        rows |= (uint64_t)(a->role[k] != PT2_AXIS_COL && !pt2_is_int(a->extent[k], 1)) << k;
+    for (int k = 0; k < v->rank; k++) {
+        pt2_ex i = e->args[k];
+        if (pt2_is_int(v->shape[k], 1))
+            continue;
+        if (i->op != PT2_E_VAR || i->i < PT2_OUTER_AXIS || !pt2_prove_eq(f->E, v->shape[k], i->args[0]) ||
+            seen >> (i->i - PT2_OUTER_AXIS) & 1)
+            return false;
+        seen |= UINT64_C(1) << (i->i - PT2_OUTER_AXIS);
+    }
+    return v->rank > 0 && seen == rows;
+}
+
+static void keep_sums(struct finder *f)
+{
+    static const enum part sums[] = { LARGEST, TOTAL };
+    for (int k = 0; k < 2; k++)
+        f->a->sums[k] = is_of_rows(f, f->at[sums[k]]) ? f->at[sums[k]] : NULL;
+}
+
 static bool find_parts(struct finder *f, pt2_ex weight)
 {
     f->part[TOTAL] = reach(f, weight, is_total);
@@ -350,7 +377,7 @@ static struct pt2_attention *match(struct finder *f, int side)
     f->a->keys = f->keys;
     for (int k = 0; k < v->rank; k++) {
         f->a->extent[k] = v->shape[k];
-        to[k] = pt2_var(f->E, PT2_OUTER_AXIS + k, v->shape[k]);
+        to[k] = f->a->outer[k] = pt2_var(f->E, PT2_OUTER_AXIS + k, v->shape[k]);
     }
     to[v->rank] = key(f);
     pt2_ex body = pt2_subst_vars(f->E, f->out->body, v->rank + 1, to);
@@ -367,7 +394,10 @@ static struct pt2_attention *match(struct finder *f, int side)
             return NULL;
         set_score(f, product);
         set_stage(f, PT2_ATT_MIXED, PT2_STAGE_REDUCE, PT2_RED_SUM, value);
-        return match_axes(f, product, value) ? f->a : NULL;
+        if (!match_axes(f, product, value))
+            return NULL;
+        keep_sums(f);
+        return f->a;
     }
     return NULL;
 }
@@ -388,28 +418,49 @@ static void count_reader(void *ctx, struct pt2_value *v)
     readers[v->id]++;
 }
 
-/* Nothing but members reads what is inside. */
-static bool closed(struct pt2_graph *g, const struct pt2_found *a, const int *readers)
+/* The kernel can store what the node makes. */
+static bool is_kept(const struct pt2_found *a, const struct pt2_node *n)
 {
+    const pt2_ex *sums = a->attention->sums;
+    uint32_t id = n->outs[0]->id;
+    return (sums[0] && sums[0]->i == id) || (sums[1] && sums[1]->i == id);
+}
+
+/* Nothing but members reads what stays inside. */
+static bool closed(struct pt2_graph *g, struct pt2_found *a, const int *readers)
+{
+    a->keeps = false;
     for (int k = 0; k < a->count - 1; k++) {
         int inside = 0;
         for (int j = 0; j < a->count; j++)
             inside += pt2_node_reads(g, a->nodes[j], a->nodes[k]->outs[0]);
-        if (inside != readers[a->nodes[k]->outs[0]->id])
+        bool read = inside != readers[a->nodes[k]->outs[0]->id];
+        if (read && !is_kept(a, a->nodes[k]))
             return false;
+        a->keeps |= read;
     }
     return true;
 }
 
-/* All is computed where the last node stands: from the first one on nothing may overwrite what members read, and the
- * host may not take part. */
+static bool reads_kept(struct pt2_graph *g, const struct pt2_found *a, struct pt2_node *n)
+{
+    for (int k = 0; k < a->count - 1; k++)
+        if (is_kept(a, a->nodes[k]) && pt2_node_reads(g, n, a->nodes[k]->outs[0]))
+            return true;
+    return false;
+}
+
+/* All is computed where the last node stands: from the first one on nothing may overwrite what members read or wait for
+ * what the kernel stores, and the host may not take part. */
 static bool undisturbed(struct pt2_graph *g, const struct pt2_found *a)
 {
     const struct pt2_node *last = a->nodes[a->count - 1];
     bool begun = false;
     for (uint32_t k = 0; k < g->nodes.count && g->nodes.data[k] != last; k++) {
-        const struct pt2_node *n = g->nodes.data[k];
+        struct pt2_node *n = g->nodes.data[k];
         begun = begun || is_member(a, n);
+        if (begun && !is_member(a, n) && reads_kept(g, a, n))
+            return false;
         if (!begun || n->kind < PT2_NODE_SCATTER)
             continue;
         if (n->kind == PT2_NODE_ITEM || n->kind == PT2_NODE_CALL || n->kind == PT2_NODE_LOOP)
@@ -438,10 +489,14 @@ static bool find(struct pt2_graph *g, struct pt2_node *n, struct pt2_found *out)
     return false;
 }
 
-struct pt2_found *pt2_attention_find(struct pt2_graph *g, int *out_count)
+struct pt2_found *pt2_attention_find(struct pt2_graph *g, const struct pt2_plan_params *params, int *out_count)
 {
-    int n = 0, *readers = calloc(g->module->values.count + 1u, sizeof *readers);
+    bool wanted = pt2_has_opt(params->without, PT2_OPT_FUSE) && pt2_has_opt(params->without, PT2_OPT_ATTENTION);
     PT2_VEC(struct pt2_found) list = { 0 };
+    *out_count = 0;
+    if (!wanted || params->devices[0].caps.interprets)
+        return NULL;
+    int n = 0, *readers = calloc(g->module->values.count + 1u, sizeof *readers);
     for (uint32_t k = 0; readers && k < g->nodes.count; k++)
         pt2_node_uses(g, g->nodes.data[k], count_reader, readers);
     for (uint32_t k = 0; readers && k < g->outputs.count; k++)

@@ -622,9 +622,7 @@ void pt2_plan_fuse(struct pt2_plan *p, const struct pt2_plan_params *params)
     f.uses = calloc(values, sizeof *f.uses);
     f.reaches = calloc((size_t)f.cap * f.cap, sizeof *f.reaches);
     if (f.region_of && f.uses && f.reaches) {
-        bool whole = pt2_has_opt(params->without, PT2_OPT_FUSE) && pt2_has_opt(params->without, PT2_OPT_ATTENTION);
-        if (whole && !params->devices[0].caps.interprets)
-            f.attentions = pt2_attention_find(g, &f.num_attentions);
+        f.attentions = pt2_attention_find(g, params, &f.num_attentions);
         pt2_plan_part(g);
         f.dense = pt2_find_dense(g, f.arena);
         place_nodes(&f, params);

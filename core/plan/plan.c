@@ -24,6 +24,7 @@ pt2_status pt2_plan_build(struct pt2_graph *g, const struct pt2_plan_params *par
     if (pt2_has_opt(params->without, PT2_OPT_UNFOLD))
         pt2_plan_unfold(g, params);
     uint32_t in_steps;
+    pt2_plan_cut_keys(out, params);
     pt2_plan_cut(out, params);
     do { /* again, where no device can run what was fused */
         in_steps = out->in_steps.count;

@@ -4,6 +4,7 @@
  * what.
  *
  *   unfold     factors of contractions are written out for the first device (unfold.c)
+ *   cut keys   attentions of few rows into parts of the keys (decode.c)
  *   cut        long reductions with few results in two (partial.c)
  *   fuse       nodes -> regions            (fuse.c, join.c)
  *   partition  regions -> devices          (partition.c)
@@ -110,6 +111,7 @@ PT2_MUST_USE pt2_status pt2_plan_build(struct pt2_graph *g, const struct pt2_pla
 
 /* The parts, in the order of pt2_plan_build. */
 void pt2_plan_unfold(struct pt2_graph *g, const struct pt2_plan_params *params);
+void pt2_plan_cut_keys(struct pt2_plan *p, const struct pt2_plan_params *params);
 void pt2_plan_cut(struct pt2_plan *p, const struct pt2_plan_params *params);
 void pt2_plan_fuse(struct pt2_plan *p, const struct pt2_plan_params *params);
 /* What a MAP puts side by side is from now on within its result; false: it is no such MAP, or a part is not usable. */

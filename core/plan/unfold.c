@@ -230,8 +230,7 @@ void pt2_plan_unfold(struct pt2_graph *g, const struct pt2_plan_params *params)
     int count = 0;
     if (!caps->max_fetch_range || caps->kind != PT2_KIND_CPU || caps->wide_vectors)
         return;
-    bool attention = pt2_has_opt(params->without, PT2_OPT_ATTENTION);
-    const struct pt2_found *found = attention ? pt2_attention_find(g, &count) : NULL;
+    const struct pt2_found *found = pt2_attention_find(g, params, &count);
     for (uint32_t k = 0; k < g->nodes.count; k++) {
         struct unfold p = { .g = g, .E = &g->module->exprs, .at = k, .n = g->nodes.data[k] };
         if (is_candidate(&p) && !in_attention(found, count, p.n))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Attention as one kernel: random shapes, masks and types in every form that a device can run, against sums in
- * double precision. Sizes of rows and keys are symbols. */
+ * Attention as one kernel, or as one for parts of the keys and one that puts them together: random shapes, masks and
+ * types in every form that a device can run, against sums in double precision. Sizes of rows and keys are symbols. */
 #include "plan/plan.h"
 #include "test_device.h"
 
@@ -17,6 +17,8 @@ struct shape {
     bool safe;                                  /* rows without a key are 0, not NaN */
     bool weights_first;                         /* of the product with v */
     pt2_dtype dtype;
+    bool few;                                   /* the bound of the rows says so */
+    bool sums;                                  /* maxima and totals of the rows are results too */
 };
 
 static uint32_t seed = 12345;
@@ -45,7 +47,8 @@ static char *graph_text(const struct shape *s)
 {
     struct pt2_str t = { 0 };
     const char *type = pt2_dtype_name(s->dtype), *m = masked(s);
-    pt2_str_add(&t, "symbol s0 in 1..\nsymbol s1 in 2..\ngraph main {\n");
+    pt2_str_addf(&t, s->few ? "symbol s0 in 1..%d\n" : "symbol s0 in 1..\n", s->rows);
+    pt2_str_add(&t, "symbol s1 in 0..\ngraph main {\n");
     pt2_str_addf(&t, "v0:%s[2, %d, s0, %d] = input 0 \"q\"\n", type, s->heads, s->depth);
     pt2_str_addf(&t, "v1:%s[2, %d, s1, %d] = input 1 \"k\"\n", type, s->heads / s->group, s->depth);
     pt2_str_addf(&t, "v2:%s[2, %d, s1, %d] = input 2 \"v\"\n", type, s->heads / s->group, s->width);
@@ -59,17 +62,20 @@ static char *graph_text(const struct shape *s)
     pt2_str_addf(&t, "v8:%s[2, %d, s0, %d] = reduce sum [s1]: ", type, s->heads, s->width);
     pt2_str_addf(&t, s->weights_first ? "v7[i0, i1, i2, i4]*v2[i0, i1 // %d, i4, i3]\n"
                                       : "v2[i0, i1 // %d, i4, i3]*v7[i0, i1, i2, i4]\n", s->group);
-    pt2_str_addf(&t, "v9:float32[2, %d, s0, %d] = map: v8[i0, i1, i2, i3]*2.0f32\nreturn v9 }", s->heads, s->width);
+    pt2_str_addf(&t, "v9:float32[2, %d, s0, %d] = map: v8[i0, i1, i2, i3]*2.0f32\nreturn v9%s }", s->heads, s->width,
+                 s->sums ? ", v5, v6" : "");
     return t.data;
 }
 
 /* ---- what it should give ---- */
 
+enum { RESULT, LARGEST, TOTAL, RESULTS };
+
 struct data {
     void *input[4];
     size_t count[4];
-    double *want;
-    size_t results;
+    double *want[RESULTS];
+    size_t results[RESULTS];
 };
 
 static double at(const struct shape *s, const struct data *d, int input, size_t k)
@@ -106,8 +112,10 @@ static void expect_row(const struct shape *s, struct data *d, size_t head, size_
         double sum = 0;
         for (size_t j = 0; j < keys; j++)
             sum += e[j] / total * at(s, d, 2, (shared * keys + j) * width + x);
-        d->want[(head * (size_t)s->rows + row) * width + x] = 2 * (s->safe && most == -INFINITY ? 0 : sum);
+        d->want[RESULT][(head * (size_t)s->rows + row) * width + x] = 2 * (s->safe && most == -INFINITY ? 0 : sum);
     }
+    d->want[LARGEST][head * (size_t)s->rows + row] = most;
+    d->want[TOTAL][head * (size_t)s->rows + row] = total;
     free(e);
 }
 
@@ -126,8 +134,12 @@ static void make_data(const struct shape *s, struct data *d)
         pt2_store_double(PT2_F32, d->input[3], (int64_t)j, s->mask == CHOSEN ? 1 : -INFINITY);
     for (size_t j = 0; j + 1 < keys && rows > 1; j++) /* and one with the last key only */
         pt2_store_double(PT2_F32, d->input[3], (int64_t)(keys + j), s->mask == CHOSEN ? 1 : -INFINITY);
-    d->results = heads * rows * (size_t)s->width;
-    d->want = malloc(d->results * sizeof *d->want);
+    if (rows > 1 && keys && s->mask == ADDED) /* so small that exp(-it) is infinite */
+        pt2_store_double(PT2_F32, d->input[3], (int64_t)(2 * keys - 1), -200);
+    for (int k = 0; k < RESULTS; k++) {
+        d->results[k] = heads * rows * (k == RESULT ? (size_t)s->width : 1);
+        d->want[k] = malloc(d->results[k] * sizeof *d->want[k]);
+    }
     for (size_t h = 0; h < heads; h++)
         for (size_t t = 0; t < rows; t++)
             expect_row(s, d, h, h / (size_t)s->group, t);
@@ -137,57 +149,93 @@ static void free_data(struct data *d)
 {
     for (int k = 0; k < 4; k++)
         free(d->input[k]);
-    free(d->want);
+    for (int k = 0; k < RESULTS; k++)
+        free(d->want[k]);
 }
 
 /* ---- running ---- */
 
-static void compare(const struct shape *s, const struct data *d, const float *got, const char *form)
+static void compare(const struct shape *s, const struct data *d, int result, const float *got, const char *form)
 {
     double worst = 0, tolerance = s->dtype == PT2_F32 ? 1e-5 : s->dtype == PT2_F16 ? 4e-3 : 3e-2;
-    for (size_t k = 0; k < d->results; k++) {
-        double off = isnan(d->want[k]) && isnan(got[k]) ? 0 : fabs(got[k] - d->want[k]);
+    for (size_t k = 0; k < d->results[result]; k++) {
+        double want = d->want[result][k], size = result == RESULT ? 1 : fmax(fabs(want), 1);
+        double off = want == got[k] || (isnan(want) && isnan(got[k])) ? 0 : fabs(got[k] - want) / size;
         worst = off > worst || isnan(off) ? off : worst;
     }
     if (!(worst <= tolerance)) {
-        printf("%s: %d heads by %d, %d rows, %d keys, depth %d, width %d, mask %d, safe %d, %s: off by %g\n", form,
-               s->heads, s->group, s->rows, s->keys, s->depth, s->width, (int)s->mask, s->safe,
-               pt2_dtype_name(s->dtype), worst);
+        printf("%s: %d heads by %d, %d rows, %d keys, depth %d, width %d, mask %d, safe %d, %s, result %d: off by %g\n",
+               form, s->heads, s->group, s->rows, s->keys, s->depth, s->width, (int)s->mask, s->safe,
+               pt2_dtype_name(s->dtype), result, worst);
         failures++;
     }
 }
 
-/* The only region of the plan, on the open device. */
-static void run_region(struct pt2_module *m, const struct pt2_region *r, const struct shape *s, const struct data *d,
-                       float *got)
+/* What runs a plan on the open device. */
+struct run {
+    struct pt2_module *m;
+    const struct data *d;
+    int64_t sizes[2];
+    struct pt2_buf *bufs[64]; /* by value id */
+    uint64_t bytes[64];
+};
+
+static int64_t number(const struct run *q, pt2_ex e)
 {
-    struct pt2_binding bindings[8];
-    int32_t params[64];
-    int64_t sizes[2] = { s->rows, s->keys }, n;
-    uint8_t known[2] = { 1, 1 };
-    struct pt2_buf *out = NULL;
-    for (int k = 0; k < r->num_bufs; k++) {
-        const struct pt2_node *def = r->bufs[k]->def;
-        bool input = def->kind == PT2_NODE_INPUT;
-        uint64_t bytes = input ? d->count[def->input] * pt2_dtype_size(r->bufs[k]->dtype) : d->results * sizeof(float);
-        bindings[k] = (struct pt2_binding){ new_buf(bytes, input ? d->input[def->input] : NULL), 0, bytes };
-        out = input ? out : bindings[k].buf;
-    }
-    for (int k = 0; k < r->num_params; k++) {
-        MUST(pt2_eval(&m->exprs, r->params[k], sizes, known, &n));
-        params[k] = (int32_t)n;
-    }
-    MUST(pt2_eval(&m->exprs, r->points, sizes, known, &n));
-    struct pt2_program_obj *program = compile(r->kernel, NULL);
-    struct pt2_launch l = { .program = program, .bindings = bindings, .params = params, .points = (uint64_t)n,
-                            .label = "attention" };
-    run_launches(&l, 1);
-    MUST(T.table->buf_read(dev, out, 0, got, d->results * sizeof(float)));
-    T.table->program_destroy(dev, program);
-    for (int k = 0; k < r->num_bufs; k++)
-        T.table->buf_destroy(dev, bindings[k].buf);
+    static const uint8_t known[2] = { 1, 1 };
+    int64_t n;
+    MUST(pt2_eval(&q->m->exprs, e, q->sizes, known, &n));
+    return n;
 }
 
+static struct pt2_binding binding_of(struct run *q, const struct pt2_value *v)
+{
+    const struct pt2_node *def = v->def;
+    if (!q->bufs[v->id]) {
+        uint64_t bytes = pt2_dtype_size(v->dtype);
+        for (int k = 0; k < v->rank; k++)
+            bytes *= (uint64_t)number(q, v->shape[k]);
+        q->bytes[v->id] = bytes;
+        q->bufs[v->id] = new_buf(bytes, def->kind == PT2_NODE_INPUT ? q->d->input[def->input] : NULL);
+    }
+    return (struct pt2_binding){ q->bufs[v->id], 0, q->bytes[v->id] };
+}
+
+static void run_region(struct run *q, const struct pt2_region *r)
+{
+    struct pt2_binding bindings[16];
+    int32_t params[64];
+    for (int k = 0; k < r->num_bufs; k++)
+        bindings[k] = binding_of(q, r->bufs[k]);
+    for (int k = 0; k < r->num_params; k++)
+        params[k] = (int32_t)number(q, r->params[k]);
+    struct pt2_program_obj *program = compile(r->kernel, NULL);
+    struct pt2_launch l = { .program = program, .bindings = bindings, .params = params,
+                            .points = (uint64_t)number(q, r->points), .label = "attention" };
+    run_launches(&l, 1);
+    T.table->program_destroy(dev, program);
+}
+
+static void run_plan(const struct pt2_plan *plan, const struct shape *s, const struct data *d, const char *form)
+{
+    const struct pt2_graph *g = plan->graph;
+    struct run q = { .m = g->module, .d = d, .sizes = { s->rows, s->keys } };
+    CHECK(g->module->values.count <= 64);
+    for (uint32_t k = 0; k < plan->regions.count; k++)
+        run_region(&q, plan->regions.data[k]);
+    for (uint32_t k = 0; k < g->outputs.count; k++) {
+        uint32_t id = g->outputs.data[k]->id;
+        float *got = malloc(q.bytes[id] + 4);
+        MUST(T.table->buf_read(dev, q.bufs[id], 0, got, q.bytes[id]));
+        compare(s, d, (int)k, got, form);
+        free(got);
+    }
+    for (int k = 0; k < 64; k++)
+        if (q.bufs[k])
+            T.table->buf_destroy(dev, q.bufs[k]);
+}
+
+/* One region, or another one behind it that puts parts of the keys together. */
 static void run_form(const struct shape *s, const struct data *d, const struct pt2_caps *caps, const char *form)
 {
     const struct pt2_plan_device devices[2] = { { "device:0", *caps }, { "reference:0", { .interprets = true } } };
@@ -200,13 +248,11 @@ static void run_form(const struct shape *s, const struct data *d, const struct p
     MUST(pt2_graph_parse(&m, text, &g));
     MUST(pt2_plan_build(g, &params, &plan));
     free(text);
-    CHECK(plan.regions.count == 1 && plan.regions.data[0]->attention && plan.regions.data[0]->num_bufs <= 5);
-    if (plan.regions.count == 1) {
-        float *got = malloc(d->results * sizeof *got + 4);
-        run_region(&m, plan.regions.data[0], s, d, got);
-        compare(s, d, got, form);
-        free(got);
-    }
+    bool parts = !caps->wide_vectors && !s->sums && s->few;
+    CHECK(plan.regions.count == (parts ? 2 : 1) && plan.regions.data[0]->attention);
+    CHECK(plan.regions.data[0]->num_bufs <= (parts || s->sums ? 7 : 5));
+    if (plan.regions.count == (parts ? 2 : 1))
+        run_plan(&plan, s, d, form);
     pt2_module_free(&m);
 }
 
@@ -216,7 +262,7 @@ static void run_forms(const struct shape *s)
     struct pt2_caps caps = dev->desc.caps;
     struct data d;
     make_data(s, &d);
-    for (int width = 4; width <= 16 && caps.wide_vectors; width *= 2) {
+    for (int width = 4; width <= 16 && caps.wide_vectors && !s->few; width *= 2) {
         caps.simd_width = width;
         run_form(s, &d, &caps, width == 4 ? "panels, width 4" : width == 8 ? "panels, width 8" : "panels, width 16");
     }
@@ -224,18 +270,36 @@ static void run_forms(const struct shape *s)
     caps.wide_vectors = false;
     if (caps.kind == PT2_KIND_CPU) /* which has kernels for the parts only */
         caps.kind = PT2_KIND_DISCRETE;
-    run_form(s, &d, &caps, "registers");
+    caps.compute_units = 64; /* as many parts of the keys as can be */
+    run_form(s, &d, &caps, "groups");
+    caps.max_local_size = 64;
+    if (s->few && s->dtype == PT2_F32)
+        run_form(s, &d, &caps, "small groups");
     free_data(&d);
 }
 
 int main(int argc, char **argv)
 {
     static const struct shape fixed[] = {
-        { 2, 1, 5, 70, 16, 16, CAUSAL, true, true, PT2_F32 },
-        { 4, 2, 1, 130, 64, 64, NONE, false, false, PT2_F32 },
-        { 2, 2, 33, 65, 24, 40, CHOSEN, false, true, PT2_F32 },
-        { 1, 1, 9, 9, 8, 3, ADDED, true, false, PT2_F16 },
-        { 1, 1, 140, 31, 32, 128, ADDED, false, true, PT2_BF16 },
+        { 2, 1, 5, 70, 16, 16, CAUSAL, true, true, PT2_F32, false, false },
+        { 4, 2, 1, 130, 64, 64, NONE, false, false, PT2_F32, false, false },
+        { 2, 2, 33, 65, 24, 40, CHOSEN, false, true, PT2_F32, false, false },
+        { 1, 1, 9, 9, 8, 3, ADDED, true, false, PT2_F16, false, false },
+        { 1, 1, 140, 31, 32, 128, ADDED, false, true, PT2_BF16, false, false },
+        { 2, 1, 6, 70, 16, 16, CHOSEN, true, true, PT2_F32, false, true },
+        /* decoding */
+        { 4, 2, 1, 1, 64, 64, NONE, true, true, PT2_F32, true, false },
+        { 2, 1, 2, 0, 16, 16, NONE, true, true, PT2_F32, true, false },
+        { 2, 1, 1, 1000, 64, 64, NONE, true, true, PT2_F32, true, false },
+        { 4, 4, 1, 1000, 128, 128, NONE, true, true, PT2_F16, true, false },
+        { 16, 16, 1, 900, 64, 64, CAUSAL, true, true, PT2_F32, true, false },
+        { 8, 8, 1, 500, 256, 128, ADDED, true, true, PT2_F32, true, false },
+        { 8, 4, 2, 777, 64, 96, CAUSAL, false, true, PT2_BF16, true, false },
+        { 8, 8, 3, 1283, 80, 80, CHOSEN, false, true, PT2_F32, true, false },
+        { 6, 3, 2, 1283, 32, 64, ADDED, true, false, PT2_F32, true, false },
+        { 2, 2, 3, 700, 30, 250, ADDED, false, true, PT2_F32, true, false },
+        { 3, 3, 2, 600, 256, 256, CHOSEN, true, true, PT2_F16, true, false },
+        { 3, 3, 2, 600, 40, 32, CHOSEN, true, true, PT2_F32, true, true },
     };
     open_device(argc, argv);
     for (size_t k = 0; k < sizeof fixed / sizeof *fixed; k++)
@@ -245,7 +309,12 @@ int main(int argc, char **argv)
         int group = 1 + (int)below(3);
         struct shape s = { group * (1 + (int)below(2)), group, 1 + (int)below(40), 2 + (int)below(90),
                            1 + (int)below(70), 1 + (int)below(70), (enum mask)below(MASKS), below(2), below(2),
-                           PT2_F32 };
+                           PT2_F32, false, false };
+        run_forms(&s);
+        s.few = true;
+        s.rows = 1 + (int)below(4);
+        s.keys = 1 + (int)below(1200);
+        s.sums = below(4) == 0;
         run_forms(&s);
     }
     return close_device();

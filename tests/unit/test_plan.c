@@ -143,9 +143,12 @@ static void test_attention(void **state)
                                 "v10:float32[4, 50, 8] = map: tanh(v7[i0, i1, i2]) return v10", 0));
     assert_false(finds_attention(SCORES LARGEST TOTAL WEIGHTS MIXED "return v7", 1u << PT2_OPT_ATTENTION));
     assert_false(finds_attention(SCORES LARGEST TOTAL WEIGHTS MIXED "return v7", ONE_NODE_EACH));
-    /* something inside is wanted outside */
+    /* sums of the rows are results too */
+    assert_true(finds_attention(SCORES LARGEST TOTAL WEIGHTS MIXED "return v7, v4, v5", 0));
+    /* something inside is wanted outside, or a sum of the rows before all of it is done */
     assert_false(finds_attention(SCORES LARGEST TOTAL WEIGHTS MIXED "return v7, v6", 0));
-    assert_false(finds_attention(SCORES LARGEST TOTAL WEIGHTS MIXED "return v7, v5", 0));
+    assert_false(finds_attention(SCORES LARGEST TOTAL "v8:float32[4, 50] = map: tanh(v5[i0, i1])\n" WEIGHTS MIXED
+                                 "return v7, v8", 0));
     /* another maximum, another exponential, another axis, weights that are no multiple */
     assert_false(finds_attention(SCORES "v4:float32[4, 50] = reduce max [60]: v3[i0, i1, i2]\n" TOTAL WEIGHTS MIXED
                                  "return v7", 0));
@@ -159,6 +162,52 @@ static void test_attention(void **state)
                                  "v6:float32[4, 50, 60] = map: "
                                  "exp(v3[i0, i1, i2]*0.25f32 - v4[i0, i1])/v5[i0, i1] + 1.0f32\n" MIXED "return v7",
                                  0));
+}
+
+/* Steps of an attention of `rows` by `keys`, the keys a symbol from 1 up where `keys` is 0. */
+static uint32_t steps_of_decoding(int rows, int keys, uint32_t without, bool *first_is_whole)
+{
+    struct pt2_plan_params plan = params;
+    struct pt2_str s = { 0 };
+    struct pt2_graph *g;
+    struct scene c;
+    char n[16];
+    plan.without = without;
+    snprintf(n, sizeof n, keys ? "%d" : "s0", keys);
+    pt2_str_addf(&s, "symbol s0 in 1..8192 graph main { v0:float16[8, %d, 64] = input 0 \"q\"\n"
+                     "v1:float16[2, %s, 64] = input 1 \"k\"\nv2:float16[2, %s, 64] = input 2 \"v\"\n", rows, n, n);
+    pt2_str_addf(&s, "v3:float32[8, %d, %s] = reduce sum [64]: v0[i0, i1, i3]*v1[i0//4, i2, i3]\n", rows, n);
+    pt2_str_addf(&s, "v4:float32[8, %d] = reduce max [%s]: v3[i0, i1, i2]\n", rows, n);
+    pt2_str_addf(&s, "v5:float32[8, %d] = reduce sum [%s]: exp(v3[i0, i1, i2] - v4[i0, i1])\n", rows, n);
+    pt2_str_addf(&s, "v6:float32[8, %d, %s] = map: exp(v3[i0, i1, i2] - v4[i0, i1])/v5[i0, i1]\n", rows, n);
+    pt2_str_addf(&s, "v7:float16[8, %d, 64] = reduce sum [%s]: v6[i0, i1, i3]*v2[i0//4, i3, i2] return v7 }", rows, n);
+    pt2_module_init(&c.m);
+    must(pt2_graph_parse(&c.m, pt2_str_text(&s), &g), pt2_str_text(&s));
+    must(pt2_run_passes(&c.m, without), pt2_str_text(&s));
+    must(pt2_plan_build(g, &plan, &c.plan), pt2_str_text(&s));
+    must(pt2_graph_verify(g), pt2_str_text(&s));
+    *first_is_whole = c.plan.steps[0].region->attention;
+    uint32_t steps = c.plan.num_steps;
+    pt2_module_free(&c.m);
+    pt2_str_free(&s);
+    return steps;
+}
+
+/* Few rows over many keys are cut into parts of the keys, which another kernel puts together. */
+static void test_decoding(void **state)
+{
+    bool whole;
+    (void)state;
+    assert_int_equal(steps_of_decoding(1, 5000, 0, &whole), 2);
+    assert_true(whole);
+    assert_int_equal(steps_of_decoding(2, 0, 0, &whole), 2);
+    assert_true(whole);
+    assert_int_equal(steps_of_decoding(1, 200, 0, &whole), 1);
+    assert_true(whole);
+    assert_int_equal(steps_of_decoding(2000, 5000, 0, &whole), 1);
+    assert_true(whole);
+    assert_true(steps_of_decoding(1, 5000, 1u << PT2_OPT_ATTENTION, &whole) > 2);
+    assert_false(whole);
 }
 
 static void test_no_fusion(void **state)
@@ -738,6 +787,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_softmax), cmocka_unit_test(test_layer_norm), cmocka_unit_test(test_no_fusion),
         cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_decoding),
         cmocka_unit_test(test_pack), cmocka_unit_test(test_pack_registers), cmocka_unit_test(test_not_packed),
         cmocka_unit_test(test_pack_picked), cmocka_unit_test(test_pack_shared),
         cmocka_unit_test(test_unfold), cmocka_unit_test(test_reach), cmocka_unit_test(test_join),
