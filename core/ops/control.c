@@ -439,6 +439,34 @@ void op_loop(struct pt2_lower *L, pt2_ex trips, int num_carried, pt2_t **carried
         carried[k] = control_result(L, n, k, carried[k]);
 }
 
+void op_loop_while(struct pt2_lower *L, int num_carried, pt2_t **carried, int num_others, pt2_t *const *others,
+                   op_loop_body *body, void *ctx)
+{
+    struct region_inputs r = { 0 };
+    struct pt2_graph *saved, *graphs[2];
+    int total = num_carried + num_others;
+    pt2_t **inner = PT2_NEW_N(L->arena, pt2_t *, total);
+    r.args = PT2_NEW_N(L->arena, struct pt2_value *, total);
+    for (int k = 0; k < total; k++)
+        r.args[r.num_args++] = op_value(L, k < num_carried ? carried[k] : others[k - num_carried]);
+    for (int g = 0; g < 2; g++) {
+        graphs[g] = op_graph_begin(L, g ? "loop_while" : "loop", &saved);
+        for (int k = 0; k < total; k++)
+            inner[k] = op_graph_input(L, k < num_carried ? carried[k] : others[k - num_carried]);
+        if (g == 0)
+            body(L, ctx, NULL, inner, inner + num_carried);
+        for (int k = 0; k < (g ? 1 : num_carried); k++)
+            op_graph_output(L, inner[k]);
+        op_graph_end(L, saved);
+    }
+    struct pt2_node *n = control_node(L, PT2_NODE_LOOP, &r, (uint32_t)num_carried);
+    n->graphs[0] = graphs[0];
+    n->graphs[1] = graphs[1];
+    n->num_carried = num_carried;
+    for (int k = 0; k < num_carried; k++)
+        carried[k] = control_result(L, n, k, carried[k]);
+}
+
 /* map and scan share one body: row `turn` of each stacked operand goes in, rows of the stacked results come out. */
 struct stacked {
     const struct pt2_pgraph *graph;
