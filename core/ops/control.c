@@ -643,6 +643,15 @@ static void lower_wrapper(struct pt2_lower *L)
     inline_branch(L, g, o);
 }
 
+/* wrap_with_autocast(device, dtype, enabled, cache, graph, operands…) */
+static void lower_autocast(struct pt2_lower *L)
+{
+    bool outer = L->priv->autocast;
+    L->priv->autocast = positional(L, 2)->i != 0;
+    lower_wrapper(L);
+    L->priv->autocast = outer;
+}
+
 /* with_effects(token, operator, arguments…): results are the token, then the operator's. Effects that are no
  * computation (printing) have no results and are left out. */
 static void lower_with_effects(struct pt2_lower *L)
@@ -681,7 +690,7 @@ const struct pt2_op_row pt2_ops_control[] = {
     { "higher_order.scan", lower_scan, 0 },
     { "higher_order.associative_scan", lower_associative_scan, 0 },
     { "higher_order.wrap_with_set_grad_enabled", lower_wrapper, 0 },
-    { "higher_order.wrap_with_autocast", lower_wrapper, 0 },
+    { "higher_order.wrap_with_autocast", lower_autocast, 0 },
     { "higher_order.invoke_subgraph", lower_wrapper, 1 },
     { "higher_order.run_const_graph", lower_wrapper, 0 },
     { "higher_order.strict_mode", lower_wrapper, 0 },
