@@ -56,10 +56,31 @@ static pt2_t *tensor_of(struct pt2_lower *L, const struct pt2_arg *a)
     return op_full(L, t, 0, NULL, pt2_cast(L->E, (int)t, s.scalar));
 }
 
+/* torch.autocast converts the operands of contractions where they are called, which a file does not show unless it was
+ * decomposed: their result is a half type, and float32 operands are rounded to it. */
+static bool autocasts(struct pt2_lower *L)
+{
+    static const struct pt2_op_row *const families[] = { pt2_ops_matmul, pt2_ops_conv, pt2_ops_attention };
+    pt2_dtype to = L->priv->autocast && L->node->num_outs ? op_out_dtype(L, 0) : PT2_NONE;
+    if (to != PT2_F16 && to != PT2_BF16)
+        return false;
+    for (size_t k = 0; k < sizeof families / sizeof *families; k++)
+        for (const struct pt2_op_row *r = families[k]; r->target; r++)
+            if (r == L->row)
+                return true;
+    return false;
+}
+
+static pt2_t *operand(struct pt2_lower *L, const struct pt2_arg *a)
+{
+    pt2_t *t = tensor_of(L, a);
+    return t && t->dtype == PT2_F32 && autocasts(L) ? op_convert(L, t, op_out_dtype(L, 0)) : t;
+}
+
 pt2_t *op_tensor_opt(struct pt2_lower *L, const char *name)
 {
     const struct pt2_arg *a = pt2_find_arg(L, name);
-    return a ? tensor_of(L, a) : NULL;
+    return a ? operand(L, a) : NULL;
 }
 
 pt2_t *op_tensor(struct pt2_lower *L, const char *name)
@@ -80,7 +101,7 @@ int op_tensors(struct pt2_lower *L, const char *name, pt2_t ***out_list)
     uint32_t n = one ? 1 : a->num_items;
     pt2_t **list = PT2_NEW_N(L->arena, pt2_t *, n);
     for (uint32_t k = 0; k < n; k++)
-        list[k] = tensor_of(L, one ? a : &a->items[k]);
+        list[k] = operand(L, one ? a : &a->items[k]);
     *out_list = list;
     return (int)n;
 }

@@ -439,6 +439,34 @@ void op_loop(struct pt2_lower *L, pt2_ex trips, int num_carried, pt2_t **carried
         carried[k] = control_result(L, n, k, carried[k]);
 }
 
+void op_loop_while(struct pt2_lower *L, int num_carried, pt2_t **carried, int num_others, pt2_t *const *others,
+                   op_loop_body *body, void *ctx)
+{
+    struct region_inputs r = { 0 };
+    struct pt2_graph *saved, *graphs[2];
+    int total = num_carried + num_others;
+    pt2_t **inner = PT2_NEW_N(L->arena, pt2_t *, total);
+    r.args = PT2_NEW_N(L->arena, struct pt2_value *, total);
+    for (int k = 0; k < total; k++)
+        r.args[r.num_args++] = op_value(L, k < num_carried ? carried[k] : others[k - num_carried]);
+    for (int g = 0; g < 2; g++) {
+        graphs[g] = op_graph_begin(L, g ? "loop_while" : "loop", &saved);
+        for (int k = 0; k < total; k++)
+            inner[k] = op_graph_input(L, k < num_carried ? carried[k] : others[k - num_carried]);
+        if (g == 0)
+            body(L, ctx, NULL, inner, inner + num_carried);
+        for (int k = 0; k < (g ? 1 : num_carried); k++)
+            op_graph_output(L, inner[k]);
+        op_graph_end(L, saved);
+    }
+    struct pt2_node *n = control_node(L, PT2_NODE_LOOP, &r, (uint32_t)num_carried);
+    n->graphs[0] = graphs[0];
+    n->graphs[1] = graphs[1];
+    n->num_carried = num_carried;
+    for (int k = 0; k < num_carried; k++)
+        carried[k] = control_result(L, n, k, carried[k]);
+}
+
 /* map and scan share one body: row `turn` of each stacked operand goes in, rows of the stacked results come out. */
 struct stacked {
     const struct pt2_pgraph *graph;
@@ -615,6 +643,15 @@ static void lower_wrapper(struct pt2_lower *L)
     inline_branch(L, g, o);
 }
 
+/* wrap_with_autocast(device, dtype, enabled, cache, graph, operands…) */
+static void lower_autocast(struct pt2_lower *L)
+{
+    bool outer = L->priv->autocast;
+    L->priv->autocast = positional(L, 2)->i != 0;
+    lower_wrapper(L);
+    L->priv->autocast = outer;
+}
+
 /* with_effects(token, operator, arguments…): results are the token, then the operator's. Effects that are no
  * computation (printing) have no results and are left out. */
 static void lower_with_effects(struct pt2_lower *L)
@@ -653,7 +690,7 @@ const struct pt2_op_row pt2_ops_control[] = {
     { "higher_order.scan", lower_scan, 0 },
     { "higher_order.associative_scan", lower_associative_scan, 0 },
     { "higher_order.wrap_with_set_grad_enabled", lower_wrapper, 0 },
-    { "higher_order.wrap_with_autocast", lower_wrapper, 0 },
+    { "higher_order.wrap_with_autocast", lower_autocast, 0 },
     { "higher_order.invoke_subgraph", lower_wrapper, 1 },
     { "higher_order.run_const_graph", lower_wrapper, 0 },
     { "higher_order.strict_mode", lower_wrapper, 0 },

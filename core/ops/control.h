@@ -21,6 +21,9 @@ void op_graph_output(struct pt2_lower *L, pt2_t *t);
 typedef void op_loop_body(struct pt2_lower *L, void *ctx, pt2_ex turn, pt2_t **carried, pt2_t *const *others);
 void op_loop(struct pt2_lower *L, pt2_ex trips, int num_carried, pt2_t **carried, int num_others, pt2_t *const *others,
              op_loop_body *body, void *ctx);
+/* A loop that goes on as long as carried[0], a bool without dimensions, is true; `turn` is NULL. */
+void op_loop_while(struct pt2_lower *L, int num_carried, pt2_t **carried, int num_others, pt2_t *const *others,
+                   op_loop_body *body, void *ctx);
 /* `stack` with row `turn` replaced by `value`. */
 pt2_t *op_with_row(struct pt2_lower *L, pt2_t *stack, pt2_ex turn, pt2_t *value);
 

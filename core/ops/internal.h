@@ -31,6 +31,7 @@ struct pt2_lower_priv {
     uint8_t *bound;           /* by symbol: an ITEM binds it already */
     uint32_t num_bound;
     struct pt2_lowered *out;
+    bool autocast;            /* inside torch.autocast */
     int depth;                /* of nested program graphs */
     bool writes;              /* some node writes to a tensor */
     pt2_ex turn;              /* of the innermost vmap; NULL outside */
