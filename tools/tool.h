@@ -55,8 +55,8 @@ struct target {
       "look for faster tiles first (off); those that were found are used in any case" },                             \
     { "place", OPTION_TEXT, &(t)->place, "alternate", "spread kernels over the listed devices (debugging)" },        \
     { "without", OPTION_TEXT, &(t)->without, "NAME[,NAME...]",                                                       \
-      "leave optimisations out: cse, fold, inline, siblings, concat, fuse, unfold, tiles, pack, rows, attention "      \
-      "(debugging)" }
+      "leave optimisations out: cse, fold, products, inline, siblings, concat, fuse, unfold, tiles, pack, rows, "    \
+      "attention (debugging)" }
 
 /* Fills the parameters from the options. Errors: ARG (usage), NODEVICE. */
 PT2_MUST_USE pt2_status target_params(struct target *target, pt2_model_params *out_params);

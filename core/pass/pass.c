@@ -33,6 +33,8 @@ pt2_status pt2_run_passes(struct pt2_module *m, uint32_t without)
     if (pt2_has_opt(without, PT2_OPT_FOLD))
         pt2_pass_fold(m);
     PT2_TRY(verify(m, "fold"));
+    each(m, pt2_pass_products, pt2_has_opt(without, PT2_OPT_PRODUCTS));
+    PT2_TRY(verify(m, "products"));
     each(m, pt2_has_opt(without, PT2_OPT_INLINE) ? inline_all : inline_views, true);
     PT2_TRY(verify(m, "inline"));
     each(m, pt2_pass_siblings, pt2_has_opt(without, PT2_OPT_SIBLINGS));

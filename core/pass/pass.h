@@ -18,6 +18,8 @@ void pt2_pass_cse(struct pt2_graph *g);
 /* What only constants and weights decide moves to the module's load graph, which runs once, when the model is opened;
  * READY nodes stand where it was. */
 void pt2_pass_fold(struct pt2_module *m);
+/* Sums of products of integers that are exact in float32 are computed there. */
+void pt2_pass_products(struct pt2_graph *g);
 /* MAPs are substituted into their consumers: views always, chains of pointwise operators where nothing is computed much
  * more often. */
 void pt2_pass_inline(struct pt2_graph *g, bool views_only);

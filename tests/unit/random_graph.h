@@ -323,7 +323,7 @@ static struct pt2_value *random_concat(void)
 }
 
 /* The element at these axes of a new value that has them in some order. */
-static pt2_ex random_factor(int rank, const pt2_ex *extents, const pt2_ex *at)
+static pt2_ex random_factor(pt2_dtype type, int rank, const pt2_ex *extents, const pt2_ex *at)
 {
     pt2_ex shape[PT2_MAX_RANK], index[PT2_MAX_RANK];
     int turn = below(rank);
@@ -332,7 +332,7 @@ static pt2_ex random_factor(int rank, const pt2_ex *extents, const pt2_ex *at)
         index[k] = at[(k + turn) % rank];
     }
     use_vars(rank, shape);
-    struct pt2_value *v = pt2_node_map(B.g, PT2_F32, rank, shape, summable(PT2_RED_SUM, PT2_F32));
+    struct pt2_value *v = pt2_node_map(B.g, type, rank, shape, summable(PT2_RED_SUM, (int)type));
     if (B.count < MAX_VALUES - 6)
         add_value(v);
     return pt2_load(B.g, v, index);
@@ -343,6 +343,7 @@ static struct pt2_value *random_product(void)
 {
     struct pt2_exprs *E = &B.m.exprs;
     bool batched = one_in(3), taps = one_in(3), shared = one_in(2);
+    pt2_dtype type = one_in(4) ? PT2_I64 : PT2_F32;
     pt2_ex extents[5] = { batched ? idx(1 + below(3)) : idx(1), random_size(), random_size(), random_size(), idx(3) };
     pt2_ex v[5];
     pt2_vars(B.g, 5, extents, 0, v);
@@ -351,9 +352,10 @@ static struct pt2_value *random_product(void)
     pt2_ex rows[4] = { extents[1], extents[3], taps ? idx(3) : extents[0], extents[0] };
     pt2_ex row_at[4] = { v[1], v[3], taps ? v[4] : v[0], v[0] };
     pt2_ex cols[3] = { extents[3], extents[2], extents[0] }, col_at[3] = { v[3], position, v[0] };
-    pt2_ex a = random_factor((taps ? 3 : 2) + !shared, rows, row_at);
-    pt2_ex b = pt2_select(E, inside, random_factor(batched || shared ? 3 : 2, cols, col_at), pt2_int(E, PT2_F32, 0));
-    return pt2_node_reduce(B.g, PT2_RED_SUM, PT2_F32, 3, extents, taps ? 2 : 1, extents + 3, pt2_mul(E, a, b));
+    pt2_ex a = random_factor(type, (taps ? 3 : 2) + !shared, rows, row_at);
+    pt2_ex b = random_factor(type, batched || shared ? 3 : 2, cols, col_at);
+    b = pt2_select(E, inside, b, pt2_int(E, (int)type, 0));
+    return pt2_node_reduce(B.g, PT2_RED_SUM, type, 3, extents, taps ? 2 : 1, extents + 3, pt2_mul(E, a, b));
 }
 
 static struct pt2_value *random_node(void)
