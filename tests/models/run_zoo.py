@@ -3,12 +3,13 @@
 """Runs exported models on devices and prints a table: the largest error as a share of the largest output.
 
     run_zoo.py PT2GPU [--archive NAME | --folder FOLDER] [--device reference,lavapipe,...] [--only REGEX] [--check]
+               [--without NAMES]
 
 The models are those of tests/data/NAME.tar.xz (zoo, quantised, corners: arguments at the edge of what operators take),
 or of FOLDER: MODEL.pt2 with MODEL.npz, which holds the inputs in_0, ... and the results that PyTorch gave, out_0, ...
 Fails when a model does not run, or differs by more than 1e-4 (integers: at all). --check also compares every kernel
 with the reference backend. The device "spread" is lavapipe, PoCL and the reference backend together, with every kernel
-on the next one.
+on the next one. --without leaves optimisations out, as the command does; "each": one after the other.
 """
 import argparse
 import concurrent.futures
@@ -57,9 +58,10 @@ def call(args, device, timeout):
         return subprocess.CompletedProcess(args, -1, "", f"no result after {timeout:.0f} s")
 
 
-def run(pt2gpu, model, device, timeout, check):
+def run(pt2gpu, model, device, timeout, check, without):
     """(largest error, '') or (None, what went wrong)"""
     golden, where = model[:-4] + ".npz", ["--backend=" + device.backend, *device.options]
+    where += ["--without=" + without] if without else []
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "out.npz")
         process = call([pt2gpu, "run", model, *where, "--input", golden, "--output", out], device, timeout)
@@ -87,9 +89,35 @@ def arguments():
     parser.add_argument("--only", default="", help="regular expression")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--timeout", type=float, default=600, help="seconds for one model")
+    parser.add_argument("--without", metavar="NAMES")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--work", help="folder for the unpacked models (default: beside the command)")
     return parser.parse_args()
+
+
+def optimisations(pt2gpu):
+    """Their names, from the message that refuses another one."""
+    model = os.path.join(TESTS, "data", "simple_net.pt2")
+    process = subprocess.run([pt2gpu, "run", model, "--without=?"], capture_output=True, text=True)
+    return process.stderr.split("there are: ")[1].split()
+
+
+def run_all(a, pt2gpu, models, found, without):
+    """Prints a table; returns what went wrong."""
+    failed, label = [], f"without {without}" if without else "model"
+    print(f"{label:<24}" + "".join(f"{d.name:>13}" for d in found), flush=True)
+    with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
+        rows = [(os.path.basename(m)[:-4], [pool.submit(run, pt2gpu, m, d, a.timeout, a.check, without) for d in found])
+                for m in models]
+        for name, cells in rows:
+            print(f"{name:<24}", end="", flush=True)
+            for device, cell in zip(found, cells):
+                worst, wrong = cell.result()
+                print(f"{'-' if worst is None else f'{worst:.1e}':>13}", end="", flush=True)
+                if wrong:
+                    failed.append(f"{name} on {device.name}: {wrong}" + (f" ({label})" if without else ""))
+            print(flush=True)
+    return failed
 
 
 def main():
@@ -103,19 +131,9 @@ def main():
         found = [d for d in found if not d.missing or print(f"without {d.name}: {d.missing}")]
     folder = a.folder or unpack(os.path.join(TESTS, "data", a.archive + ".tar.xz"), os.path.join(work, a.archive))
     models = [m for m in sorted(glob.glob(os.path.join(folder, "*.pt2"))) if re.search(a.only, os.path.basename(m))]
-    print(f"{'model':<24}" + "".join(f"{d.name:>13}" for d in found), flush=True)
     failed = []
-    with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        rows = [(os.path.basename(m)[:-4], [pool.submit(run, pt2gpu, m, d, a.timeout, a.check) for d in found])
-                for m in models]
-        for name, cells in rows:
-            print(f"{name:<24}", end="", flush=True)
-            for device, cell in zip(found, cells):
-                worst, wrong = cell.result()
-                print(f"{'-' if worst is None else f'{worst:.1e}':>13}", end="", flush=True)
-                if wrong:
-                    failed.append(f"{name} on {device.name}: {wrong}")
-            print(flush=True)
+    for without in optimisations(pt2gpu) if a.without == "each" else [a.without]:
+        failed += run_all(a, pt2gpu, models, found, without)
     print("\n".join(failed))
     sys.exit(1 if failed or not models else 0)
 
