@@ -24,6 +24,13 @@ static int smaller(int a, int b) { return a < b ? a : b; }
 /* A step is an element of the depth, or a vector of four; likewise columns. */
 static int step(const struct pt2_attention *a, int factor) { return a->fours[factor] ? 4 : 1; }
 static const char *type(const struct pt2_attention *a, int factor) { return a->fours[factor] ? "pt_f32x4" : "float"; }
+/* One of a vector's four; nothing where there are no vectors. */
+static const char *component(const struct pt2_attention *a, int factor, int k)
+{
+    static const char *const names[] = { ".x", ".y", ".z", ".w" };
+    return a->fours[factor] ? names[k] : "";
+}
+
 static int steps(const struct pt2_attention *a) { return a->depth / step(a, 0); }
 static int team(const struct pt2_attention *a) { return pt2_tiles_round_up(smaller(steps(a), TEAM) / 2 + 1, 1, TEAM); }
 static int row_of_sums(const struct pt2_attention *a) { return a->tile_keys + PAD; }
@@ -98,8 +105,8 @@ static void say_products(struct att *p, int keys)
         pt2_say(r, "%s q%d = qs[%d + k];", type(a, 0), y, y * steps(a));
         for (int u = 0; u < keys; u++)
             for (int c = 0; c < step(a, 0); c++) {
-                const char *part = a->fours[0] ? ".x.y.z.w" + 2 * c : "";
-                pt2_say(r, "s%d_%d = pt_fma_f32(v%d%.2s, q%d%.2s, s%d_%d);", y, u, u, part, y, part, y, u);
+                const char *part = component(a, 0, c);
+                pt2_say(r, "s%d_%d = pt_fma_f32(v%d%s, q%d%s, s%d_%d);", y, u, u, part, y, part, y, u);
             }
     }
 }
@@ -291,7 +298,7 @@ static void say_sums(struct att *p)
             pt2_say(r, "int at = (me / %d * %d + %d) * %d + (col + %d) * %d;", across(a), a->tile_rows, y, a->width,
                     j * across(a), step(a, 1));
             for (int c = 0; c < step(a, 1); c++)
-                pt2_say(r, "sums[at + %d] = m%d_%d%.2s;", c, y, j, a->fours[1] ? ".x.y.z.w" + 2 * c : "");
+                pt2_say(r, "sums[at + %d] = m%d_%d%s;", c, y, j, component(a, 1, c));
             pt2_say(r, "}");
         }
     pt2_say(r, "}");
