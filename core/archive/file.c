@@ -60,10 +60,13 @@ pt2_status pt2_file_block(struct pt2_file *file, uint64_t size, uint8_t **out_da
     return PT2_OK;
 }
 
-void pt2_file_idle(const struct pt2_file *file)
+void pt2_file_idle(const struct pt2_file *file, const uint8_t *data, size_t size)
 {
-    if (file->mapped)
-        (void)madvise((void *)(uintptr_t)file->data, file->size, MADV_DONTNEED);
+    uintptr_t begin = (uintptr_t)file->data, page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = data ? ((uintptr_t)data + page - 1) / page * page : begin;
+    uintptr_t to = data ? ((uintptr_t)data + size) / page * page : begin + file->size;
+    if (file->mapped && from >= begin && to <= begin + file->size && from < to)
+        (void)madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
 void pt2_file_close(struct pt2_file *file)

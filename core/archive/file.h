@@ -21,8 +21,8 @@ struct pt2_file {
 PT2_MUST_USE pt2_status pt2_file_map(const char *path, struct pt2_file *out_file);
 /* A block aligned to 64 bytes that lives as long as the file. Errors: NOMEM. */
 PT2_MUST_USE pt2_status pt2_file_block(struct pt2_file *file, uint64_t size, uint8_t **out_data);
-/* The mapped pages leave memory until they are read again. */
-void pt2_file_idle(const struct pt2_file *file);
+/* Whole pages of these bytes, if they are mapped, leave memory until they are read again. NULL: of all. */
+void pt2_file_idle(const struct pt2_file *file, const uint8_t *data, size_t size);
 void pt2_file_close(struct pt2_file *file);
 
 #endif

@@ -204,9 +204,9 @@ pt2_status pt2_program_open_memory(const void *data, size_t size, const char *la
     return finish(PT2_OK, program, name, limits, out_program);
 }
 
-void pt2_program_idle(const struct pt2_program *program)
+void pt2_program_idle(const struct pt2_program *program, const struct pt2_storage *weight)
 {
-    pt2_file_idle(program->file);
+    pt2_file_idle(program->file, weight ? weight->data : NULL, weight ? weight->size : 0);
 }
 
 void pt2_program_destroy(struct pt2_program **program)

@@ -233,8 +233,9 @@ PT2_MUST_USE pt2_status pt2_program_open(const char *path, const char *name, con
 PT2_MUST_USE pt2_status pt2_program_open_memory(const void *data, size_t size, const char *label, const char *name,
                                                 const struct pt2_archive_limits *limits,
                                                 struct pt2_program **out_program);
-/* Weights that were read leave memory until they are read again, if the archive is mapped. Safe at any time. */
-void pt2_program_idle(const struct pt2_program *program);
+/* What was read of a weight (NULL: of all) leaves memory until it is read again, if the archive is mapped. Safe at any
+ * time. */
+void pt2_program_idle(const struct pt2_program *program, const struct pt2_storage *weight);
 void pt2_program_destroy(struct pt2_program **program);
 
 #endif

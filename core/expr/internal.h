@@ -22,6 +22,8 @@ int64_t pt2_wrap(int dtype, int64_t i);
 static inline int64_t pt2_min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t pt2_max64(int64_t a, int64_t b) { return a > b ? a : b; }
 int64_t pt2_sat_add(int64_t a, int64_t b); /* saturates at ±PT2_INF */
+/* Whether converting e to the type keeps its value, whatever that is. */
+bool pt2_exact_in(int dtype, pt2_ex e);
 int64_t pt2_sat_mul(int64_t a, int64_t b);
 int64_t pt2_floordiv64(int64_t a, int64_t b); /* b != 0 */
 

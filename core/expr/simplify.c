@@ -252,7 +252,7 @@ static bool holds_all(int to, int from)
     return to_signed && bits_of(to) > bits_of(from);
 }
 
-static bool exact_in(int dtype, pt2_ex e)
+bool pt2_exact_in(int dtype, pt2_ex e)
 {
     return holds_all(dtype, e->dtype) ||
            (!pt2_is_float_type(dtype) && dtype != PT2_BOOL && !pt2_is_float_type(e->dtype) && e->dtype != PT2_U64 &&
@@ -276,7 +276,7 @@ pt2_ex pt2_cast(struct pt2_exprs *E, int dtype, pt2_ex a)
         return a;
     if (pt2_is_const(a))
         return fold_cast(E, dtype, a);
-    if (a->op == PT2_E_CAST && exact_in(a->dtype, a->args[0]))
+    if (a->op == PT2_E_CAST && pt2_exact_in(a->dtype, a->args[0]))
         return pt2_cast(E, dtype, a->args[0]);
     return make(E, PT2_E_CAST, dtype, 1, &a);
 }

@@ -191,6 +191,16 @@ pt2_ex pt2_load(struct pt2_graph *g, const struct pt2_value *v, const pt2_ex *in
     return pt2_load_raw(E, (int)pt2_dtype_compute(v->dtype), v->id, v->rank, safe);
 }
 
+void pt2_graph_replace(struct pt2_graph *g, bool (*fn)(void *ctx, struct pt2_graph *g, struct pt2_node *n), void *ctx)
+{
+    struct pt2_node **nodes = g->nodes.data;
+    uint32_t count = g->nodes.count;
+    memset(&g->nodes, 0, sizeof g->nodes);
+    for (uint32_t k = 0; k < count; k++)
+        if (fn(ctx, g, nodes[k]))
+            pt2_push(&g->module->arena, &g->nodes, nodes[k]);
+}
+
 void pt2_vars(struct pt2_graph *g, int rank, const pt2_ex *shape, int first_axis, pt2_ex *out_vars)
 {
     for (int k = 0; k < rank; k++)

@@ -168,6 +168,9 @@ struct pt2_node *pt2_node_new(struct pt2_graph *g, enum pt2_kind kind, int num_o
 struct pt2_value *pt2_node_out(struct pt2_graph *g, struct pt2_node *n, int k, pt2_dtype dtype, int rank,
                                const pt2_ex *shape);
 
+/* Lists the nodes anew: for each, what `fn` appends, and then the node, where `fn` returns true. */
+void pt2_graph_replace(struct pt2_graph *g, bool (*fn)(void *ctx, struct pt2_graph *g, struct pt2_node *n), void *ctx);
+
 /* Element of v. Every index that is not proved to lie in [0, size) is clamped, so that no kernel reads outside a buffer
  * whatever the data are; indices that data decide should be wrapped in CHECK first, so that errors are reported. */
 pt2_ex pt2_load(struct pt2_graph *g, const struct pt2_value *v, const pt2_ex *index);

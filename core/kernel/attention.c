@@ -6,6 +6,7 @@
  * have PT2_LEAST_PART keys or more, and LEAST_SAVED keys take a group about as long as the launch that puts the parts
  * together. */
 #include "kernel/attention.h"
+#include "kernel/bounds.h"
 
 enum {
     FEW_ROWS = 8,          /* their sums stay in registers */
@@ -33,27 +34,9 @@ static void find_divisor(void *ctx, pt2_ex e)
         d->by = e->args[1];
 }
 
-struct finds {
-    int var;
-    bool found;
-};
-
-static void find_var(void *ctx, pt2_ex e)
-{
-    struct finds *s = ctx;
-    s->found |= e->op == PT2_E_VAR && e->i == s->var;
-}
-
-static bool depends(pt2_ex e, int var)
-{
-    struct finds s = { var, false };
-    pt2_visit(e, find_var, &s);
-    return s.found;
-}
-
 static pt2_ex factor_of_keys(const struct pt2_stage *score)
 {
-    return score->body->args[!depends(score->body->args[0], PT2_KEY_AXIS)];
+    return score->body->args[!pt2_depends_on(score->body->args[0], PT2_KEY_AXIS)];
 }
 
 /* The attention with axis k as two, each `by` of it neighbours. */
@@ -90,19 +73,18 @@ static void group_queries(struct pt2_exprs *E, struct pt2_attention *a)
         struct pt2_attention s = split_axis(E, a, k, d.by);
         const struct pt2_stage *score = &s.stages[PT2_ATT_SCORE];
         int inner = PT2_OUTER_AXIS + a->rank;
-        if (score->body->op == PT2_E_MUL && score->body->num_args == 2 && !depends(factor_of_keys(score), inner) &&
-            !depends(s.stages[PT2_ATT_MIXED].body, inner))
+        if (score->body->op == PT2_E_MUL && score->body->num_args == 2 &&
+            !pt2_depends_on(factor_of_keys(score), inner) && !pt2_depends_on(s.stages[PT2_ATT_MIXED].body, inner))
             *a = s;
     }
 }
 
 /* ---- tiles ---- */
 
-static int64_t bounded(pt2_ex e) { return e->hi < 1 << 20 ? e->hi : 1 << 20; }
-
 static int64_t tiles_of(const struct pt2_attention *a)
 {
-    return bounded(a->size[PT2_AXIS_BATCH]) * (bounded(a->size[PT2_AXIS_ROW]) / a->tile_rows + 1);
+    int64_t rows = pt2_contract_bounded(a->size[PT2_AXIS_ROW]);
+    return pt2_contract_bounded(a->size[PT2_AXIS_BATCH]) * (rows / a->tile_rows + 1);
 }
 
 /* Many rows share the panels of k and v that a tile copies; fewer where that would leave units without work. */
@@ -178,7 +160,8 @@ int64_t pt2_attention_parts(struct pt2_exprs *E, const struct pt2_attention *a, 
     struct pt2_attention chosen = *a;
     if (caps->wide_vectors || !pt2_attention_choose(E, &chosen, caps))
         return 1;
-    int64_t tiles = bounded(pt2_attention_tiles(E, &chosen)), keys = bounded(a->keys), most = keys / PT2_LEAST_PART;
+    int64_t tiles = pt2_contract_bounded(pt2_attention_tiles(E, &chosen)), keys = pt2_contract_bounded(a->keys);
+    int64_t most = keys / PT2_LEAST_PART;
     int64_t wanted = (int64_t)GROUPS_PER_UNIT * pt2_tiles_units(caps) / (tiles ? tiles : 1);
     int64_t parts = wanted < most ? wanted : most;
     return parts > 1 && keys - keys / parts >= LEAST_SAVED ? parts : 1;

@@ -68,17 +68,11 @@ static pt2_ex size_of(struct pt2_exprs *E, const struct pt2_contract *c, enum pt
     return size;
 }
 
-static int64_t bounded(pt2_ex size)
-{
-    const int64_t most = 1 << 20;
-    return size->hi < most ? size->hi : most;
-}
-
 /* A shader on a processor. Where lanes are few, sizes that only a run knows count as small: compilers for such
  * devices take minutes for some tiles over them. */
 static bool pays_for_compiling(const struct pt2_contract *c, const struct pt2_caps *caps, int64_t products)
 {
-    int64_t all = pt2_sat_mul(products, bounded(c->size[PT2_AXIS_BATCH]));
+    int64_t all = pt2_sat_mul(products, pt2_contract_bounded(c->size[PT2_AXIS_BATCH]));
     if (!pt2_tiles_few_lanes(caps))
         return all >= MIN_SHADER;
     bool known = pt2_is_const(c->depth);
@@ -89,11 +83,11 @@ static bool pays_for_compiling(const struct pt2_contract *c, const struct pt2_ca
 
 static bool large(const struct pt2_contract *c, const struct pt2_caps *caps)
 {
-    int64_t rows = bounded(c->size[PT2_AXIS_ROW]), cols = bounded(c->size[PT2_AXIS_COL]);
-    int64_t products = pt2_sat_mul(rows * cols, bounded(c->depth));
+    int64_t rows = pt2_contract_bounded(c->size[PT2_AXIS_ROW]), cols = pt2_contract_bounded(c->size[PT2_AXIS_COL]);
+    int64_t products = pt2_sat_mul(rows * cols, pt2_contract_bounded(c->depth));
     if (caps->wide_vectors)
         return rows * cols >= MIN_SIDE * MIN_SIDE &&
-               pt2_sat_mul(products, bounded(c->size[PT2_AXIS_BATCH])) >= MIN_PRODUCTS;
+               pt2_sat_mul(products, pt2_contract_bounded(c->size[PT2_AXIS_BATCH])) >= MIN_PRODUCTS;
     if (rows < MIN_SIDE || cols < MIN_SIDE || products < MIN_PRODUCTS)
         return false;
     return caps->kind != PT2_KIND_CPU || pays_for_compiling(c, caps, products);

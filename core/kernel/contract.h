@@ -156,6 +156,8 @@ void pt2_contract_each(struct pt2_contract *c, void (*size)(void *ctx, pt2_ex *e
 /* An index over axes in row-major order: how many of the last ones count neighbours together, in vectors of four that
  * begin at multiples of four, 0 when none do. A vector may reach beyond the end of all of the axes. */
 int pt2_neighbours(struct pt2_exprs *E, pt2_ex index, int n, const int *vars, const pt2_ex *extents);
+/* The most that a size can be, no more than 2^20: for estimates, whose products do not overflow then. */
+static inline int64_t pt2_contract_bounded(pt2_ex size) { return size->hi < 1 << 20 ? size->hi : 1 << 20; }
 /* How many of size `part` hold `size`. */
 pt2_ex pt2_contract_parts(struct pt2_exprs *E, pt2_ex size, pt2_ex part);
 /* Number of tiles, or of stretches of them: an expression over what `extents` were. */

@@ -47,11 +47,11 @@ bool pt2_cols_in_place(const struct tile *p);
 void pt2_say_row_panel(struct tile *p);
 void pt2_say_col_panel(struct tile *p);
 
-/* PACKED: the arrays of panels and sums; the table of taps; the stages behind the sums, of which there are `count` from
- * column `first` on. */
 /* Opens two loops over the elements `from` to `to`, which are j + l: by whole vectors, the last of which may do some
  * elements again; fewer than a vector has one by one. */
 void pt2_say_whole_vectors(struct tile *p, const char *from, const char *to);
+/* PACKED: the arrays of panels and sums; the table of taps; the stages behind the sums, of which there are `count` from
+ * column `first` on. */
 void pt2_say_arrays(struct tile *p);
 void pt2_say_taps(struct tile *p);
 void pt2_say_packed_results(struct tile *p, const char *first, const char *count);

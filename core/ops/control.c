@@ -410,61 +410,82 @@ static void lower_while_stack(struct pt2_lower *L)
 
 /* ---- counted loops: map, scan, recurrent networks ---- */
 
+struct loop {
+    int num_carried, total;   /* total: with the others */
+    pt2_t **outside, **inner; /* operands, and what they are in the loop's graphs */
+    op_loop_body *body;
+    void *ctx;
+};
+
+static struct loop loop_of(struct pt2_lower *L, int num_carried, pt2_t **carried, int num_others,
+                           pt2_t *const *others, op_loop_body *body, void *ctx)
+{
+    struct loop l = { .num_carried = num_carried, .total = num_carried + num_others, .body = body, .ctx = ctx };
+    l.outside = PT2_NEW_N(L->arena, pt2_t *, l.total);
+    l.inner = PT2_NEW_N(L->arena, pt2_t *, l.total);
+    for (int k = 0; k < l.total; k++)
+        l.outside[k] = k < num_carried ? carried[k] : others[k - num_carried];
+    return l;
+}
+
+/* What the node reads: before the graphs are made. */
+static struct region_inputs loop_operands(struct pt2_lower *L, const struct loop *l)
+{
+    struct region_inputs r = { 0 };
+    r.args = PT2_NEW_N(L->arena, struct pt2_value *, l->total);
+    for (int k = 0; k < l->total; k++)
+        r.args[r.num_args++] = op_value(L, l->outside[k]);
+    return r;
+}
+
+/* The graph of a turn; or the condition's, which returns the first operand. */
+static struct pt2_graph *loop_graph(struct pt2_lower *L, struct loop *l, const char *name, bool condition, pt2_ex turn)
+{
+    struct pt2_graph *saved, *g = op_graph_begin(L, name, &saved);
+    for (int k = 0; k < l->total; k++)
+        l->inner[k] = op_graph_input(L, l->outside[k]);
+    if (!condition)
+        l->body(L, l->ctx, turn, l->inner, l->inner + l->num_carried);
+    for (int k = 0; k < (condition ? 1 : l->num_carried); k++)
+        op_graph_output(L, l->inner[k]);
+    op_graph_end(L, saved);
+    return g;
+}
+
+static struct pt2_node *loop_node(struct pt2_lower *L, const struct loop *l, struct region_inputs *r, pt2_t **carried)
+{
+    struct pt2_node *n = control_node(L, PT2_NODE_LOOP, r, (uint32_t)l->num_carried);
+    n->num_carried = l->num_carried;
+    for (int k = 0; k < l->num_carried; k++)
+        carried[k] = control_result(L, n, k, carried[k]);
+    return n;
+}
+
 void op_loop(struct pt2_lower *L, pt2_ex trips, int num_carried, pt2_t **carried, int num_others, pt2_t *const *others,
              op_loop_body *body, void *ctx)
 {
-    struct region_inputs r = { 0 };
-    struct pt2_graph *saved;
-    int total = num_carried + num_others;
-    pt2_t **inner = PT2_NEW_N(L->arena, pt2_t *, total);
-    r.args = PT2_NEW_N(L->arena, struct pt2_value *, total);
-    for (int k = 0; k < total; k++)
-        r.args[r.num_args++] = op_value(L, k < num_carried ? carried[k] : others[k - num_carried]);
+    struct loop l = loop_of(L, num_carried, carried, num_others, others, body, ctx);
+    struct region_inputs r = loop_operands(L, &l);
     int symbol = pt2_symbol(L->E, pt2_arena_printf(L->arena, "turn%u", L->m->graphs.count));
     L->E->symbols.data[symbol].lo = 0;
     L->E->symbols.data[symbol].hi = trips->hi > 0 ? trips->hi - 1 : 0;
-    struct pt2_graph *g = op_graph_begin(L, "loop", &saved);
-    for (int k = 0; k < total; k++)
-        inner[k] = op_graph_input(L, k < num_carried ? carried[k] : others[k - num_carried]);
-    body(L, ctx, pt2_sym(L->E, symbol), inner, inner + num_carried);
-    for (int k = 0; k < num_carried; k++)
-        op_graph_output(L, inner[k]);
-    op_graph_end(L, saved);
-    struct pt2_node *n = control_node(L, PT2_NODE_LOOP, &r, (uint32_t)num_carried);
+    struct pt2_graph *g = loop_graph(L, &l, "loop", false, pt2_sym(L->E, symbol));
+    struct pt2_node *n = loop_node(L, &l, &r, carried);
     n->graphs[0] = g;
-    n->num_carried = num_carried;
     n->trips = trips;
     n->symbol = symbol;
-    for (int k = 0; k < num_carried; k++)
-        carried[k] = control_result(L, n, k, carried[k]);
 }
 
 void op_loop_while(struct pt2_lower *L, int num_carried, pt2_t **carried, int num_others, pt2_t *const *others,
                    op_loop_body *body, void *ctx)
 {
-    struct region_inputs r = { 0 };
-    struct pt2_graph *saved, *graphs[2];
-    int total = num_carried + num_others;
-    pt2_t **inner = PT2_NEW_N(L->arena, pt2_t *, total);
-    r.args = PT2_NEW_N(L->arena, struct pt2_value *, total);
-    for (int k = 0; k < total; k++)
-        r.args[r.num_args++] = op_value(L, k < num_carried ? carried[k] : others[k - num_carried]);
-    for (int g = 0; g < 2; g++) {
-        graphs[g] = op_graph_begin(L, g ? "loop_while" : "loop", &saved);
-        for (int k = 0; k < total; k++)
-            inner[k] = op_graph_input(L, k < num_carried ? carried[k] : others[k - num_carried]);
-        if (g == 0)
-            body(L, ctx, NULL, inner, inner + num_carried);
-        for (int k = 0; k < (g ? 1 : num_carried); k++)
-            op_graph_output(L, inner[k]);
-        op_graph_end(L, saved);
-    }
-    struct pt2_node *n = control_node(L, PT2_NODE_LOOP, &r, (uint32_t)num_carried);
-    n->graphs[0] = graphs[0];
-    n->graphs[1] = graphs[1];
-    n->num_carried = num_carried;
-    for (int k = 0; k < num_carried; k++)
-        carried[k] = control_result(L, n, k, carried[k]);
+    struct loop l = loop_of(L, num_carried, carried, num_others, others, body, ctx);
+    struct region_inputs r = loop_operands(L, &l);
+    struct pt2_graph *turn = loop_graph(L, &l, "loop", false, NULL);
+    struct pt2_graph *condition = loop_graph(L, &l, "loop_while", true, NULL);
+    struct pt2_node *n = loop_node(L, &l, &r, carried);
+    n->graphs[0] = turn;
+    n->graphs[1] = condition;
 }
 
 /* map and scan share one body: row `turn` of each stacked operand goes in, rows of the stacked results come out. */

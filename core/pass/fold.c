@@ -353,20 +353,16 @@ static bool unread(struct fold *f, const struct pt2_node *n)
     return !read;
 }
 
-static void rebuild(struct fold *f, struct pt2_graph *g)
+static bool move_or_keep(void *ctx, struct pt2_graph *g, struct pt2_node *n)
 {
-    struct pt2_node **nodes = g->nodes.data;
-    uint32_t count = g->nodes.count;
-    memset(&g->nodes, 0, sizeof g->nodes);
-    for (uint32_t k = 0; k < count; k++) {
-        struct pt2_node *n = nodes[k];
-        if (n->num_outs && info_of(f, n->outs[0])->moved)
-            emit(f, n);
-        if (n->num_outs && info_of(f, n->outs[0])->kept)
-            stand_in(f, g, n);
-        else if (!unread(f, n))
-            pt2_push(&f->m->arena, &g->nodes, n);
+    struct fold *f = ctx;
+    if (n->num_outs && info_of(f, n->outs[0])->moved)
+        emit(f, n);
+    if (n->num_outs && info_of(f, n->outs[0])->kept) {
+        stand_in(f, g, n);
+        return false;
     }
+    return !unread(f, n);
 }
 
 static bool keeps_any(const struct fold *f)
@@ -393,7 +389,7 @@ void pt2_pass_fold(struct pt2_module *m)
     if (keeps_any(&f)) {
         m->load = pt2_graph_new(m, "load");
         for (uint32_t k = 0; k < f.graphs.count; k++)
-            rebuild(&f, f.graphs.data[k]);
+            pt2_graph_replace(f.graphs.data[k], move_or_keep, &f);
     }
     pt2_arena_free(&f.arena);
 }

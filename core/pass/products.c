@@ -30,8 +30,7 @@ static bool is_int(pt2_ex e) { return !pt2_is_float_type(e->dtype) && e->dtype !
 /* A conversion to a type that has all values. */
 static bool widens(pt2_ex e)
 {
-    return e->op == PT2_E_CAST && is_int(e) && is_int(e->args[0]) &&
-           pt2_type_lo(e->dtype) <= e->args[0]->lo && e->args[0]->hi <= pt2_type_hi(e->dtype);
+    return e->op == PT2_E_CAST && is_int(e) && is_int(e->args[0]) && pt2_exact_in(e->dtype, e->args[0]);
 }
 
 /* The integer before such conversions, also those that made a value which is only read here. */
@@ -155,17 +154,15 @@ static void in_parts(struct products *p)
     n->axes = pt2_arena_copy(&p->g->module->arena, shape, sizeof *shape);
 }
 
-void pt2_pass_products(struct pt2_graph *g)
+static bool replace(void *ctx, struct pt2_graph *g, struct pt2_node *n)
 {
-    uint32_t count = g->nodes.count;
-    struct pt2_node **nodes = g->nodes.data;
-    memset(&g->nodes, 0, sizeof g->nodes); /* new nodes are appended */
-    for (uint32_t k = 0; k < count; k++) {
-        struct products p = { .g = g, .E = &g->module->exprs, .n = nodes[k] };
-        if (is_candidate(&p)) {
-            (p.part ? in_parts : in_one_part)(&p);
-            g->nodes.data[g->nodes.count - 1]->origin = p.n->origin;
-        }
-        pt2_push(&g->module->arena, &g->nodes, nodes[k]);
+    struct products p = { .g = g, .E = &g->module->exprs, .n = n };
+    (void)ctx;
+    if (is_candidate(&p)) {
+        (p.part ? in_parts : in_one_part)(&p);
+        g->nodes.data[g->nodes.count - 1]->origin = n->origin;
     }
+    return true;
 }
+
+void pt2_pass_products(struct pt2_graph *g) { pt2_graph_replace(g, replace, NULL); }

@@ -512,3 +512,11 @@ struct pt2_found *pt2_attention_find(struct pt2_graph *g, const struct pt2_plan_
     *out_count = n;
     return list.data;
 }
+
+const struct pt2_found *pt2_attention_of(const struct pt2_found *list, int count, const struct pt2_node *n)
+{
+    for (int k = 0; k < count; k++)
+        if (is_member(&list[k], n))
+            return &list[k];
+    return NULL;
+}

@@ -23,4 +23,7 @@ struct pt2_found {
  * whole attentions. */
 struct pt2_found *pt2_attention_find(struct pt2_graph *g, const struct pt2_plan_params *params, int *out_count);
 
+/* The one that a node is part of, or NULL. */
+const struct pt2_found *pt2_attention_of(const struct pt2_found *list, int count, const struct pt2_node *n);
+
 #endif

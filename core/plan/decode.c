@@ -164,19 +164,6 @@ static void cut_attention(struct pt2_graph *g, const struct pt2_found *found, in
 
 /* ---- which ---- */
 
-/* The attention that a node is part of; *last: whether it is the last node. */
-static const struct pt2_found *attention_of(const struct pt2_found *list, int count, const struct pt2_node *n,
-                                            bool *last)
-{
-    for (int i = 0; i < count; i++)
-        for (int k = 0; k < list[i].count; k++)
-            if (list[i].nodes[k] == n) {
-                *last = k == list[i].count - 1;
-                return &list[i];
-            }
-    return NULL;
-}
-
 static int64_t parts_of(struct pt2_exprs *E, const struct pt2_found *found, const struct pt2_caps *caps)
 {
     const struct pt2_attention *a = found->attention;
@@ -184,23 +171,26 @@ static int64_t parts_of(struct pt2_exprs *E, const struct pt2_found *found, cons
     return possible ? pt2_attention_parts(E, a, caps) : 1;
 }
 
+struct cutting {
+    const struct pt2_found *list;
+    int count;
+    const struct pt2_caps *caps;
+};
+
+static bool cut_or_keep(void *ctx, struct pt2_graph *g, struct pt2_node *n)
+{
+    struct cutting *c = ctx;
+    const struct pt2_found *a = pt2_attention_of(c->list, c->count, n);
+    int64_t parts = a ? parts_of(&g->module->exprs, a, c->caps) : 1;
+    bool last = a && a->nodes[a->count - 1] == n;
+    if (parts > 1 && last)
+        cut_attention(g, a, parts);
+    return parts == 1 || last;
+}
+
 void pt2_plan_cut_keys(struct pt2_plan *p, const struct pt2_plan_params *params)
 {
-    struct pt2_graph *g = p->graph;
-    struct pt2_exprs *E = &g->module->exprs;
-    const struct pt2_caps *caps = &params->devices[0].caps;
-    int found = 0;
-    const struct pt2_found *list = pt2_attention_find(g, params, &found);
-    uint32_t count = g->nodes.count;
-    struct pt2_node **nodes = g->nodes.data;
-    memset(&g->nodes, 0, sizeof g->nodes); /* new nodes are appended */
-    for (uint32_t k = 0; k < count; k++) {
-        bool last = false;
-        const struct pt2_found *a = attention_of(list, found, nodes[k], &last);
-        int64_t parts = a ? parts_of(E, a, caps) : 1;
-        if (parts > 1 && last)
-            cut_attention(g, a, parts);
-        if (parts == 1 || last)
-            pt2_push(&g->module->arena, &g->nodes, nodes[k]);
-    }
+    struct cutting c = { .caps = &params->devices[0].caps };
+    c.list = pt2_attention_find(p->graph, params, &c.count);
+    pt2_graph_replace(p->graph, cut_or_keep, &c);
 }

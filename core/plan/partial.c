@@ -176,18 +176,16 @@ static void cut_node(struct pt2_graph *g, struct pt2_node *n, const struct pt2_c
     set_final(&c, n, body);
 }
 
+static bool cut_if_long(void *ctx, struct pt2_graph *g, struct pt2_node *n)
+{
+    if (n->kind == PT2_NODE_REDUCE)
+        cut_node(g, n, ctx);
+    return true;
+}
+
 void pt2_plan_cut(struct pt2_plan *p, const struct pt2_plan_params *params)
 {
-    struct pt2_graph *g = p->graph;
-    const struct pt2_caps *caps = &params->devices[0].caps;
-    uint32_t count = g->nodes.count;
-    struct pt2_node **nodes = g->nodes.data;
-    if (caps->interprets || !pt2_has_opt(params->without, PT2_OPT_ROWS))
-        return;
-    memset(&g->nodes, 0, sizeof g->nodes); /* new nodes are appended: each node follows what it is cut into */
-    for (uint32_t k = 0; k < count; k++) {
-        if (nodes[k]->kind == PT2_NODE_REDUCE)
-            cut_node(g, nodes[k], caps);
-        pt2_push(&g->module->arena, &g->nodes, nodes[k]);
-    }
+    struct pt2_caps caps = params->devices[0].caps;
+    if (!caps.interprets && pt2_has_opt(params->without, PT2_OPT_ROWS))
+        pt2_graph_replace(p->graph, cut_if_long, &caps);
 }

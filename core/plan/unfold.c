@@ -214,16 +214,6 @@ static void unfold_node(struct unfold *p)
     p->n->num_axes = 1;
 }
 
-/* Attention is one kernel, and found by its form. */
-static bool in_attention(const struct pt2_found *found, int count, const struct pt2_node *n)
-{
-    for (int i = 0; i < count; i++)
-        for (int k = 0; k < found[i].count; k++)
-            if (found[i].nodes[k] == n)
-                return true;
-    return false;
-}
-
 void pt2_plan_unfold(struct pt2_graph *g, const struct pt2_plan_params *params)
 {
     const struct pt2_caps *caps = &params->devices[0].caps;
@@ -233,7 +223,7 @@ void pt2_plan_unfold(struct pt2_graph *g, const struct pt2_plan_params *params)
     const struct pt2_found *found = pt2_attention_find(g, params, &count);
     for (uint32_t k = 0; k < g->nodes.count; k++) {
         struct unfold p = { .g = g, .E = &g->module->exprs, .at = k, .n = g->nodes.data[k] };
-        if (is_candidate(&p) && !in_attention(found, count, p.n))
+        if (is_candidate(&p) && !pt2_attention_of(found, count, p.n)) /* it is one kernel, found by its form */
             unfold_node(&p);
         k = p.at;
     }

@@ -294,7 +294,7 @@ static pt2_status upload_weights(struct pt2_model *m)
             continue;
         PT2_TRY(upload(m, g->inputs.data[k], spec->stored->storage->data, spec->stored->storage->size));
         if (spec->stored->storage->size >= LARGE_WEIGHT)
-            pt2_program_idle(m->program); /* not twice in memory */
+            pt2_program_idle(m->program, spec->stored->storage); /* not twice in memory */
     }
     return PT2_OK;
 }
@@ -337,7 +337,7 @@ static pt2_status open_program(struct pt2_model *m, const pt2_model_params *para
     PT2_TRY(upload_weights(m));
     PT2_TRY(upload_constants(m));
     PT2_TRY(pt2_load_run(m));
-    pt2_program_idle(m->program);
+    pt2_program_idle(m->program, NULL);
     return tune == PT2_TUNE_OFF ? PT2_OK : pt2_tune_model(m, tune, false, cache_dir, without, NULL, NULL);
 }
 

@@ -625,6 +625,33 @@ static void interpret(const struct pt2_graph *g, int64_t s0)
     }
 }
 
+/* Graph number k, whose values the interpreter then has, as text; owned. */
+static inline char *numbered_graph(int k)
+{
+    struct pt2_str s = { 0 };
+    seed = (uint64_t)k * 0x9e3779b97f4a7c15u + 1;
+    random_graph(2 + below(10));
+    interpret(B.g, B.s0);
+    pt2_str_addf(&s, "# seed %d\n", k);
+    pt2_graph_print(B.g, &s);
+    return s.data;
+}
+
+static inline void free_graphs(void)
+{
+    pt2_module_free(&B.m);
+    for (int k = 0; k < 1024; k++)
+        free(I.data[k]);
+}
+
+/* Which numbers: PT2_SEED and PT2_CASES are one graph again, or more of them. */
+static inline void chosen_numbers(int cases, int *first, int *count)
+{
+    const char *number = getenv("PT2_SEED"), *many = getenv("PT2_CASES");
+    *first = number ? atoi(number) : 1;
+    *count = many ? atoi(many) : number ? 1 : cases;
+}
+
 /* ---- running plans on a device ---- */
 
 static const char *runner_device = "reference"; /* as pt2_device_choose takes it */

@@ -662,9 +662,7 @@ static void test_sharing(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    pt2_module_free(&B.m);
-    for (int k = 0; k < 1024; k++)
-        free(I.data[k]);
+    free_graphs();
     return 0;
 }
 
