@@ -40,7 +40,8 @@ struct pt2_caps {
     bool float64_math;      /* exp, sin, pow … of float64 */
     bool float16;           /* float16 arithmetic (storage always works, through bits) */
     bool storage8, storage16; /* stores of single bytes and halves; without them the prelude writes words atomically */
-    bool dot_int8;          /* packed 4x8-bit dot product */
+    bool dot_bytes;         /* the dialect's pt_dot_i8x4: products of four signed bytes in a word */
+    bool fast_dot_bytes;    /* by one instruction */
     bool concurrent;        /* launches without a dependency may overlap in time */
     bool unified;           /* buffers are host memory: pt2_backend.map works without a copy */
     bool wide_vectors;      /* explicit float8/float16 vectors are the fast way */

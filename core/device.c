@@ -82,6 +82,7 @@ void pt2_device_set_class(struct pt2_caps *caps)
         return;
     caps->kind = PT2_KIND_DISCRETE;
     caps->wide_vectors = false;
+    caps->fast_dot_bytes = caps->dot_bytes;
 }
 
 pt2_status pt2_device_acquire(const struct pt2_device_entry *entry, struct pt2_device **out_device)

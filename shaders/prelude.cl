@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The kernel dialect (README.md) in OpenCL C 1.2. Built-in functions are used where OpenCL promises about 4 ulp or
- * better; what else is needed comes from math.h and math64.h, which follow this text. */
+ * The kernel dialect (README.md) in OpenCL C 1.2, products of bytes in 3.0. Built-in functions are used where OpenCL
+ * promises about 4 ulp or better; what else is needed comes from math.h and math64.h, which follow this text. */
 
 #pragma OPENCL FP_CONTRACT OFF
 #define PT_OPENCL 1
@@ -118,9 +118,19 @@ PT_FLOAT_TO_INT(float, f32)
 #define pt_get_shared(a, i) ((__local float *)(a))[i]
 #define pt_put_shared(a, i, v) ((__local float *)(a))[i] = v
 #define pt_splat_f32x4(x) ((float4)(x))
+#define pt_splat_i32x4(x) ((int4)(x))
+#define pt_put_shared_i32(a, i, v) ((__local int *)(a))[i] = v
 #define pt_fetch4_f32(b, i) vload4(i, b)
 #define pt_fetch4_f16(b, i) vload_half4(i, (const __global half *)(b))
 #define pt_fetch4_bf16(b, i) as_float4(convert_uint4(vload4(i, b)) << 16)
+#define pt_fetch4_i8(b, i) as_int(vload4(i, b))
+#if PT_DOTS
+#define PT_DOT_WORD(a, b) dot_4x8packed_ss_int(as_uint(a), as_uint(b))
+static int4 pt_dot_i8x4(int a, int4 b, int4 sum)
+{
+    return sum + (int4)(PT_DOT_WORD(a, b.x), PT_DOT_WORD(a, b.y), PT_DOT_WORD(a, b.z), PT_DOT_WORD(a, b.w));
+}
+#endif
 #define pt_component(v, k) (((k) & 2) ? ((k) & 1 ? (v).w : (v).z) : ((k) & 1 ? (v).y : (v).x))
 #define pt_fetch_f32(b, i) pt_ld_f32(b, i)
 #define pt_fetch_f16(b, i) pt_ld_f16(b, i)

@@ -107,6 +107,16 @@ ivec2 pt_divided(int a, int b)
 #define pt_fma_matrix(a, b, sum) coopMatMulAddNV(a, b, sum)
 #define SUBGROUP_ID() int(gl_SubgroupID)
 
+/* GLSL has no word for OpSDot; its last operand says that a word is four bytes. */
+#if PT_DOTS
+spirv_instruction(extensions = ["SPV_KHR_integer_dot_product"], capabilities = [6019, 6018], id = 4450)
+int pt_dot_word(int a, int b, spirv_literal int format);
+ivec4 pt_dot_i8x4(int a, ivec4 b, ivec4 sum)
+{
+    return sum + ivec4(pt_dot_word(a, b.x, 0), pt_dot_word(a, b.y, 0), pt_dot_word(a, b.z, 0), pt_dot_word(a, b.w, 0));
+}
+#endif
+
 #define pt_bits_f32_i32(x) floatBitsToInt(x)
 #define pt_bits_i32_f32(x) intBitsToFloat(x)
 #define pt_inf_f32() intBitsToFloat(0x7f800000)
@@ -479,6 +489,9 @@ double pt_floordiv_f64(double a, double b)
 #define pt_splat_f32x4(x) vec4(x)
 #define pt_get_shared(a, i) a[(i) >> 2][(i) & 3]
 #define pt_put_shared(a, i, v) a[(i) >> 2][(i) & 3] = v
+#define pt_splat_i32x4(x) ivec4(x)
+#define pt_put_shared_i32(a, i, v) a[(i) >> 2][(i) & 3] = v
+#define pt_fetch4_i8(b, i) (b[i])
 #if PT_FMA
 #define pt_fma_f32x4(a, b, c) fma(vec4(a), b, c)
 #else

@@ -140,6 +140,20 @@ static int simd_width(cl_device_id id, enum pt2_device_kind kind)
     return width ? (int)width : 1;
 }
 
+/* Signed by signed, in words. */
+static void find_dots(cl_device_id id, struct pt2_caps *caps)
+{
+    cl_device_integer_dot_product_acceleration_properties_khr fast = { 0 };
+    caps->dot_bytes = has_extension(id, "cl_khr_integer_dot_product") &&
+                      get_ulong(id, CL_DEVICE_INTEGER_DOT_PRODUCT_CAPABILITIES_KHR) &
+                          CL_DEVICE_INTEGER_DOT_PRODUCT_INPUT_4x8BIT_PACKED_KHR;
+    caps->fast_dot_bytes =
+        caps->dot_bytes &&
+        !ocl.clGetDeviceInfo(id, CL_DEVICE_INTEGER_DOT_PRODUCT_ACCELERATION_PROPERTIES_4x8BIT_PACKED_KHR, sizeof fast,
+                             &fast, NULL) &&
+        fast.signed_accelerated;
+}
+
 static void fill_caps(cl_device_id id, struct pt2_caps *caps, size_t max_arg_bytes)
 {
     *caps = (struct pt2_caps){
@@ -159,6 +173,7 @@ static void fill_caps(cl_device_id id, struct pt2_caps *caps, size_t max_arg_byt
     };
     caps->max_fetch_range = caps->max_buffer_range;
     caps->float64_math = caps->float64;
+    find_dots(id, caps);
     caps->wide_vectors = caps->kind == PT2_KIND_CPU;
     caps->unified = caps->kind == PT2_KIND_CPU && get_uint(id, CL_DEVICE_HOST_UNIFIED_MEMORY);
     caps->simd_width = simd_width(id, caps->kind);
@@ -189,7 +204,7 @@ static void fill_options(struct found *f)
     /* Every device with float64 has fma for it; Intel's runtime for CPUs does not own to the one for float32. */
     bool pocl = is_pocl(f->id), scalar_loops = f->desc.caps.kind == PT2_KIND_CPU; /* Intel's: see prelude.cl */
     cl_ulong fma = (config | get_ulong(f->id, CL_DEVICE_DOUBLE_FP_CONFIG)) & CL_FP_FMA;
-    snprintf(f->options, sizeof f->options, "-cl-std=CL1.2 -w%s%s%s",
+    snprintf(f->options, sizeof f->options, "-w%s%s%s",
              config & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT ? " -cl-fp32-correctly-rounded-divide-sqrt" : "",
              fma ? " -DPT_FAST_FMA" : "", pocl ? " -DPT_SLOW_BUILTINS" : scalar_loops ? " -DPT_SCALAR_LOOPS" : "");
 }

@@ -8,6 +8,7 @@
 #undef CL_TARGET_OPENCL_VERSION
 #define CL_TARGET_OPENCL_VERSION 120 /* nothing newer is called */
 #include <CL/cl.h>
+#include <CL/cl_ext.h>
 
 #include "functions.h"
 

@@ -36,7 +36,7 @@ struct ocl_device {
     struct pt2_device base; /* first */
     cl_device_id id;
     cl_context context; /* owned */
-    const char *options; /* of the compiler; static */
+    const char *options; /* of the compiler, beside its standard; static */
     size_t max_arg_bytes;
     size_t wrap_align;  /* of host memory that kernels use without a copy, in bytes */
     bool lazy_binaries; /* asking for a program's binary compiles it once more */

@@ -113,10 +113,25 @@ static void add_source(struct pt2_str *s, const struct build *b, struct unit u)
 
 /* ---- build ---- */
 
-static uint64_t key_of(const struct ocl_device *dev, const struct pt2_str *source)
+struct options {
+    char text[192];
+};
+
+/* The words for products of bytes are not there before OpenCL C 2.0. */
+static struct options options_of(const struct build *b, struct unit u)
+{
+    struct options o;
+    bool dots = false;
+    for (int i = 0; i < u.count; i++)
+        dots |= b->kernels[u.first + i]->dots;
+    snprintf(o.text, sizeof o.text, "%s %s", dots ? "-cl-std=CL3.0 -DPT_DOTS" : "-cl-std=CL1.2", b->dev->options);
+    return o;
+}
+
+static uint64_t key_of(const struct ocl_device *dev, const char *options, const struct pt2_str *source)
 {
     struct pt2_str rest = { 0 };
-    pt2_str_addf(&rest, "%d|%s|%s|%s", FORMAT_VERSION, dev->options, dev->base.desc.name, dev->base.desc.driver);
+    pt2_str_addf(&rest, "%d|%s|%s|%s", FORMAT_VERSION, options, dev->base.desc.name, dev->base.desc.driver);
     uint64_t key = pt2_hash(source->data, source->len, pt2_hash(rest.data, rest.len, 0));
     pt2_str_free(&rest);
     return key;
@@ -137,15 +152,15 @@ static pt2_status build_failed(struct ocl_device *dev, const char *kernel, cl_pr
     return status;
 }
 
-static pt2_status build_source(struct ocl_device *dev, const char *kernel, const struct pt2_str *source,
-                               cl_program *out_program)
+static pt2_status build_source(struct ocl_device *dev, const char *options, const char *kernel,
+                               const struct pt2_str *source, cl_program *out_program)
 {
     const char *text = source->data;
     cl_int error;
     cl_program program = ocl.clCreateProgramWithSource(dev->context, 1, &text, &source->len, &error);
     if (!program)
         return ocl_fail(dev, error, "clCreateProgramWithSource");
-    error = ocl.clBuildProgram(program, 1, &dev->id, dev->options, NULL, NULL);
+    error = ocl.clBuildProgram(program, 1, &dev->id, options, NULL, NULL);
     if (error) {
         pt2_status status = build_failed(dev, kernel, program, error);
         ocl.clReleaseProgram(program);
@@ -156,7 +171,7 @@ static pt2_status build_source(struct ocl_device *dev, const char *kernel, const
 }
 
 /* NULL when there is no binary or the driver does not take it any more. */
-static cl_program build_cached(struct ocl_device *dev, const char *cache_dir, uint64_t key)
+static cl_program build_cached(struct ocl_device *dev, const char *options, const char *cache_dir, uint64_t key)
 {
     size_t size = 0;
     cl_int error, state;
@@ -166,7 +181,7 @@ static cl_program build_cached(struct ocl_device *dev, const char *cache_dir, ui
     const unsigned char *binary = data;
     cl_program program = ocl.clCreateProgramWithBinary(dev->context, 1, &dev->id, &size, &binary, &state, &error);
     free(data);
-    if (program && ocl.clBuildProgram(program, 1, &dev->id, dev->options, NULL, NULL)) {
+    if (program && ocl.clBuildProgram(program, 1, &dev->id, options, NULL, NULL)) {
         ocl.clReleaseProgram(program);
         program = NULL;
     }
@@ -188,13 +203,14 @@ static pt2_status build_program(const struct build *b, struct unit u, cl_program
 {
     struct pt2_str source = { 0 };
     add_source(&source, b, u);
-    uint64_t key = key_of(b->dev, &source);
+    struct options options = options_of(b, u);
+    uint64_t key = key_of(b->dev, options.text, &source);
     pt2_status status = PT2_OK;
     const char *dir = b->dev->lazy_binaries ? NULL : b->cache_dir;
-    *out_program = dir ? build_cached(b->dev, dir, key) : NULL;
+    *out_program = dir ? build_cached(b->dev, options.text, dir, key) : NULL;
     atomic_fetch_add(*out_program ? &b->dev->base.found : &b->dev->base.compiled, (unsigned)u.count);
     if (!*out_program) {
-        status = build_source(b->dev, b->kernels[u.first]->name, &source, out_program);
+        status = build_source(b->dev, options.text, b->kernels[u.first]->name, &source, out_program);
         if (status == PT2_OK && dir)
             store_binary(*out_program, dir, key);
     }

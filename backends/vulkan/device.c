@@ -76,7 +76,10 @@ static void read_features(const struct vk_loader *L, struct facts *f, const stru
     VkPhysicalDeviceFeatures2 all = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2 };
     bool time_khr = !v12 && has_extension(e, VK_KHR_TIMELINE_SEMAPHORE_EXTENSION_NAME);
     bool s8_khr = !v12 && has_extension(e, VK_KHR_8BIT_STORAGE_EXTENSION_NAME);
-    bool matrices = v12 && has_extension(e, VK_MATRIX_EXTENSION);
+    bool matrices = v12 && has_extension(e, VK_MATRIX_EXTENSION), v13 = f->version >= VK_API_VERSION_1_3;
+    VkPhysicalDeviceShaderIntegerDotProductFeatures dots = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES
+    };
     struct vk_matrix_features m = vk_matrix_features(false);
     VkPhysicalDeviceVulkanMemoryModelFeatures model = memory_model;
     VkPhysicalDeviceShaderFloat16Int8Features f16 = halves;
@@ -87,6 +90,8 @@ static void read_features(const struct vk_loader *L, struct facts *f, const stru
     }
     if (matrices)
         chain(&all, &m);
+    if (v13)
+        chain(&all, &dots);
     if (v12 || s8_khr)
         chain(&all, &s8);
     if (v12 || time_khr)
@@ -96,6 +101,7 @@ static void read_features(const struct vk_loader *L, struct facts *f, const stru
     f->desc.caps.float64 = all.features.shaderFloat64;
     f->desc.caps.storage8 = s8.storageBuffer8BitAccess;
     f->desc.caps.storage16 = s16.storageBuffer16BitAccess;
+    f->desc.caps.dot_bytes = dots.shaderIntegerDotProduct;
     f->has.timeline = time.timelineSemaphore;
     f->has.timeline_khr = time_khr && f->has.timeline;
     f->has.storage8_khr = s8_khr && f->desc.caps.storage8;
@@ -171,6 +177,7 @@ struct properties {
     VkPhysicalDeviceShaderSMBuiltinsPropertiesNV nv;
     VkPhysicalDeviceShaderCorePropertiesAMD amd;
     VkPhysicalDeviceSubgroupSizeControlProperties sizes;
+    VkPhysicalDeviceShaderIntegerDotProductProperties dots;
 };
 
 /* Cooperative matrices belong to subgroups of one size, which is known. */
@@ -197,6 +204,7 @@ static void take_properties(struct facts *f, const struct properties *p)
     take_subgroups(f, p);
     if (p->driver.driverID == VK_DRIVER_ID_MESA_LLVMPIPE)
         caps->max_turns = 65535; /* LP_MAX_TGSI_LOOP_ITERATIONS: then its loops end, whatever their condition says */
+    caps->fast_dot_bytes = caps->dot_bytes && p->dots.integerDotProduct4x8BitPackedSignedAccelerated;
     caps->concurrent = caps->kind != PT2_KIND_CPU;
     caps->compute_units = (int)p->nv.shaderSMCount;
     if (p->amd.shaderEngineCount)
@@ -225,6 +233,7 @@ static void read_properties(const struct vk_loader *L, struct facts *f, const st
         .nv = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_SM_BUILTINS_PROPERTIES_NV },
         .amd = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_CORE_PROPERTIES_AMD },
         .sizes = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES },
+        .dots = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_PROPERTIES },
     };
     bool floats_khr = !v12 && has_extension(e, VK_KHR_SHADER_FLOAT_CONTROLS_EXTENSION_NAME);
     chain(&p.all, &p.subgroup);
@@ -237,8 +246,10 @@ static void read_properties(const struct vk_loader *L, struct facts *f, const st
         chain(&p.all, &p.nv);
     if (has_extension(e, VK_AMD_SHADER_CORE_PROPERTIES_EXTENSION_NAME))
         chain(&p.all, &p.amd);
-    if (f->version >= VK_API_VERSION_1_3)
+    if (f->version >= VK_API_VERSION_1_3) {
         chain(&p.all, &p.sizes);
+        chain(&p.all, &p.dots);
+    }
     L->GetPhysicalDeviceProperties2(f->physical, &p.all);
     take_properties(f, &p);
     if (v12 || floats_khr)
@@ -365,6 +376,12 @@ static VkResult create_device(const struct vk_loader *L, const struct facts *f, 
     VkPhysicalDeviceSubgroupSizeControlFeatures sizes = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES, .subgroupSizeControl = VK_TRUE
     };
+    VkPhysicalDeviceShaderIntegerDotProductFeatures dots = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES,
+        .shaderIntegerDotProduct = VK_TRUE
+    };
+    if (f->desc.caps.dot_bytes)
+        chain(&all, &dots);
     if (matrices) {
         chain(&all, &m);
         chain(&all, &model);

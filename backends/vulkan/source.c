@@ -36,7 +36,7 @@ static void add_facts(const struct vk_device *d, const struct pt2_kernel *k, str
         { "PT_FMA", caps->kind != PT2_KIND_CPU }, { "PT_TEXELS", reads_texels(d) },
         { "PT_SWAPS", caps->subgroup_size > 0 },
         { "PT_ONE_BY_ONE", caps->kind == PT2_KIND_CPU },
-        { "PT_MATRICES", k->matrices },
+        { "PT_MATRICES", k->matrices },       { "PT_DOTS", k->dots },
     };
     pt2_str_add(out, "#version 450\n");
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
@@ -131,7 +131,7 @@ static void add_buffer(const struct vk_device *d, const struct pt2_kernel_buf *b
         return;
     }
     if (b->fetched) {
-        add_storage("", b->dtype == PT2_F32 ? "vec4" : "uvec2", true, number, out);
+        add_storage("", b->dtype == PT2_F32 ? "vec4" : b->dtype == PT2_I8 ? "int" : "uvec2", true, number, out);
         return;
     }
     add_storage("", e->type, !b->write, number, out);

@@ -655,7 +655,8 @@ static void set_groups(struct pt2_kernel *k, const struct pt2_caps *caps)
     if (k->contract) {
         k->local_size = pt2_contract_local_size(k->contract);
         k->matrices = k->contract->form == PT2_CONTRACT_MATRICES;
-        k->points_per_group = k->matrices || k->contract->form == PT2_CONTRACT_SHARED ? 1 : k->local_size;
+        k->dots = k->contract->form == PT2_CONTRACT_DOTS;
+        k->points_per_group = k->contract->form >= PT2_CONTRACT_SHARED ? 1 : k->local_size;
     }
     if (k->rows && k->rows->points) {
         k->local_size = k->rows->form == PT2_ROWS_GROUP ? k->rows->lanes : 1;

@@ -25,6 +25,7 @@ enum pt2_contract_form {
     PT2_CONTRACT_PACKED,    /* one invocation per tile: copies panels of the factors, multiplies by wide vectors */
     PT2_CONTRACT_REGISTERS, /* a small tile per invocation, operands straight from the buffers */
     PT2_CONTRACT_SHARED,    /* a tile per group, operands through shared memory */
+    PT2_CONTRACT_DOTS,      /* likewise, four steps of the depth in a word: factors that are bytes */
     PT2_CONTRACT_MATRICES,  /* likewise, multiplied by cooperative matrices: factors that are halves */
 };
 
@@ -84,7 +85,8 @@ struct pt2_contract {
     pt2_ex extent[2 * PT2_MAX_RANK];            /* the kernel's builder turns these into parameters, and the next two */
     pt2_ex size[PT2_AXIS_ROLES];                /* product of the extents of each role */
     pt2_ex depth;
-    /* SHARED, MATRICES: the factor of rows, of columns is copied along the depth: its last axis is contiguous there. */
+    /* SHARED and those like it: the factor of rows, of columns is copied along the depth, whose last axis is
+     * contiguous there. */
     bool deep[2];
     int invocations; /* of a group */
     /* All but PACKED: how the factors of rows and of columns are read, the buffers where that is by vectors; along the
@@ -96,10 +98,10 @@ struct pt2_contract {
     pt2_ex quarter[2];
     int unroll;
     pt2_ex steps;
-    int tile_rows, tile_cols, tile_depth;       /* of a point; PACKED takes them as parameters: */
+    int tile_rows, tile_cols, tile_depth;       /* of a point, DOTS: in words; PACKED has parameters: */
     pt2_ex tile[3];
     /* The factors of rows and of columns at several rows and columns, each of which has VARs of its own from
-     * first_var up: REGISTERS: all of the tile, SHARED, MATRICES: those of an invocation's copies. Where a factor is
+     * first_var up: REGISTERS: all of the tile, others: those of an invocation's copies. Where a factor is
      * read by vectors, the number of a vector. REGISTERS: all places of one step, then of the next. */
     int num_places[2], first_var[2];
     pt2_ex *places[2];                          /* parameters are made in these too */
@@ -131,13 +133,15 @@ int pt2_contract_side(const struct pt2_contract *c, enum pt2_axis_role role, int
 /* Chooses how a REGISTERS kernel reads the factors, and its tile; makes the places. */
 void pt2_contract_choose_registers(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum,
                                    const struct pt2_kernel_buf *bufs, const struct pt2_caps *caps);
-/* How a factor of rows (0) or columns can be read; notes where, and the number of vectors along the side. */
+/* The factor of rows (0) or columns: floats, DOTS: integers. */
+pt2_ex pt2_contract_factor(const struct pt2_contract *c, const struct pt2_stage *sum, int side);
+/* How such a factor can be read; notes where, and the number of vectors along the side. */
 enum pt2_along pt2_contract_choose_along(struct pt2_exprs *E, struct pt2_contract *c, const struct pt2_stage *sum,
                                          int side, const struct pt2_kernel_buf *bufs);
 /* A factor's index at a group of four rows (columns), as the number of a vector. They have VARs from first_var up, the
  * last `near` axes one that counts vectors. */
 pt2_ex pt2_contract_at_fours(struct pt2_exprs *E, const struct pt2_contract *c, pt2_ex index, int side, int first_var);
-/* SHARED or MATRICES: chooses which, and the tile; makes the places of its copies. */
+/* SHARED, DOTS or MATRICES: chooses which, and the tile; makes the places of its copies. */
 void pt2_contract_choose_groups(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum,
                                 const struct pt2_kernel_buf *bufs, const struct pt2_caps *caps);
 /* MATRICES: whether the tile's panels have room, and the group copies them in equal turns. */

@@ -52,19 +52,32 @@ int pt2_contract_side(const struct pt2_contract *c, enum pt2_axis_role role, int
     return n;
 }
 
+pt2_ex pt2_contract_factor(const struct pt2_contract *c, const struct pt2_stage *sum, int side)
+{
+    pt2_ex factor = sum->body->args[side ? !c->swapped : c->swapped];
+    return c->form == PT2_CONTRACT_DOTS ? factor->args[0] : factor;
+}
+
+static bool can_fetch(const struct pt2_contract *c, const struct pt2_kernel_buf *b)
+{
+    return c->form == PT2_CONTRACT_DOTS ? b->dtype == PT2_I8 && !b->write : pt2_can_fetch(b);
+}
+
 enum pt2_along pt2_contract_choose_along(struct pt2_exprs *E, struct pt2_contract *c, const struct pt2_stage *sum,
                                          int side, const struct pt2_kernel_buf *bufs)
 {
-    pt2_ex factor = sum->body->args[side ? !c->swapped : c->swapped];
+    pt2_ex factor = pt2_contract_factor(c, sum, side);
     int vars[2 * PT2_MAX_RANK], loop = last_loop(sum), loop_var = 1 + loop;
     pt2_ex extents[2 * PT2_MAX_RANK], index = factor->num_args ? factor->args[0] : NULL;
-    if (factor->op != PT2_E_LOAD || !pt2_can_fetch(&bufs[factor->i]))
+    if (factor->op != PT2_E_LOAD || !can_fetch(c, &bufs[factor->i]))
         return PT2_ALONG_NONE;
     if (loop >= 0 && pt2_prove_divides(E, pt2_idx(E, 4), sum->loops[loop]) &&
         pt2_neighbours(E, index, 1, &loop_var, &sum->loops[loop])) {
         c->fetched_buf[side] = (int)factor->i;
         return PT2_ALONG_DEPTH;
     }
+    if (c->form == PT2_CONTRACT_DOTS)
+        return PT2_ALONG_NONE;
     int n = pt2_contract_side(c, side ? PT2_AXIS_COL : PT2_AXIS_ROW, vars, extents);
     int near = pt2_neighbours(E, index, n, vars, extents);
     if (!near)
@@ -166,7 +179,7 @@ static void make_places(struct pt2_module *m, struct pt2_contract *c, const stru
     struct pt2_exprs *E = &m->exprs;
     enum pt2_axis_role role = side ? PT2_AXIS_COL : PT2_AXIS_ROW;
     enum pt2_along along = c->along[side];
-    pt2_ex factor = sum->body->args[side ? !c->swapped : c->swapped];
+    pt2_ex factor = pt2_contract_factor(c, sum, side);
     int n = (side ? c->tile_cols : c->tile_rows) / (along == PT2_ALONG_SIDE ? 4 : 1);
     int steps = along == PT2_ALONG_DEPTH ? 1 : c->unroll, axes = pt2_contract_num_axes(c, role);
     c->num_places[side] = n * steps;

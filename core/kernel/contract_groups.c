@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Tiles that a group shares (SHARED, MATRICES), and how its invocations copy the factors. */
+ * Tiles that a group shares (SHARED, DOTS, MATRICES), and how its invocations copy the factors. */
 #include "expr/internal.h"
 #include "kernel/bounds.h"
 #include "kernel/contract.h"
@@ -7,23 +7,51 @@
 enum {
     HALF = 2, FLOAT = 4,
     HALF_INTEGERS = 2048, /* up to here float16 has all */
+    EXACT = 1 << 24,      /* likewise, float32 */
     MOST_VARS = 32 * PT2_MAX_RANK, /* of the copies of one side */
 };
 
 /* ---- sums in registers ---- */
 
 /* Large tiles where there are enough of them to fill the device. */
-static void choose_shared(struct pt2_contract *c, const struct pt2_caps *caps)
+static void choose_sums(struct pt2_contract *c, const struct pt2_caps *caps)
 {
     double rows = (double)c->size[PT2_AXIS_ROW]->hi, cols = (double)c->size[PT2_AXIS_COL]->hi;
-    c->form = PT2_CONTRACT_SHARED;
     c->across = caps->max_local_size >= 256 ? 16 : 8;
     c->invocations = c->across * c->across;
     int each = rows * cols >= 128.0 * 128.0 * pt2_tiles_units(caps) ? 8 : 4;
-    c->tile_depth = c->ask.depth == 8 || c->ask.depth == 32 ? c->ask.depth : 16;
     if (c->ask.rows > 0 && c->ask.rows <= 8 * c->across)
         each = pt2_tiles_round_up(c->ask.rows, 4 * c->across, 8 * c->across) / c->across;
     c->tile_rows = c->tile_cols = each * c->across;
+}
+
+static void choose_shared(struct pt2_contract *c, const struct pt2_caps *caps)
+{
+    c->form = PT2_CONTRACT_SHARED;
+    c->tile_depth = c->ask.depth == 8 || c->ask.depth == 32 ? c->ask.depth : 16;
+    choose_sums(c, caps);
+}
+
+/* ---- sums of products of bytes ---- */
+
+/* A float that is made of an integer which a signed byte has. */
+static bool is_byte(pt2_ex e)
+{
+    return e->op == PT2_E_CAST && !pt2_is_float_type(e->args[0]->dtype) && e->args[0]->lo >= INT8_MIN &&
+           e->args[0]->hi <= INT8_MAX;
+}
+
+/* Their sums are exact as integers, and float32 has them: this is what makes floats of such factors (pass/products.c
+ * bounds the depth). */
+static bool choose_dots(struct pt2_contract *c, const struct pt2_stage *sum, const struct pt2_caps *caps)
+{
+    const int64_t most = EXACT / (INT8_MIN * INT8_MIN);
+    if (!caps->fast_dot_bytes || !is_byte(sum->body->args[0]) || !is_byte(sum->body->args[1]) || c->depth->hi > most)
+        return false;
+    c->form = PT2_CONTRACT_DOTS;
+    c->tile_depth = c->ask.depth == 4 || c->ask.depth == 16 ? c->ask.depth : 8;
+    choose_sums(c, caps);
+    return true;
 }
 
 /* ---- sums in cooperative matrices ---- */
@@ -108,6 +136,8 @@ static enum pt2_along choose_along(struct pt2_exprs *E, struct pt2_contract *c, 
 {
     int tile = side ? c->tile_cols : c->tile_rows, n = c->invocations;
     enum pt2_along along = pt2_contract_choose_along(E, c, sum, side, bufs);
+    if (c->form == PT2_CONTRACT_DOTS)
+        return along;
     int across = (along == PT2_ALONG_DEPTH ? c->tile_depth : tile) / 4;
     return tile * c->tile_depth / 4 % n == 0 && n % across == 0 ? along : PT2_ALONG_NONE;
 }
@@ -117,9 +147,12 @@ static void make_places(struct pt2_module *m, struct pt2_contract *c, const stru
     struct pt2_exprs *E = &m->exprs;
     enum pt2_axis_role role = side ? PT2_AXIS_COL : PT2_AXIS_ROW;
     enum pt2_along along = c->along[side];
-    pt2_ex e = sum->body->args[side ? !c->swapped : c->swapped];
+    pt2_ex e = pt2_contract_factor(c, sum, side);
     int tile = side ? c->tile_cols : c->tile_rows, axes = pt2_contract_num_axes(c, role), var = c->first_var[side];
-    int each = tile * c->tile_depth / c->invocations / (along == PT2_ALONG_NONE ? 1 : 4);
+    bool dots = c->form == PT2_CONTRACT_DOTS;
+    int each = tile * c->tile_depth / c->invocations / (dots || along == PT2_ALONG_NONE ? 1 : 4);
+    if (dots && along == PT2_ALONG_NONE)
+        e = pt2_cast(E, PT2_I32, e);
     c->deep[side] = along == PT2_ALONG_NONE ? deep(E, e, sum) && each * axes <= MOST_VARS : along == PT2_ALONG_DEPTH;
     c->num_places[side] = c->deep[side] ? each : 1;
     c->places[side] = PT2_NEW_N(&m->arena, pt2_ex, c->num_places[side]);
@@ -136,7 +169,7 @@ void pt2_contract_choose_groups(struct pt2_module *m, struct pt2_contract *c, co
                                 const struct pt2_kernel_buf *bufs, const struct pt2_caps *caps)
 {
     bool halves = caps->matrices.k && is_half(sum->body->args[0], bufs) && is_half(sum->body->args[1], bufs);
-    if (!halves || !choose_matrices(c, caps))
+    if ((!halves || !choose_matrices(c, caps)) && !choose_dots(c, sum, caps))
         choose_shared(c, caps);
     for (int side = 0; side < 2; side++) {
         c->along[side] = caps->max_fetch_range ? choose_along(&m->exprs, c, sum, side, bufs) : PT2_ALONG_NONE;

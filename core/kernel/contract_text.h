@@ -64,7 +64,7 @@ void pt2_matrices_sums(struct tile *p);
 void pt2_matrices_products(struct tile *p);
 void pt2_matrices_results(struct tile *p);
 
-/* SHARED, MATRICES: a panel in shared memory, of rows (0) or columns. */
+/* SHARED, DOTS, MATRICES: a panel in shared memory, of rows (0) or columns. */
 struct pt2_panel_layout {
     const char *type, *vector; /* of its parts; of what is copied at once */
     int width;                 /* elements of a part */

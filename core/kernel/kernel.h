@@ -44,7 +44,7 @@ struct pt2_kernel_buf {
     pt2_dtype dtype; /* of storage */
     bool read, write;
     bool quads; /* the text also accesses four neighbours at once (pt_ld4, pt_st4) */
-    bool fetched; /* floats, read by the dialect's pt_fetch4 and pt_fetch only, and not written */
+    bool fetched; /* floats or int8, read by the dialect's pt_fetch4 and pt_fetch only, and not written */
 };
 
 /* Whether a kernel can fetch from the buffer. */
@@ -72,7 +72,7 @@ struct pt2_kernel {
     const struct pt2_node *library; /* LIBRARY and CUSTOM nodes: no stages; buffers are args…, outs… */
 
     const char *text;       /* body of the kernel function; arena */
-    bool matrices;          /* the text has the dialect's matrices */
+    bool matrices, dots;    /* the text has the dialect's matrices, its products of bytes */
     int local_size;         /* invocations per group, one dimension */
     int points_per_group;   /* groups = ceil(points / points_per_group) */
     uint32_t needs;         /* PT2_NEED_ bits: what a device must have to run it */

@@ -5,14 +5,15 @@
 
 enum { SIZES = 7, FLOAT = 4 };
 
-/* In increasing order, ended by 0. SHARED: per invocation, MATRICES: matrices of a group; the same for rows and
- * columns. */
+/* In increasing order, ended by 0. SHARED, DOTS: per invocation, MATRICES: matrices of a group; the same for
+ * rows and columns. */
 static const struct sizes {
     int rows[SIZES], cols[SIZES], depth[SIZES];
 } sizes[] = {
     [PT2_CONTRACT_PACKED] = { { 16, 32, 64, 128, 256 }, { 64, 128, 256, 512, 1024, 2048 }, { 64, 128, 256 } },
     [PT2_CONTRACT_REGISTERS] = { { 4, 8, 16 }, { 4, 8, 16 }, { 0 } },
     [PT2_CONTRACT_SHARED] = { { 4, 8 }, { 4, 8 }, { 8, 16, 32 } },
+    [PT2_CONTRACT_DOTS] = { { 4, 8 }, { 4, 8 }, { 4, 8, 16 } },
     [PT2_CONTRACT_MATRICES] = { { 2, 4, 8 }, { 2, 4, 8 }, { 8, 16, 32 } },
 };
 
@@ -55,7 +56,7 @@ static bool possible(const struct pt2_contract *c, const struct pt2_caps *caps, 
         return t.rows * t.cols <= PT2_MAX_SUMS;
     if (c->form == PT2_CONTRACT_MATRICES)
         return matrices_possible(c, caps, t);
-    if (c->form == PT2_CONTRACT_SHARED)
+    if (c->form == PT2_CONTRACT_SHARED || c->form == PT2_CONTRACT_DOTS)
         return t.rows == t.cols && t.rows * t.depth % (c->across * c->across) == 0 &&
                (uint32_t)((t.rows + t.cols + 2 * PT2_SHARED_PAD) * t.depth * FLOAT) <= caps->shared_bytes;
     return true;
@@ -126,9 +127,11 @@ int pt2_tiles_candidates(const struct pt2_contract *c, const struct pt2_caps *ca
 {
     const struct sizes *list = &sizes[c->form];
     struct candidates s = { c, caps, { c->tile_rows, c->tile_cols, c->tile_depth }, out, 0, cap };
-    struct units unit = c->form == PT2_CONTRACT_SHARED     ? (struct units){ c->across, c->across }
-                        : c->form == PT2_CONTRACT_MATRICES ? (struct units){ c->matrix.m, c->matrix.n }
-                                                           : (struct units){ 1, 1 };
+    struct units unit = { 1, 1 };
+    if (c->form == PT2_CONTRACT_SHARED || c->form == PT2_CONTRACT_DOTS)
+        unit = (struct units){ c->across, c->across };
+    else if (c->form == PT2_CONTRACT_MATRICES)
+        unit = (struct units){ c->matrix.m, c->matrix.n };
     if (thorough)
         add_all(&s, list, unit);
     else

@@ -8,7 +8,9 @@ const char *pt2_region_kind(const struct pt2_region *r)
     if (r->attention)
         return "attention";
     if (r->kernel->contract)
-        return r->kernel->matrices ? "contraction by cooperative matrices" : "contraction";
+        return r->kernel->matrices ? "contraction by cooperative matrices"
+               : r->kernel->dots   ? "contraction by products of four bytes"
+                                   : "contraction";
     for (uint32_t k = 0; k < r->members.count; k++) {
         enum pt2_kind kind = r->members.data[k].node->kind;
         rows |= kind == PT2_NODE_REDUCE;

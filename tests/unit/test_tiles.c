@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Contractions on the device at hand, each with few and with many rows and columns, factors contiguous along the depth
  * and across it, windows, and windows of one row each: for vectors of every width that a processor may have, and, where
- * groups share tiles, for tiles that a tuner may ask for, of floats and of halves. Against sums in double precision. */
+ * groups share tiles, for tiles that a tuner may ask for, of floats, halves and bytes. Against sums in double
+ * precision. */
 #include "plan/plan.h"
 #include "test_device.h"
 
@@ -14,14 +15,20 @@
  * its own, with a border of zeros. */
 enum kind { DEEP, WIDE, WINDOWS, LINES, KINDS };
 
+/* What the inputs are. */
+enum elements { FLOATS, HALVES, BYTES };
+
 struct shape {
     enum kind kind;
     int rows, cols, depth, step; /* windows: cols by cols, depth channels */
-    bool halves;
+    enum elements of;
 };
 
-/* Exact as halves too. */
-static float numbers(int k) { return (float)((k * 7919 + 13) % 2011) / 1024 - 1; }
+/* Of bytes all, else exact as halves too. */
+static float numbers(const struct shape *s, int k)
+{
+    return s->of == BYTES ? (float)(k % 4093 * 7919 % 256 - 128) : (float)((k * 7919 + 13) % 2011) / 1024 - 1;
+}
 
 static int input_side(const struct shape *s) { return (s->cols - 1) * s->step + (s->kind == LINES ? 1 : 3); }
 
@@ -51,25 +58,26 @@ static void lines_text(const struct shape *s, char *text, size_t size)
 
 static void graph_text(const struct shape *s, char *text, size_t size)
 {
+    static const char *const types[] = { "float32", "float16", "int8" };
     int r = s->rows, c = s->cols, d = s->depth, n = input_side(s);
-    const char *type = s->halves ? "float16" : "float32";
+    const char *type = types[s->of], *f = s->of == BYTES ? "f32" : "";
     switch (s->kind) {
     case DEEP:
         snprintf(text, size, "graph main { v0:%s[%d, %d] = input 0 \"a\" v1:%s[%d, %d] = input 1 \"b\"\n"
-                 "v2:float32[%d, %d] = reduce sum [%d]: v0[i0, i2]*v1[i1, i2] return v2 }",
-                 type, r, d, type, c, d, r, c, d);
+                 "v2:float32[%d, %d] = reduce sum [%d]: %s(v0[i0, i2])*%s(v1[i1, i2]) return v2 }",
+                 type, r, d, type, c, d, r, c, d, f, f);
         break;
     case WIDE:
         snprintf(text, size, "graph main { v0:%s[%d, %d] = input 0 \"a\" v1:%s[%d, %d] = input 1 \"b\"\n"
-                 "v2:float32[%d, %d] = reduce sum [%d]: v0[i2, i0]*v1[i2, i1] return v2 }",
-                 type, d, r, type, d, c, r, c, d);
+                 "v2:float32[%d, %d] = reduce sum [%d]: %s(v0[i2, i0])*%s(v1[i2, i1]) return v2 }",
+                 type, d, r, type, d, c, r, c, d, f, f);
         break;
     case LINES: lines_text(s, text, size); break;
     default:
         snprintf(text, size, "graph main { v0:%s[%d, %d, 3, 3] = input 0 \"a\"\n"
                  "v1:%s[%d, %d, %d] = input 1 \"b\"\nv2:float32[%d, %d, %d] = reduce sum [%d, 3, 3]: "
-                 "v0[i0, i3, i4, i5]*v1[i3, i1*%d + i4, i2*%d + i5] return v2 }",
-                 type, r, d, type, d, n, n, r, c, c, d, s->step, s->step);
+                 "%s(v0[i0, i3, i4, i5])*%s(v1[i3, i1*%d + i4, i2*%d + i5]) return v2 }",
+                 type, r, d, type, d, n, n, r, c, c, d, f, f, s->step, s->step);
     }
 }
 
@@ -79,25 +87,26 @@ static double want(const struct shape *s, int at)
     double sum = 0;
     if (s->kind == DEEP)
         for (int k = 0; k < d; k++)
-            sum += (double)numbers(at / c * d + k) * numbers(at % c * d + k);
+            sum += (double)numbers(s, at / c * d + k) * numbers(s, at % c * d + k);
     if (s->kind == WIDE)
         for (int k = 0; k < d; k++)
-            sum += (double)numbers(k * r + at / c) * numbers(k * c + at % c);
+            sum += (double)numbers(s, k * r + at / c) * numbers(s, k * c + at % c);
     for (int k = 0; s->kind == WINDOWS && k < d * 9; k++) {
         int y = at / c % c * s->step + k / 3 % 3, x = at % c * s->step + k % 3;
-        sum += (double)numbers(at / c / c * d * 9 + k) * numbers((k / 9 * n + y) * n + x);
+        sum += (double)numbers(s, at / c / c * d * 9 + k) * numbers(s, (k / 9 * n + y) * n + x);
     }
     for (int k = 0; s->kind == LINES && k < 9; k++) {
         int y = at / c % c * s->step + k / 3 - 1, x = at % c * s->step + k % 3 - 1, row = at / c / c;
         if (y >= 0 && y < n && x >= 0 && x < n)
-            sum += (double)numbers(row * 9 + k) * numbers((row * n + y) * n + x);
+            sum += (double)numbers(s, row * 9 + k) * numbers(s, (row * n + y) * n + x);
     }
     return sum;
 }
 
 static uint64_t input_bytes(const struct shape *s, int input)
 {
-    return (uint64_t)input_count(s, input) * (s->halves ? 2 : 4);
+    static const uint64_t sizes[] = { 4, 2, 1 };
+    return (uint64_t)input_count(s, input) * sizes[s->of];
 }
 
 static struct pt2_buf *new_input(const struct shape *s, int input)
@@ -105,13 +114,17 @@ static struct pt2_buf *new_input(const struct shape *s, int input)
     int n = input_count(s, input);
     float *data = malloc((size_t)n * sizeof *data);
     uint16_t *halves = malloc((size_t)n * sizeof *halves);
+    int8_t *bytes = malloc((size_t)n);
+    const void *all[] = { data, halves, bytes };
     for (int k = 0; k < n; k++) {
-        data[k] = numbers(k);
+        data[k] = numbers(s, k);
         halves[k] = pt2_f32_to_f16(data[k]);
+        bytes[k] = s->of == BYTES ? (int8_t)data[k] : 0;
     }
-    struct pt2_buf *buf = new_buf(input_bytes(s, input), s->halves ? (const void *)halves : data);
+    struct pt2_buf *buf = new_buf(input_bytes(s, input), all[s->of]);
     free(data);
     free(halves);
+    free(bytes);
     return buf;
 }
 
@@ -151,9 +164,9 @@ static void compare(const struct shape *s, const char *how, const float *got)
         double off = fabs(got[k] - want(s, k));
         worst = off > worst || isnan(off) ? off : worst;
     }
-    if (!(worst <= 1e-6 * s->depth * (s->kind >= WINDOWS ? 9 : 1))) {
-        printf("%s, kind %d, %d rows, %d columns, depth %d%s: off by %g\n", how, (int)s->kind, s->rows, s->cols,
-               s->depth, s->halves ? ", halves" : "", worst);
+    if (!(worst <= (s->of == BYTES ? 0 : 1e-6 * s->depth * (s->kind >= WINDOWS ? 9 : 1)))) {
+        printf("%s, kind %d, %d rows, %d columns, depth %d, elements %d: off by %g\n", how, (int)s->kind, s->rows,
+               s->cols, s->depth, (int)s->of, worst);
         failures++;
     }
 }
@@ -203,12 +216,17 @@ static void run_width(const struct shape *s, int width)
     pt2_module_free(&m);
 }
 
+static enum pt2_contract_form form_of(const struct shape *s, const struct pt2_caps *caps)
+{
+    if (s->of != FLOATS && caps->matrices.k)
+        return PT2_CONTRACT_MATRICES;
+    return s->of == BYTES && caps->fast_dot_bytes ? PT2_CONTRACT_DOTS : PT2_CONTRACT_SHARED;
+}
+
 /* The tiles that are chosen, and others that may be asked for. */
-static void run_groups(const struct shape *s, bool others)
+static void run_groups(const struct shape *s, const struct pt2_caps *caps, bool others)
 {
     enum { MOST = 64 };
-    const struct pt2_caps *caps = &dev->desc.caps;
-    enum pt2_contract_form form = s->halves && caps->matrices.k ? PT2_CONTRACT_MATRICES : PT2_CONTRACT_SHARED;
     struct pt2_tiles asks[MOST] = { { 0 } };
     struct pt2_module m;
     struct pt2_plan plan;
@@ -216,13 +234,13 @@ static void run_groups(const struct shape *s, bool others)
     struct pt2_region *r = plan_shape(s, caps, &m, &plan);
     int n = r ? 1 : 0;
     if (r && others)
-        n += pt2_tiles_candidates(r->kernel->contract, caps, s->halves, MOST - 1, asks + 1);
+        n += pt2_tiles_candidates(r->kernel->contract, caps, s->of != FLOATS, MOST - 1, asks + 1);
     for (int k = 0; k < n; k++) {
         r->tiles = asks[k];
         MUST(pt2_kernel_build(plan.graph, r, caps, 0));
         pt2_kernel_render(&m, r->kernel);
         const struct pt2_contract *c = r->kernel->contract;
-        CHECK(c->form == form);
+        CHECK(c->form == form_of(s, caps));
         snprintf(how, sizeof how, "tiles %d x %d x %d", c->tile_rows, c->tile_cols, c->tile_depth);
         run_and_compare(&m, r, s, how);
     }
@@ -241,6 +259,8 @@ int main(int argc, char **argv)
         { DEEP, 70, 90, 300, 1, 0 },   { WIDE, 72, 90, 40, 1, 0 },   { WIDE, 70, 140, 33, 1, 0 },
         { WINDOWS, 40, 9, 5, 2, 0 },   { DEEP, 70, 90, 300, 1, 1 },  { DEEP, 130, 33, 35, 1, 1 },
         { WIDE, 72, 90, 40, 1, 1 },    { WIDE, 70, 140, 33, 1, 1 },  { WINDOWS, 40, 9, 5, 2, 1 },
+        { DEEP, 70, 90, 300, 1, 2 },   { DEEP, 130, 33, 35, 1, 2 },  { WIDE, 72, 90, 40, 1, 2 },
+        { WIDE, 70, 140, 33, 1, 2 },   { WINDOWS, 40, 9, 5, 2, 2 },  { DEEP, 300, 260, 1024, 1, 2 },
     };
     open_device(argc, argv);
     const struct pt2_caps *caps = &dev->desc.caps;
@@ -248,6 +268,10 @@ int main(int argc, char **argv)
         for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++)
             run_width(&shapes[k], width);
     for (size_t k = 0; k < sizeof shared / sizeof *shared && caps->kind != PT2_KIND_CPU; k++)
-        run_groups(&shared[k], shared[k].kind == DEEP && shared[k].depth == 300);
+        run_groups(&shared[k], caps, shared[k].kind == DEEP && shared[k].depth == 300);
+    struct pt2_caps plain = *caps;
+    plain.matrices = (struct pt2_matrices){ 0 };
+    for (size_t k = 0; k < sizeof shared / sizeof *shared && caps->matrices.k; k++)
+        run_groups(&shared[k], &plain, shared[k].of == BYTES && shared[k].depth == 300);
     return close_device();
 }
