@@ -294,7 +294,6 @@ PT_COPY(2)
     }                                                                                                                 \
     static T pt_sqrt_##S(T x) { return sqrt(x); }                                                                     \
     static T pt_rsqrt_##S(T x) { return rsqrt(x); }                                                                   \
-    static T pt_nextafter_##S(T x, T y) { return nextafter(x, y); }                                                   \
     static T pt_copysign_##S(T x, T y) { return copysign(x, y); }                                                     \
     static T pt_floor_##S(T x) { return floor(x); }                                                                   \
     static T pt_ceil_##S(T x) { return ceil(x); }                                                                     \
@@ -331,7 +330,6 @@ PT_FLOAT(float, f32)
 #define PT_HAVE_REM_F32
 #define PT_HAVE_FLOORMOD_F32
 #define PT_HAVE_FLOORDIV_F32
-#define PT_HAVE_NEXTAFTER_F32
 #define PT_HAVE_COPYSIGN_F32
 #ifndef PT_SLOW_BUILTINS /* where calls of these keep a loop over invocations from being vectorized, math.h is faster */
 PT_FLOAT_MATH(float, f32)
@@ -375,6 +373,7 @@ static float pt_exp_f32(float x)
 
 #if PT_FLOAT64
 PT_FLOAT(double, f64)
+static double pt_nextafter_f64(double x, double y) { return nextafter(x, y); }
 PT_FLOAT_MATH(double, f64)
 
 #define pt_lit_f64(x) ((double)(x))

@@ -126,18 +126,20 @@ static enum pt2_device_kind kind_of(cl_device_id id)
     return PT2_KIND_OTHER;
 }
 
-/* CPUs: lanes of a vector register. Others: what the driver likes groups to be a multiple of; 32 when it does not
- * say. */
-static int simd_width(cl_device_id id, enum pt2_device_kind kind)
+/* Lanes of a vector register, if texts with explicit vectors are what the compiler is made for; else 1. */
+static int vector_width(cl_device_id id)
 {
-    if (kind != PT2_KIND_CPU) {
-        size_t multiple = get_size(id, PREFERRED_GROUP_MULTIPLE);
-        return multiple ? (int)multiple : 32;
-    }
     cl_uint native = get_uint(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
     cl_uint preferred = get_uint(id, CL_DEVICE_PREFERRED_VECTOR_WIDTH_FLOAT);
     cl_uint width = native > preferred ? native : preferred;
     return width ? (int)width : 1;
+}
+
+/* What the driver likes groups to be a multiple of; 32 when it does not say. */
+static int group_multiple(cl_device_id id)
+{
+    size_t multiple = get_size(id, PREFERRED_GROUP_MULTIPLE);
+    return multiple ? (int)multiple : 32;
 }
 
 /* Signed by signed, in words. */
@@ -174,9 +176,9 @@ static void fill_caps(cl_device_id id, struct pt2_caps *caps, size_t max_arg_byt
     caps->max_fetch_range = caps->max_buffer_range;
     caps->float64_math = caps->float64;
     find_dots(id, caps);
-    caps->wide_vectors = caps->kind == PT2_KIND_CPU;
+    caps->wide_vectors = caps->kind == PT2_KIND_CPU && vector_width(id) > 1; /* else it vectorizes over invocations */
     caps->unified = caps->kind == PT2_KIND_CPU && get_uint(id, CL_DEVICE_HOST_UNIFIED_MEMORY);
-    caps->simd_width = simd_width(id, caps->kind);
+    caps->simd_width = caps->wide_vectors ? vector_width(id) : group_multiple(id);
     caps->max_params = (int)((max_arg_bytes / 2) / sizeof(cl_int)); /* the other half is for buffers */
 }
 

@@ -30,7 +30,8 @@ static bool loaded;
 
 static void load(void)
 {
-    static const char *const names[] = { "libOpenCL.so.1", "libOpenCL.so" };
+    static const char *const names[] = { "libOpenCL.so.1", "libOpenCL.so",
+                                         "/System/Library/Frameworks/OpenCL.framework/OpenCL" };
     void *library = NULL;
     for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++)
         library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);

@@ -61,7 +61,6 @@ bool vk_debug_setup(const struct vk_loader *L, VkInstanceCreateInfo *info)
                                                       .enabledValidationFeatureCount = 1,
                                                       .pEnabledValidationFeatures = enables };
     static const char *const layers[] = { LAYER };
-    static const char *const extensions[] = { VK_EXT_DEBUG_UTILS_EXTENSION_NAME };
     if (!has_layer(L)) {
         fputs("pt2gpu: validation: " LAYER " is not installed\n", stderr);
         return false;
@@ -69,8 +68,6 @@ bool vk_debug_setup(const struct vk_loader *L, VkInstanceCreateInfo *info)
     info->pNext = &features;
     info->enabledLayerCount = 1;
     info->ppEnabledLayerNames = layers;
-    info->enabledExtensionCount = 1;
-    info->ppEnabledExtensionNames = extensions;
     return true;
 }
 

@@ -105,6 +105,7 @@ static void read_features(const struct vk_loader *L, struct facts *f, const stru
     f->has.timeline = time.timelineSemaphore;
     f->has.timeline_khr = time_khr && f->has.timeline;
     f->has.storage8_khr = s8_khr && f->desc.caps.storage8;
+    f->has.portability_subset = has_extension(e, VK_PORTABILITY_EXTENSION);
     if (m.matrices && model.vulkanMemoryModel && f16.shaderFloat16)
         f->desc.caps.matrices = vk_find_matrices(L, f->physical);
 }
@@ -356,7 +357,7 @@ pt2_status vk_enumerate(struct pt2_device_desc *descs, int cap, int *out_count)
 static VkResult create_device(const struct vk_loader *L, const struct facts *f, VkDevice *out_device)
 {
     const float priority = 1;
-    const char *names[4];
+    const char *names[5];
     uint32_t n = 0;
     bool matrices = f->desc.caps.matrices.k > 0;
     VkPhysicalDevice8BitStorageFeatures s8 = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_8BIT_STORAGE_FEATURES,
@@ -396,6 +397,8 @@ static VkResult create_device(const struct vk_loader *L, const struct facts *f, 
         chain(&all, &s16);
     if (f->has.timeline)
         chain(&all, &time);
+    if (f->has.portability_subset)
+        names[n++] = VK_PORTABILITY_EXTENSION;
     if (f->has.storage8_khr)
         names[n++] = VK_KHR_8BIT_STORAGE_EXTENSION_NAME;
     if (f->has.timeline_khr)

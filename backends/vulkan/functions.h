@@ -10,6 +10,7 @@
 #define VK_GLOBAL_FUNCTIONS(X) \
     X(CreateInstance)          \
     X(EnumerateInstanceVersion) \
+    X(EnumerateInstanceExtensionProperties) \
     X(EnumerateInstanceLayerProperties)
 
 #define VK_INSTANCE_FUNCTIONS(X)              \

@@ -41,7 +41,8 @@ const struct vk_loader *vk_load(void);
 /* ---- debug.c: validation layers, for tests (environment PT2_VALIDATE=1) ---- */
 
 bool vk_debug_wanted(void);
-/* Extends the instance's description; returns false, having said so, when the layer is not installed. */
+/* Extends the instance's description, but for VK_EXT_debug_utils, which it needs; returns false, having said so, when
+ * the layer is not installed. */
 bool vk_debug_setup(const struct vk_loader *L, VkInstanceCreateInfo *info);
 void vk_debug_attach(VkInstance instance, PFN_vkGetInstanceProcAddr get);
 /* Warnings and errors so far. */
@@ -59,7 +60,7 @@ struct vk_features {
     bool denorm32, denorm64;      /* subnormals can be kept */
     bool timeline;                /* timeline semaphores */
     bool timeline_khr;            /* by the extension, on Vulkan 1.1 */
-    bool storage8_khr, float_controls_khr; /* these extensions must be enabled by name */
+    bool storage8_khr, float_controls_khr, portability_subset; /* these extensions must be enabled by name */
     bool texels;                  /* what kernels only read are views of buffers */
     bool sizes_subgroups;         /* subgroups may have several sizes, and a pipeline can ask for caps.subgroup_size */
     uint32_t max_params_bytes;    /* push constants */
@@ -195,6 +196,7 @@ struct vk_matrix_features {
     VkBool32 matrices, robust;
 };
 #define VK_MATRIX_EXTENSION "VK_KHR_cooperative_matrix"
+#define VK_PORTABILITY_EXTENSION "VK_KHR_portability_subset" /* its macro is only in headers of unfinished extensions */
 
 struct vk_matrix_features vk_matrix_features(bool on);
 /* The shape that kernels use; 0: there is none for them. The device has the extension and the feature. */
