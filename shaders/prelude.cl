@@ -71,8 +71,13 @@ typedef ulong pt_u64;
 #define pt_cvt_u64_bool(x) ((x) != 0UL)
 #define pt_cvt_f32_bool(x) ((x) != 0.0f)
 #define pt_cvt_i32_u32(x) ((uint)(x))
-#define pt_cvt_i32_i64(x) ((long)(x))
-#define pt_cvt_i32_u64(x) ((ulong)(long)(x))
+#ifdef PT_EXTEND_BY_WORDS
+static long pt_extend(int x) { return as_long((int2)(x, x >> 31)); }
+#else
+#define pt_extend(x) ((long)(x))
+#endif
+#define pt_cvt_i32_i64(x) pt_extend(x)
+#define pt_cvt_i32_u64(x) ((ulong)pt_extend(x))
 #define pt_cvt_i32_f32(x) ((float)(x))
 #define pt_cvt_u32_i32(x) ((int)(x))
 #define pt_cvt_u32_i64(x) ((long)(x))

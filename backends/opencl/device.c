@@ -199,16 +199,19 @@ static bool is_pocl(cl_device_id id)
 }
 
 /* Like PyTorch, divide and take roots with correct rounding where the device offers it; no accuracy for speed.
- * Without -w, PoCL prints how many warnings there were to the process's standard error. */
+ * Without -w, PoCL prints how many warnings there were to the process's standard error. Mesa up to 22.3 compares
+ * extended integers with constants wrongly (-4 is not less than 2), unless they are made of words. */
 static void fill_options(struct found *f)
 {
     cl_ulong config = get_ulong(f->id, CL_DEVICE_SINGLE_FP_CONFIG);
     /* Every device with float64 has fma for it; Intel's runtime for CPUs does not own to the one for float32. */
     bool pocl = is_pocl(f->id), scalar_loops = f->desc.caps.kind == PT2_KIND_CPU; /* Intel's: see prelude.cl */
     cl_ulong fma = (config | get_ulong(f->id, CL_DEVICE_DOUBLE_FP_CONFIG)) & CL_FP_FMA;
-    snprintf(f->options, sizeof f->options, "-w%s%s%s",
+    bool mesa = !strncmp(f->desc.driver, "rusticl ", 8);
+    snprintf(f->options, sizeof f->options, "-w%s%s%s%s",
              config & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT ? " -cl-fp32-correctly-rounded-divide-sqrt" : "",
-             fma ? " -DPT_FAST_FMA" : "", pocl ? " -DPT_SLOW_BUILTINS" : scalar_loops ? " -DPT_SCALAR_LOOPS" : "");
+             fma ? " -DPT_FAST_FMA" : "", pocl ? " -DPT_SLOW_BUILTINS" : scalar_loops ? " -DPT_SCALAR_LOOPS" : "",
+             mesa ? " -DPT_EXTEND_BY_WORDS" : "");
 }
 
 static void add_device(cl_platform_id platform, cl_device_id id)
