@@ -8,9 +8,9 @@
                                     become the device's, PT2_TEST_BACKEND holds its --backend
     devices.py why NAME             why the device is not there; nothing when it is
 
-Four drivers need no GPU: lavapipe, swiftshader, pocl, intel; lavapipe-gpu is lavapipe of a newer Mesa (tools/mesa.sh),
-which runs the kernels of GPUs, cooperative matrices among them. `gpu0`, `gpu1`, ... are what else `pt2gpu devices`
-lists.
+Five drivers need no GPU: lavapipe, swiftshader, pocl, intel, rusticl; lavapipe-gpu is lavapipe of a newer Mesa
+(tools/mesa.sh). The last two run the kernels of GPUs, in either dialect; lavapipe-gpu has cooperative matrices, too.
+`gpu0`, `gpu1`, ... are what else `pt2gpu devices` lists.
 PT2_INTEL_OPENCL names the folder that holds libintelocl.so; the default is where tools/test.sh --intel puts it.
 """
 import glob
@@ -25,6 +25,7 @@ SKIP = 77
 LAVAPIPE = "/usr/share/vulkan/icd.d/lvp_icd.*.json"
 SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json"
 POCL = "/etc/OpenCL/vendors/pocl.icd"
+RUSTICL = "/etc/OpenCL/vendors/rusticl.icd"
 INTEL = os.path.join(ROOT, "build", "intel-opencl")
 MESA = os.path.join(ROOT, "build", "mesa")
 SOFTWARE = ("llvmpipe", "swiftshader", "pthread", "cpu")
@@ -73,6 +74,13 @@ def pocl():
     return Device("pocl", "opencl", {"OCL_ICD_VENDORS": POCL}, missing)
 
 
+def rusticl():
+    """Mesa's OpenCL. Its compiler is the one that GPUs have there; only the last step is for processors."""
+    missing = "" if os.path.exists(RUSTICL) else f"{RUSTICL} is not there (package mesa-opencl-icd)"
+    env = {"OCL_ICD_VENDORS": RUSTICL, "RUSTICL_ENABLE": "llvmpipe", "PT2_CLASS": "gpu"}
+    return Device("rusticl", "opencl", env, missing)
+
+
 def intel():
     folder = os.environ.get("PT2_INTEL_OPENCL") or os.path.join(INTEL, "venv", "lib")
     library = os.path.join(folder, "libintelocl.so")
@@ -100,6 +108,7 @@ def known():
         vulkan_driver("swiftshader", SWIFTSHADER, "chromium-common"),
         pocl(),
         intel(),
+        rusticl(),
         lavapipe_gpu(),
     ]
 

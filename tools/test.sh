@@ -3,10 +3,11 @@
 # Installs the free test drivers, builds, and runs all tests on every device found.
 #     tools/test.sh [--intel] [--mesa] [--quick] [--full] [--devices NAME[,NAME...]] [--no-extra]
 #       --intel     also install Intel's OpenCL for CPUs (0.8 GB, Intel's own licence) below build/, and expect it
-#       --mesa      also unpack a newer Mesa (0.3 GB) below build/, and expect lavapipe-gpu: the kernels of GPUs on it
+#       --mesa      also install Mesa's OpenCL, and unpack a newer Mesa (0.3 GB) below build/: on these, rusticl and
+#                   lavapipe-gpu, run the kernels of GPUs; Debian only
 #       --quick     fewer archives, one case of each operator, no sanitizers
 #       --full      every operator case on every device
-#       --devices   only these: reference, lavapipe, lavapipe-gpu, swiftshader, pocl, intel, gpu0, ...
+#       --devices   only these: reference, lavapipe, lavapipe-gpu, swiftshader, pocl, intel, rusticl, gpu0, ...
 #       --no-extra  neither clang nor the sanitizers
 set -eu
 cd "$(dirname "$0")/.."
@@ -20,7 +21,7 @@ while [ $# -gt 0 ]; do
         --no-extra) extra= ;;
         --devices=*) only=$(echo "${1#*=}" | tr , ' ') ;;
         --devices) shift; only=$(echo "${1:?--devices needs names}" | tr , ' ') ;;
-        --help | -h) sed -n '3,10s/^# //p' "$0"; exit 0 ;;
+        --help | -h) sed -n '3,11s/^# //p' "$0"; exit 0 ;;
         *) echo "tools/test.sh: unknown option $1 (see tools/test.sh --help)" >&2; exit 2 ;;
     esac
     shift
@@ -51,6 +52,7 @@ if [ -n "$intel" ] && [ ! -e "$venv/lib/libintelocl.so" ] && [ -z "${PT2_INTEL_O
 fi
 
 if [ -n "$mesa" ]; then
+    tools/setup.sh mesa-opencl-icd
     tools/mesa.sh
 fi
 
@@ -60,7 +62,7 @@ say "building"
 tools/build.sh default --target pt2gpu-command -DPT2_PYTHON="$(command -v $python)"
 found=$($python tests/devices.py list build/pt2gpu)
 if [ -z "$only" ]; then
-    PT2_EXPECT_DEVICES="reference lavapipe swiftshader pocl${intel:+ intel}${mesa:+ lavapipe-gpu}"
+    PT2_EXPECT_DEVICES="reference lavapipe swiftshader pocl${intel:+ intel}${mesa:+ lavapipe-gpu rusticl}"
     only=$(printf '%s\n' $PT2_EXPECT_DEVICES $found | awk '!seen[$0]++' | tr '\n' ' ')
 else
     PT2_EXPECT_DEVICES=$only
