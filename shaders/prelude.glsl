@@ -105,6 +105,8 @@ ivec2 pt_divided(int a, int b)
 #define pt_load_matrix(m, from, start, pitch, turned) coopMatLoadNV(m, from, uint(start), uint(pitch), turned)
 #define pt_store_matrix(m, to, start, pitch) coopMatStoreNV(m, to, uint(start), uint(pitch), false)
 #define pt_fma_matrix(a, b, sum) coopMatMulAddNV(a, b, sum)
+#define pt_scale_matrix(sum, by) ((sum) / (by)) /* the older extension has no product; the backend makes it one */
+#define pt_round_half(x) unpackFloat2x16(pt_enc_f16(x))[0]
 #define SUBGROUP_ID() int(gl_SubgroupID)
 
 #define pt_bits_f32_i32(x) floatBitsToInt(x)
