@@ -41,6 +41,10 @@ spirv_execution_mode(extensions = ["SPV_KHR_float_controls"], capabilities = [44
 #if PT_DENORM64
 spirv_execution_mode(extensions = ["SPV_KHR_float_controls"], capabilities = [4464], 4459, 64);
 #endif
+#if PT_ROUNDS16
+spirv_execution_mode(extensions = ["SPV_KHR_float_controls"], capabilities = [4467], 4462, 16);
+spirv_execution_mode(extensions = ["SPV_KHR_float_controls"], capabilities = [4464], 4459, 16);
+#endif
 
 #define P(k) pt_params[k]
 #define GROUP_ID() int(gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x)
@@ -106,7 +110,11 @@ ivec2 pt_divided(int a, int b)
 #define pt_store_matrix(m, to, start, pitch) coopMatStoreNV(m, to, uint(start), uint(pitch), false)
 #define pt_fma_matrix(a, b, sum) coopMatMulAddNV(a, b, sum)
 #define pt_scale_matrix(sum, by) ((sum) / (by)) /* the older extension has no product; the backend makes it one */
+#if PT_ROUNDS16
+#define pt_round_half(x) float16_t(x)
+#else
 #define pt_round_half(x) unpackFloat2x16(pt_enc_f16(x))[0]
+#endif
 #define SUBGROUP_ID() int(gl_SubgroupID)
 
 #define pt_bits_f32_i32(x) floatBitsToInt(x)
