@@ -13,7 +13,11 @@
 
 #include <stdio.h>
 
-enum { SIDE = PT2_MATRIX_SIDE, PAD = PT2_MATRIX_PAD, FLOAT_PAD = 4 /* both 16 bytes: see contract.h */, HALF = 2, FLOAT = 4 };
+enum {
+    SIDE = PT2_MATRIX_SIDE,
+    PAD = PT2_MATRIX_PAD, FLOAT_PAD = 4, /* behind a row of halves, of floats: 16 bytes */
+    HALF = 2, FLOAT = 4,
+};
 
 static int part_up(int a, int b) { return (a + b - 1) / b; }
 static int smaller(int a, int b) { return a < b ? a : b; }
@@ -140,11 +144,12 @@ static void say_scores(struct att *p)
 static void say_masked(struct att *p)
 {
     const struct pt2_attention *a = p->a;
+    int pitch = score_pitch(a);
     char loop[64], score[64], put[128];
     snprintf(loop, sizeof loop, "for (int x = lane; x < %d; x += %d) {", a->tile_keys, lanes(a));
-    snprintf(score, sizeof score, "r%d = scores[y * %d + x];", PT2_ATT_SCORE, score_pitch(a));
-    snprintf(put, sizeof put, "v = x < in_keys ? v : -pt_inf_f32(); scores[y * %d + x] = v; most = pt_max_f32(most, v);",
-             score_pitch(a));
+    snprintf(score, sizeof score, "r%d = scores[y * %d + x];", PT2_ATT_SCORE, pitch);
+    snprintf(put, sizeof put,
+             "v = x < in_keys ? v : -pt_inf_f32(); scores[y * %d + x] = v; most = pt_max_f32(most, v);", pitch);
     pt2_say_masked(p, &(struct masked){ loop, NULL, score, put });
 }
 
@@ -210,7 +215,7 @@ static void say_mixed(struct att *p)
 
 /* ---- results ---- */
 
-/* The columns that have a place in the array of scores at once: of each subgroup, so many matrices as it has of keys. */
+/* The columns that have a place in the array of scores at once: of each subgroup as many matrices as it has of keys. */
 static void say_part(struct att *p, int part)
 {
     struct render *r = p->r;
