@@ -116,6 +116,13 @@ ivec2 pt_divided(int a, int b)
 #define pt_round_half(x) unpackFloat2x16(pt_enc_f16(x))[0]
 #endif
 #define SUBGROUP_ID() int(gl_SubgroupID)
+#if PT_MATRICES
+/* Vulkan promises 3 + 2 |x| ulp. */
+float pt_exp_half(float x)
+{
+    return x < -100.0f ? 0.0f : exp(x);
+}
+#endif
 
 #define pt_bits_f32_i32(x) floatBitsToInt(x)
 #define pt_bits_i32_f32(x) intBitsToFloat(x)

@@ -177,7 +177,7 @@ static void say_exponentials(struct att *p)
     pt2_say_growth(p);
     pt2_say(r, "sum *= grown;");
     pt2_say(r, "for (int x = lane; x < %d; x += %d) {", a->tile_keys, lanes(a));
-    pt2_say(r, "float v = pt_exp_f32(scores[y * %d + x] - under);", score_pitch(a));
+    pt2_say(r, "float v = pt_exp_half(scores[y * %d + x] - under);", score_pitch(a));
     pt2_say(r, "sum += v;");
     pt2_say(r, "halves[y * %d + x] = pt_round_half(v);", half_pitch(a));
     pt2_say(r, "}");
