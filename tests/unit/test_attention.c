@@ -304,14 +304,6 @@ int main(int argc, char **argv)
         { 1, 1, 9, 9, 8, 3, ADDED, true, false, PT2_F16, false, false, false },
         { 1, 1, 140, 31, 32, 128, ADDED, false, true, PT2_BF16, false, false, false },
         { 2, 1, 6, 70, 16, 16, CHOSEN, true, true, PT2_F32, false, true, false },
-        { 2, 1, 40, 150, 64, 64, NONE, false, true, PT2_F16, false, false, false },
-        { 2, 2, 45, 70, 80, 80, CAUSAL, true, true, PT2_F16, false, false, false },
-        { 4, 2, 33, 65, 128, 128, ADDED, false, false, PT2_F16, false, false, false },
-        { 6, 3, 23, 130, 64, 40, CHOSEN, true, true, PT2_F16, false, true, false },
-        { 2, 1, 50, 33, 20, 12, NONE, false, true, PT2_F16, false, false, false }, /* fours, not whole matrices */
-        { 2, 1, 17, 40, 30, 50, ADDED, false, true, PT2_F16, false, false, false },
-        { 1, 1, 20, 40, 136, 144, CAUSAL, true, true, PT2_F16, false, false, false },
-        { 2, 2, 20, 40, 32, 32, ADDED, true, true, PT2_F16, false, false, true },
         /* decoding */
         { 4, 2, 1, 1, 64, 64, NONE, true, true, PT2_F32, true, false, false },
         { 2, 1, 2, 0, 16, 16, NONE, true, true, PT2_F32, true, false, false },
@@ -326,7 +318,20 @@ int main(int argc, char **argv)
         { 3, 3, 2, 600, 256, 256, CHOSEN, true, true, PT2_F16, true, false, false },
         { 3, 3, 2, 600, 40, 32, CHOSEN, true, true, PT2_F32, true, true, false },
     };
+    static const struct shape halves[] = { /* for cooperative matrices */
+        { 2, 1, 40, 150, 64, 64, NONE, false, true, PT2_F16, false, false, false },
+        { 2, 2, 45, 70, 80, 80, CAUSAL, true, true, PT2_F16, false, false, false },
+        { 4, 2, 33, 65, 128, 128, ADDED, false, false, PT2_F16, false, false, false },
+        { 6, 3, 23, 130, 64, 40, CHOSEN, true, true, PT2_F16, false, true, false },
+        { 2, 1, 50, 33, 20, 12, NONE, false, true, PT2_F16, false, false, false }, /* fours, not whole matrices */
+        { 2, 1, 17, 40, 30, 50, ADDED, false, true, PT2_F16, false, false, false },
+        { 1, 1, 20, 40, 136, 144, CAUSAL, true, true, PT2_F16, false, false, false },
+        { 2, 2, 20, 40, 32, 32, ADDED, true, true, PT2_F16, false, false, true },
+    };
     open_device(argc, argv);
+    bool matrices = dev->desc.caps.matrices.k > 0;
+    for (size_t k = 0; k < sizeof halves / sizeof *halves && matrices; k++)
+        run_forms(&halves[k]);
     for (size_t k = 0; k < sizeof fixed / sizeof *fixed; k++)
         run_forms(&fixed[k]);
     int more = getenv("PT2_CASES") ? atoi(getenv("PT2_CASES")) : 3;
@@ -337,7 +342,8 @@ int main(int argc, char **argv)
                            PT2_F32, false, false, false };
         run_forms(&s);
         s.dtype = PT2_F16;
-        run_forms(&s);
+        if (matrices)
+            run_forms(&s);
         s.dtype = PT2_F32;
         s.few = true;
         s.rows = 1 + (int)below(4);
