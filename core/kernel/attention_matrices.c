@@ -48,7 +48,7 @@ static int width(const struct pt2_attention *a) { return a->fours[0] ? 4 : 1; }
 uint32_t pt2_attention_matrices_bytes(const struct pt2_attention *a)
 {
     int halves = block_halves(a) + a->tile_rows * half_pitch(a);
-    int floats = a->tile_rows * score_pitch(a) + 3 * a->tile_rows + a->invocations;
+    int floats = a->tile_rows * score_pitch(a) + 4 * a->tile_rows + a->invocations;
     return (uint32_t)(halves * HALF + floats * FLOAT);
 }
 
@@ -266,6 +266,7 @@ static void say_arrays(struct att *p)
     pt2_say(r, "SHARED(float, ratio, %d);", a->tile_rows);
     pt2_say(r, "SHARED(float, largest, %d);", a->tile_rows);
     pt2_say(r, "SHARED(float, total, %d);", a->tile_rows);
+    pt2_say_last_keys_array(p);
 }
 
 static void say_keys(struct att *p)
@@ -300,6 +301,7 @@ void pt2_attention_matrices(struct att *p)
     pt2_say_rows(p);
     pt2_say(r, "int me = LOCAL_ID(), y = me / %d, lane = me %% %d, sub = SUBGROUP_ID();", lanes(a), lanes(a));
     pt2_say(r, "int my_row = sub / %d * %d, my_col = sub %% %d * %d;", SIDE, down(a) * a->matrix.m, SIDE, a->matrix.n);
+    pt2_say_last_keys(p);
     say_q(p);
     pt2_say(r, "q = min(first_row + y, rows - 1);");
     pt2_say_split(r, &p->rows, "int i", "");

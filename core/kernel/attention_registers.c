@@ -52,7 +52,7 @@ static int sums_floats(const struct pt2_attention *a)
 
 uint32_t pt2_attention_registers_bytes(const struct pt2_attention *a)
 {
-    int floats = a->tile_rows * (a->depth + a->tile_keys) + sums_floats(a) + 2 * a->invocations + 3 * a->tile_rows;
+    int floats = a->tile_rows * (a->depth + a->tile_keys) + sums_floats(a) + 2 * a->invocations + 4 * a->tile_rows;
     return (uint32_t)floats * sizeof(float);
 }
 
@@ -313,6 +313,7 @@ static void say_arrays(struct att *p)
     pt2_say(r, "SHARED(float, ratio, %d);", a->tile_rows);
     pt2_say(r, "SHARED(float, largest, %d);", a->tile_rows);
     pt2_say(r, "SHARED(float, total, %d);", a->tile_rows);
+    pt2_say_last_keys_array(p);
 }
 
 static void say_keys(struct att *p)
@@ -339,6 +340,7 @@ void pt2_attention_registers(struct att *p)
     pt2_say(r, "if (tile < %s) {", pt2_number(r->k->points).text);
     pt2_say_rows(p);
     pt2_say(r, "int me = LOCAL_ID(), y = me / %d, lane = me %% %d, col = me %% %d;", n, n, across(a));
+    pt2_say_last_keys(p);
     say_q(p);
     pt2_say(r, "q = min(first_row + y, rows - 1);");
     pt2_say_split(r, &p->rows, "int i", "");

@@ -23,7 +23,7 @@ static int block_floats(const struct pt2_attention *a)
 
 uint32_t pt2_attention_shared_bytes(const struct pt2_attention *a)
 {
-    return (uint32_t)((a->depth + a->tile_keys) * row_pitch(a) + block_floats(a) + 2 * a->tile_rows) * sizeof(float);
+    return (uint32_t)((a->depth + a->tile_keys) * row_pitch(a) + block_floats(a) + 3 * a->tile_rows) * sizeof(float);
 }
 
 /* ---- copies ---- */
@@ -165,6 +165,7 @@ static void say_arrays(struct att *p)
     pt2_say(r, "SHARED(float, block, %d);", block_floats(a));
     pt2_say(r, "SHARED(float, largest, %d);", a->tile_rows);
     pt2_say(r, "SHARED(float, total, %d);", a->tile_rows);
+    pt2_say_last_keys_array(p);
 }
 
 static void say_keys(struct att *p)
@@ -196,6 +197,7 @@ void pt2_attention_shared(struct att *p)
     pt2_say(r, "if (tile < %s) {", pt2_number(r->k->points).text);
     pt2_say_rows(p);
     pt2_say(r, "int me = LOCAL_ID(), lane = me %% %d, my_row = me / %d * %d;", ACROSS, ACROSS, ROWS);
+    pt2_say_last_keys(p);
     say_q(p);
     pt2_say(r, "pt_f32x4 most = pt_splat_f32x4(-pt_inf_f32()), sum = pt_splat_f32x4(0.0f);");
     for (int j = 0; j < cols_each(p->a); j++)

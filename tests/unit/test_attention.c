@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-enum mask { NONE, ADDED, CHOSEN, CAUSAL, MASKS };
+enum mask { NONE, ADDED, CHOSEN, CAUSAL, BEFORE, MASKS };
 
 struct shape {
     int heads, group, rows, keys, depth, width; /* group: heads that share k and v */
@@ -40,6 +40,7 @@ static const char *masked(const struct shape *s)
     case ADDED: return "v4[i0, i1, i2, i3]*0.5f32 + v3[i2, i3]";
     case CHOSEN: return "select(v3[i2, i3] < 0.5f32, v4[i0, i1, i2, i3]*0.5f32, -inff32)";
     case CAUSAL: return "select(i3 <= i2, v4[i0, i1, i2, i3]*0.5f32, -inff32)";
+    case BEFORE: return "select(i3 < i2, v4[i0, i1, i2, i3]*0.5f32, -inff32)";
     default: return "v4[i0, i1, i2, i3]*0.5f32";
     }
 }
@@ -95,6 +96,7 @@ static double score(const struct shape *s, const struct data *d, size_t head, si
     case ADDED: return sum + m;
     case CHOSEN: return m < 0.5 ? sum : -INFINITY;
     case CAUSAL: return key <= row ? sum : -INFINITY;
+    case BEFORE: return key < row ? sum : -INFINITY;
     default: return sum;
     }
 }
@@ -304,6 +306,8 @@ int main(int argc, char **argv)
         { 1, 1, 9, 9, 8, 3, ADDED, true, false, PT2_F16, false, false, false },
         { 1, 1, 140, 31, 32, 128, ADDED, false, true, PT2_BF16, false, false, false },
         { 2, 1, 6, 70, 16, 16, CHOSEN, true, true, PT2_F32, false, true, false },
+        { 4, 2, 90, 130, 16, 16, BEFORE, true, true, PT2_F32, false, false, false },
+        { 2, 1, 1, 9, 16, 16, BEFORE, false, true, PT2_F32, false, false, false },
         /* decoding */
         { 4, 2, 1, 1, 64, 64, NONE, true, true, PT2_F32, true, false, false },
         { 2, 1, 2, 0, 16, 16, NONE, true, true, PT2_F32, true, false, false },
@@ -322,6 +326,7 @@ int main(int argc, char **argv)
         { 2, 1, 40, 150, 64, 64, NONE, false, true, PT2_F16, false, false, false },
         { 2, 2, 45, 70, 80, 80, CAUSAL, true, true, PT2_F16, false, false, false },
         { 4, 2, 33, 65, 128, 128, ADDED, false, false, PT2_F16, false, false, false },
+        { 2, 1, 90, 130, 64, 64, BEFORE, true, true, PT2_F16, false, true, false },
         { 6, 3, 23, 130, 64, 40, CHOSEN, true, true, PT2_F16, false, true, false },
         { 2, 1, 50, 33, 20, 12, NONE, false, true, PT2_F16, false, false, false }, /* fours, not whole matrices */
         { 2, 1, 17, 40, 30, 50, ADDED, false, true, PT2_F16, false, false, false },
