@@ -41,6 +41,10 @@ spirv_execution_mode(extensions = ["SPV_KHR_float_controls"], capabilities = [44
 #if PT_DENORM64
 spirv_execution_mode(extensions = ["SPV_KHR_float_controls"], capabilities = [4464], 4459, 64);
 #endif
+#if PT_ROUNDS16
+spirv_execution_mode(extensions = ["SPV_KHR_float_controls"], capabilities = [4467], 4462, 16);
+spirv_execution_mode(extensions = ["SPV_KHR_float_controls"], capabilities = [4464], 4459, 16);
+#endif
 
 #define P(k) pt_params[k]
 #define GROUP_ID() int(gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x)
@@ -105,7 +109,20 @@ ivec2 pt_divided(int a, int b)
 #define pt_load_matrix(m, from, start, pitch, turned) coopMatLoadNV(m, from, uint(start), uint(pitch), turned)
 #define pt_store_matrix(m, to, start, pitch) coopMatStoreNV(m, to, uint(start), uint(pitch), false)
 #define pt_fma_matrix(a, b, sum) coopMatMulAddNV(a, b, sum)
+#define pt_scale_matrix(sum, by) ((sum) / (by)) /* the older extension has no product; the backend makes it one */
+#if PT_ROUNDS16
+#define pt_round_half(x) float16_t(x)
+#else
+#define pt_round_half(x) unpackFloat2x16(pt_enc_f16(x))[0]
+#endif
 #define SUBGROUP_ID() int(gl_SubgroupID)
+#if PT_MATRICES
+/* Vulkan promises 3 + 2 |x| ulp. */
+float pt_exp_half(float x)
+{
+    return x < -100.0f ? 0.0f : exp(x);
+}
+#endif
 
 /* GLSL has no word for OpSDot; its last operand says that a word is four bytes. */
 #if PT_DOTS

@@ -126,6 +126,8 @@ static void take_float_controls(struct facts *f, const VkPhysicalDeviceFloatCont
         has->rte32 = has->rte64 = has->rte32 && has->rte64;
     if (f64 && p->denormBehaviorIndependence == VK_SHADER_FLOAT_CONTROLS_INDEPENDENCE_NONE)
         has->denorm32 = has->denorm64 = has->denorm32 && has->denorm64;
+    has->rounds16 = p->shaderRoundingModeRTEFloat16 && p->shaderDenormPreserveFloat16 && has->rte32 && has->denorm32 &&
+                    (!f64 || (has->rte64 && has->denorm64));
 }
 
 static uint64_t limit_allocation(const VkPhysicalDeviceMaintenance3Properties *p)

@@ -4,7 +4,8 @@
  * Kernels are written for GL_NV_cooperative_matrix, which is as old as shaderc itself; compilers that know
  * GL_KHR_cooperative_matrix are newer than Debian 12's. The instructions are the same but for two things: KHR's types
  * say what a matrix is used as, and its loads and stores name the layout by a number. A type of a kernel says its use
- * in the number of its rows (prelude.glsl), from which it is taken here. */
+ * in the number of its rows (prelude.glsl), from which it is taken here. The older extension multiplies no matrices
+ * element by element, but divides them: kernels mean products. */
 #include "vk.h"
 
 #include <stdlib.h>
@@ -76,6 +77,8 @@ enum {
     OP_CONSTANT_TRUE = 41,
     OP_CONSTANT_FALSE = 42,
     OP_CONSTANT = 43,
+    OP_FMUL = 133,
+    OP_FDIV = 136,
     OP_TYPE_NV = 5358,
     OP_LOAD_NV = 5359,
     OP_STORE_NV = 5360,
@@ -91,7 +94,7 @@ enum {
 
 struct rewriter {
     const uint32_t *in;  /* the old module */
-    size_t *made;        /* by id: where in it a constant is made, or 0 */
+    size_t *made;        /* by id: where in it a constant or a type of matrices is made, or 0 */
     uint32_t *out;       /* the new one, at most twice as long */
     size_t words;
     uint32_t bound;      /* of ids */
@@ -136,6 +139,11 @@ static void put_access(struct rewriter *r, const uint32_t *s, uint32_t op, uint3
     put(r, s + stride + 2, (s[0] >> 16) - stride - 2);
 }
 
+static bool is_matrix(const struct rewriter *r, uint32_t type)
+{
+    return r->made[type] && (r->in[r->made[type]] & 0xffff) == OP_TYPE_NV;
+}
+
 static void put_instruction(struct rewriter *r, const uint32_t *s)
 {
     static const char nv[28] = "SPV_NV_cooperative_matrix", khr[28] = "SPV_KHR_cooperative_matrix";
@@ -151,6 +159,8 @@ static void put_instruction(struct rewriter *r, const uint32_t *s)
         uint32_t *copy = r->out + r->words - count;
         if (op == OP_MULTIPLY_ADD_NV)
             copy[0] = count << 16 | OP_MULTIPLY_ADD;
+        if (op == OP_FDIV && is_matrix(r, s[1]))
+            copy[0] = count << 16 | OP_FMUL;
         if (op == OP_CAPABILITY && copy[1] == CAPABILITY_NV)
             copy[1] = CAPABILITY;
         if (op == OP_EXTENSION && count == 8 && !memcmp(copy + 1, nv, sizeof nv))
@@ -158,7 +168,7 @@ static void put_instruction(struct rewriter *r, const uint32_t *s)
     }
 }
 
-/* Finds the constants. All types have marked rows: else the module is not one of ours. */
+/* Finds the constants and the types of matrices. All types have marked rows: else the module is not one of ours. */
 static bool examine(const struct vk_spirv *s, size_t words, size_t *made)
 {
     bool ok = true;
@@ -166,8 +176,10 @@ static bool examine(const struct vk_spirv *s, size_t words, size_t *made)
         uint32_t op = s->words[i] & 0xffff;
         if (op == OP_CONSTANT || op == OP_CONSTANT_TRUE || op == OP_CONSTANT_FALSE)
             made[s->words[i + 2]] = i;
-        if (op == OP_TYPE_NV)
-            ok &= made[s->words[i + 4]] && s->words[made[s->words[i + 4]] + 3] >> 24 == MARK;
+        if (op != OP_TYPE_NV)
+            continue;
+        made[s->words[i + 1]] = i;
+        ok &= made[s->words[i + 4]] && s->words[made[s->words[i + 4]] + 3] >> 24 == MARK;
     }
     return ok;
 }

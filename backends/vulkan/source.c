@@ -37,6 +37,7 @@ static void add_facts(const struct vk_device *d, const struct pt2_kernel *k, str
         { "PT_SWAPS", caps->subgroup_size > 0 },
         { "PT_ONE_BY_ONE", caps->kind == PT2_KIND_CPU },
         { "PT_MATRICES", k->matrices },       { "PT_DOTS", k->dots },
+        { "PT_ROUNDS16", k->matrices && has->rounds16 },
     };
     pt2_str_add(out, "#version 450\n");
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)

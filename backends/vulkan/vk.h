@@ -58,6 +58,7 @@ struct vk_features {
     bool keep_nan32, keep_nan64;  /* SignedZeroInfNanPreserve */
     bool rte32, rte64;            /* round to nearest even can be asked for */
     bool denorm32, denorm64;      /* subnormals can be kept */
+    bool rounds16;                /* float16: both of these, beside all others */
     bool timeline;                /* timeline semaphores */
     bool timeline_khr;            /* by the extension, on Vulkan 1.1 */
     bool storage8_khr, float_controls_khr, portability_subset; /* these extensions must be enabled by name */

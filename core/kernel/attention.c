@@ -7,6 +7,7 @@
  * together. */
 #include "kernel/attention.h"
 #include "kernel/bounds.h"
+#include "kernel/halves.h"
 
 enum {
     FEW_ROWS = 8,          /* their sums stay in registers */
@@ -17,6 +18,8 @@ enum {
     MOST_KEYS = 256,       /* of which a group has the scores at once */
     GROUPS_PER_UNIT = 4,
     LEAST_SAVED = 3 * PT2_LEAST_PART,
+    MATRICES_FASTER = 8,   /* at least so many parts do what a kernel of matrices gains over one without */
+    MOST_REGISTERS = 160,  /* for matrices */
     ALL_AXES = PT2_OUTER_AXIS + 2 * PT2_MAX_RANK,
 };
 
@@ -118,28 +121,77 @@ static bool choose_registers(struct pt2_attention *a, const struct pt2_caps *cap
     return a->invocations >= LEAST_INVOCATIONS && pt2_attention_registers_bytes(a) <= caps->shared_bytes;
 }
 
-/* Large tiles where there are enough to fill the device; false: no tile fits, or there is so little to do for a row
- * of a tile that its parts, which take more invocations, are faster. */
-static bool choose_shared(struct pt2_attention *a, const struct pt2_caps *caps)
+typedef bool fits_fn(const struct pt2_attention *a, const struct pt2_caps *caps);
+
+/* Of a list from large to small, in units: the first tile that fits, or one of fewer rows where there are too few of
+ * it to fill the device. False: none fits. */
+static bool choose_tile(struct pt2_attention *a, const struct pt2_caps *caps, const struct pt2_tiles *list,
+                        struct pt2_tiles unit, fits_fn *fits)
 {
-    static const struct { int rows, keys; } tiles[] = { { 32, 64 }, { 32, 32 }, { 16, 32 }, { 16, 16 }, { 8, 16 } };
     bool found = false;
-    a->form = PT2_CONTRACT_SHARED;
-    for (size_t k = 0; k < sizeof tiles / sizeof *tiles; k++) {
+    for (; list->rows; list++) {
         struct pt2_attention other = *a;
-        other.tile_rows = tiles[k].rows;
-        other.tile_keys = tiles[k].keys;
-        bool fits = pt2_attention_shared_bytes(&other) <= caps->shared_bytes &&
-                    pt2_attention_local_size(&other) <= caps->max_local_size;
-        if (!fits || (found && (tiles_of(a) >= pt2_tiles_units(caps) || other.tile_rows == a->tile_rows)))
+        other.tile_rows = list->rows * unit.rows;
+        other.tile_keys = list->cols * unit.cols;
+        if (!fits(&other, caps) ||
+            (found && (tiles_of(a) >= pt2_tiles_units(caps) || other.tile_rows >= a->tile_rows)))
             continue;
         *a = other;
         found = true;
     }
-    return found && a->size[PT2_AXIS_ROW]->hi >= LEAST_ROWS;
+    return found;
 }
 
-bool pt2_attention_choose(struct pt2_exprs *E, struct pt2_attention *a, const struct pt2_caps *caps)
+static bool shared_fits(const struct pt2_attention *a, const struct pt2_caps *caps)
+{
+    return pt2_attention_shared_bytes(a) <= caps->shared_bytes && pt2_attention_local_size(a) <= caps->max_local_size;
+}
+
+/* False: no tile fits, or there is so little to do for a row of a tile that its parts, which take more invocations,
+ * are faster. */
+static bool choose_shared(struct pt2_attention *a, const struct pt2_caps *caps)
+{
+    static const struct pt2_tiles tiles[] = { { 32, 64, 0 }, { 32, 32, 0 }, { 16, 32, 0 }, { 16, 16, 0 }, { 8, 16, 0 },
+                                              { 0, 0, 0 } };
+    a->form = PT2_CONTRACT_SHARED;
+    return choose_tile(a, caps, tiles, (struct pt2_tiles){ 1, 1, 0 }, shared_fits) &&
+           a->size[PT2_AXIS_ROW]->hi >= LEAST_ROWS;
+}
+
+/* ---- cooperative matrices ---- */
+
+/* Nothing is lost in what is multiplied but of the probabilities, which the result does not have more exactly. */
+static bool are_halves(const struct pt2_module *m, const struct pt2_attention *a)
+{
+    const pt2_ex *product = a->stages[PT2_ATT_SCORE].body->args;
+    return a->dtype == PT2_F16 && pt2_is_half(product[0], pt2_dtype_of_value, m) &&
+           pt2_is_half(product[1], pt2_dtype_of_value, m) &&
+           pt2_is_half(a->stages[PT2_ATT_MIXED].body, pt2_dtype_of_value, m);
+}
+
+/* Every invocation has part of one row, and no more matrices are needed than there are rows or keys for. */
+static bool matrices_fit(const struct pt2_attention *a, const struct pt2_caps *caps)
+{
+    int rows = PT2_MATRIX_SIDE * a->matrix.m, keys = PT2_MATRIX_SIDE * a->matrix.n;
+    return (a->tile_rows == rows || a->size[PT2_AXIS_ROW]->hi > rows) && (a->tile_keys == keys || a->keys->hi > keys) &&
+           a->invocations % a->tile_rows == 0 && a->tile_keys % a->matrix.k == 0 &&
+           a->invocations <= caps->max_local_size && pt2_attention_matrices_registers(a) <= MOST_REGISTERS &&
+           pt2_attention_matrices_bytes(a) <= caps->shared_bytes;
+}
+
+/* False: the device has none, the factors are no halves, there is less than a matrix, or no tile fits. */
+static bool choose_matrices(const struct pt2_module *m, struct pt2_attention *a, const struct pt2_caps *caps)
+{
+    static const struct pt2_tiles tiles[] = { { 2, 2, 0 }, { 1, 2, 0 }, { 2, 1, 0 }, { 1, 1, 0 }, { 0, 0, 0 } };
+    a->form = PT2_CONTRACT_MATRICES;
+    a->matrix = caps->matrices;
+    a->invocations = PT2_MATRIX_SIDE * PT2_MATRIX_SIDE * caps->subgroup_size;
+    const struct pt2_tiles unit = { PT2_MATRIX_SIDE * a->matrix.m, PT2_MATRIX_SIDE * a->matrix.n, 0 };
+    return a->matrix.k && a->size[PT2_AXIS_ROW]->hi >= a->matrix.m && are_halves(m, a) &&
+           choose_tile(a, caps, tiles, unit, matrices_fit);
+}
+
+bool pt2_attention_choose(struct pt2_module *m, struct pt2_attention *a, const struct pt2_caps *caps)
 {
     a->tile_rows = a->tile_keys = 1;
     /* On processors that run shaders the parts alone are faster: their tiles read by vectors. */
@@ -149,22 +201,23 @@ bool pt2_attention_choose(struct pt2_exprs *E, struct pt2_attention *a, const st
         choose_packed(a, caps);
         return true;
     }
-    group_queries(E, a);
+    group_queries(&m->exprs, a);
     if (a->size[PT2_AXIS_ROW]->hi <= FEW_ROWS && choose_registers(a, caps))
         return true;
-    return choose_shared(a, caps);
+    return choose_matrices(m, a, caps) || choose_shared(a, caps);
 }
 
-int64_t pt2_attention_parts(struct pt2_exprs *E, const struct pt2_attention *a, const struct pt2_caps *caps)
+int64_t pt2_attention_parts(struct pt2_module *m, const struct pt2_attention *a, const struct pt2_caps *caps)
 {
+    struct pt2_exprs *E = &m->exprs;
     struct pt2_attention chosen = *a;
-    if (caps->wide_vectors || !pt2_attention_choose(E, &chosen, caps))
+    if (caps->wide_vectors || !pt2_attention_choose(m, &chosen, caps))
         return 1;
     int64_t tiles = pt2_contract_bounded(pt2_attention_tiles(E, &chosen)), keys = pt2_contract_bounded(a->keys);
     int64_t most = keys / PT2_LEAST_PART;
     int64_t wanted = (int64_t)GROUPS_PER_UNIT * pt2_tiles_units(caps) / (tiles ? tiles : 1);
-    int64_t parts = wanted < most ? wanted : most;
-    return parts > 1 && keys - keys / parts >= LEAST_SAVED ? parts : 1;
+    int64_t parts = wanted < most ? wanted : most, least = chosen.form == PT2_CONTRACT_MATRICES ? MATRICES_FASTER : 2;
+    return parts >= least && keys - keys / parts >= LEAST_SAVED ? parts : 1;
 }
 
 /* ---- how buffers are read ---- */
@@ -190,11 +243,14 @@ void pt2_attention_choose_reading(struct pt2_exprs *E, struct pt2_attention *a, 
     const struct pt2_stage *score = &stages[PT2_ATT_SCORE];
     pt2_ex k = factor_of_keys(score), v = stages[PT2_ATT_MIXED].body;
     int depth = score->num_loops, col = last_column(a);
+    bool matrices = a->form == PT2_CONTRACT_MATRICES;
     a->swapped = k == score->body->args[0];
-    if (a->form != PT2_CONTRACT_REGISTERS || !caps->max_fetch_range)
+    if ((a->form != PT2_CONTRACT_REGISTERS && !matrices) || !caps->max_fetch_range)
         return;
     a->fours[0] = depth > 0 && reads_fours(E, k, bufs, depth, score->loops[depth - 1]);
     a->fours[1] = col >= 0 && reads_fours(E, v, bufs, PT2_OUTER_AXIS + col, a->extent[col]);
+    if (matrices) /* which take turns in one array */
+        a->fours[0] = a->fours[1] = a->fours[0] && a->fours[1];
     if (a->fours[0])
         bufs[k->i].fetched = true;
     if (a->fours[1])
@@ -224,7 +280,8 @@ int pt2_attention_local_size(const struct pt2_attention *a)
 {
     switch (a->form) {
     case PT2_CONTRACT_PACKED: return 1;
-    case PT2_CONTRACT_REGISTERS: return a->invocations;
+    case PT2_CONTRACT_REGISTERS:
+    case PT2_CONTRACT_MATRICES: return a->invocations;
     default: return a->tile_rows / PT2_ATT_ROWS * PT2_ATT_ACROSS;
     }
 }

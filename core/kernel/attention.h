@@ -41,15 +41,17 @@ struct pt2_attention {
     pt2_ex keys;
     struct pt2_stage stages[PT2_ATT_STAGES];
     int depth, width;                          /* numbers of the depth and of the columns */
+    pt2_dtype dtype;                           /* of the result, before what other nodes make of it */
     pt2_ex sums[2];                            /* `largest` and `total` as LOADs of values that have one for each row,
                                                 * which others may read too; NULL: there is none */
     /* Chosen for a device, from the kernel's stages: */
     bool swapped;                              /* the second factor of the score is q */
-    enum pt2_contract_form form;               /* PACKED, SHARED; REGISTERS: few rows */
+    enum pt2_contract_form form;               /* PACKED, SHARED; REGISTERS: few rows; MATRICES: halves */
     int tile_rows, tile_keys;
     int lanes, block_rows, block_vectors;      /* PACKED: of the sums that are kept in registers */
-    int invocations;                           /* REGISTERS: of a group */
+    int invocations;                           /* REGISTERS, MATRICES: of a group */
     bool fours[2];                             /* likewise: k along the depth, v along the columns is read by vectors */
+    struct pt2_matrices matrix;                /* MATRICES: the device's */
 };
 
 /* SHARED: invocations that have the same rows, and the rows of one. */
@@ -57,12 +59,12 @@ enum { PT2_ATT_ACROSS = 16, PT2_ATT_ROWS = 4 };
 
 /* Chooses the form and the tiles; false: the device does not run it, or its parts faster. On GPUs an axis of queries
  * that share k and v becomes two, of which the inner one are rows. */
-bool pt2_attention_choose(struct pt2_exprs *E, struct pt2_attention *a, const struct pt2_caps *caps);
+bool pt2_attention_choose(struct pt2_module *m, struct pt2_attention *a, const struct pt2_caps *caps);
 /* What depends on how the kernel's stages read its buffers; marks those that are fetched from. */
 void pt2_attention_choose_reading(struct pt2_exprs *E, struct pt2_attention *a, const struct pt2_stage *stages,
                                   struct pt2_kernel_buf *bufs, const struct pt2_caps *caps);
 /* Into how many parts the keys should be cut, each an attention of its own, so that the device is full; 1: none. */
-int64_t pt2_attention_parts(struct pt2_exprs *E, const struct pt2_attention *a, const struct pt2_caps *caps);
+int64_t pt2_attention_parts(struct pt2_module *m, const struct pt2_attention *a, const struct pt2_caps *caps);
 /* Whether a place is in the first column; NULL: there is no other. */
 pt2_ex pt2_attention_first_column(struct pt2_exprs *E, const struct pt2_attention *a);
 /* Number of tiles: an expression over what the extents were. */
@@ -71,6 +73,9 @@ int pt2_attention_local_size(const struct pt2_attention *a);
 /* Of the tiles that are chosen, in these forms. */
 uint32_t pt2_attention_shared_bytes(const struct pt2_attention *a);
 uint32_t pt2_attention_registers_bytes(const struct pt2_attention *a);
+uint32_t pt2_attention_matrices_bytes(const struct pt2_attention *a);
+/* MATRICES: registers that an invocation has for matrices, about. */
+int pt2_attention_matrices_registers(const struct pt2_attention *a);
 void pt2_attention_render(struct render *r);
 
 #endif

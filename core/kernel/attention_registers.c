@@ -52,7 +52,7 @@ static int sums_floats(const struct pt2_attention *a)
 
 uint32_t pt2_attention_registers_bytes(const struct pt2_attention *a)
 {
-    int floats = a->tile_rows * (a->depth + a->tile_keys) + sums_floats(a) + 2 * a->invocations + 3 * a->tile_rows;
+    int floats = a->tile_rows * (a->depth + a->tile_keys) + sums_floats(a) + 2 * a->invocations + 4 * a->tile_rows;
     return (uint32_t)floats * sizeof(float);
 }
 
@@ -70,19 +70,10 @@ static struct body count_factor(struct att *p, pt2_ex e, int factor)
 /* name = the factor, or four neighbours of it, where the indices are. */
 static void say_factor(struct att *p, const char *name, pt2_ex e, int factor)
 {
-    struct render *r = p->r;
     struct body b = count_factor(p, e, factor);
-    char line[64];
-    pt2_render_names(r, &b, 0, 0);
-    if (p->a->fours[factor]) {
-        pt2_say_begin(r, "%s = pt_fetch4_%s(b%d, (", name, pt2_storage_name(r->k->bufs[e->i].dtype), (int)e->i);
-        pt2_render_expr(r, e->args[0]);
-        pt2_say_end(r, ") >> 2);");
-    } else {
-        snprintf(line, sizeof line, "%s = ", name);
-        pt2_say_value(r, line, e);
-    }
-    pt2_render_forget(r, &b);
+    pt2_render_names(p->r, &b, 0, 0);
+    pt2_say_factor(p->r, name, e, p->a->fours[factor] ? pt2_storage_name(p->r->k->bufs[e->i].dtype) : NULL);
+    pt2_render_forget(p->r, &b);
 }
 
 static void say_q(struct att *p)
@@ -90,7 +81,8 @@ static void say_q(struct att *p)
     const struct pt2_attention *a = p->a;
     char put[64];
     snprintf(put, sizeof put, a->fours[0] ? "pt_put_shared(qs, x * %d + k, v);" : "qs[x * %d + k] = v;", a->depth);
-    const struct copy q = { p->q, &p->rows, &p->depth, "first_row", "rows", put, a->tile_rows, a->depth };
+    const struct copy q = { p->q, &p->rows, &p->depth, "first_row", "rows", put, a->tile_rows, a->depth, 0, a->depth,
+                            false };
     pt2_say_copy(p, &q);
 }
 
@@ -167,26 +159,13 @@ static void say_scores(struct att *p)
 /* The scores of this invocation's row, every so many keys, and the largest of them. */
 static void say_masked(struct att *p)
 {
-    struct render *r = p->r;
     const struct pt2_attention *a = p->a;
-    pt2_set_levels(r, &p->batch, 0);
-    pt2_set_levels(r, &p->rows, 0);
-    pt2_set_levels(r, &p->key, 0);
-    struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, p->masked);
-    pt2_say(r, "for (int x = lane; x < my_keys; x += %d) {", row_invocations(a));
-    pt2_say(r, "int q = min(first_row + y, rows - 1);");
-    pt2_say_split(r, &p->rows, "int i", "");
-    pt2_say(r, "q = first_key + x;");
-    pt2_say_split(r, &p->key, "int i", "");
-    pt2_say(r, "float r%d = 0.0f;", PT2_ATT_SCORE);
-    pt2_say(r, "for (int k = 0; k < %d; k++)", team(a));
-    pt2_say(r, "    r%d += sums[(y * %d + k) * %d + x];", PT2_ATT_SCORE, team(a), row_of_sums(a));
-    pt2_render_names(r, &b, 0, 0);
-    pt2_say_value(r, "float v = ", p->masked);
-    pt2_say(r, "scores[y * %d + x] = v;", a->tile_keys);
-    pt2_say(r, "most = pt_max_f32(most, v);");
-    pt2_say(r, "}");
-    pt2_render_forget(r, &b);
+    char loop[64], score[96], put[96];
+    snprintf(loop, sizeof loop, "for (int x = lane; x < my_keys; x += %d) {", row_invocations(a));
+    snprintf(score, sizeof score, "for (int k = 0; k < %d; k++) r%d += sums[(y * %d + k) * %d + x];", team(a),
+             PT2_ATT_SCORE, team(a), row_of_sums(a));
+    snprintf(put, sizeof put, "scores[y * %d + x] = v; most = pt_max_f32(most, v);", a->tile_keys);
+    pt2_say_masked(p, &(struct masked){ loop, NULL, score, put });
 }
 
 /* Of a row's invocations: some combine what all have, then all these. `combine` is a line with f and the other, v. */
@@ -221,7 +200,7 @@ static void say_exponentials(struct att *p)
     pt2_say(r, "float before = most;");
     say_masked(p);
     say_fold(p, "most", "f = pt_max_f32(f, v);");
-    pt2_say(r, "float under = most == -pt_inf_f32() ? 0.0f : most, grown = pt_exp_f32(before - under);");
+    pt2_say_growth(p);
     pt2_say(r, "sum *= grown;");
     pt2_say(r, "for (int x = lane; x < my_keys; x += %d) {", row_invocations(p->a));
     pt2_say(r, "float v = pt_exp_f32(scores[y * %d + x] - under);", p->a->tile_keys);
@@ -318,7 +297,7 @@ static void say_results(struct att *p)
     pt2_say(r, "BARRIER();");
     snprintf(before, sizeof before, "float m = 0.0f; for (int k = 0; k < %d; k++) m += sums[(k * %d + y) * %d + x];",
              key_teams(a), a->tile_rows, a->width);
-    pt2_say_group_results(p, before, "m");
+    pt2_say_group_results(p, &(struct results){ "0", a->width, before, "m" });
 }
 
 /* ---- the kernel ---- */
@@ -334,6 +313,7 @@ static void say_arrays(struct att *p)
     pt2_say(r, "SHARED(float, ratio, %d);", a->tile_rows);
     pt2_say(r, "SHARED(float, largest, %d);", a->tile_rows);
     pt2_say(r, "SHARED(float, total, %d);", a->tile_rows);
+    pt2_say_last_keys_array(p);
 }
 
 static void say_keys(struct att *p)
@@ -360,7 +340,10 @@ void pt2_attention_registers(struct att *p)
     pt2_say(r, "if (tile < %s) {", pt2_number(r->k->points).text);
     pt2_say_rows(p);
     pt2_say(r, "int me = LOCAL_ID(), y = me / %d, lane = me %% %d, col = me %% %d;", n, n, across(a));
+    pt2_say_last_keys(p);
     say_q(p);
+    pt2_say(r, "q = min(first_row + y, rows - 1);");
+    pt2_say_split(r, &p->rows, "int i", "");
     pt2_say(r, "BARRIER();");
     pt2_say(r, "float most = -pt_inf_f32(), sum = 0.0f;");
     for (int y = 0; y < a->tile_rows; y++)

@@ -23,7 +23,7 @@ static int block_floats(const struct pt2_attention *a)
 
 uint32_t pt2_attention_shared_bytes(const struct pt2_attention *a)
 {
-    return (uint32_t)((a->depth + a->tile_keys) * row_pitch(a) + block_floats(a) + 2 * a->tile_rows) * sizeof(float);
+    return (uint32_t)((a->depth + a->tile_keys) * row_pitch(a) + block_floats(a) + 3 * a->tile_rows) * sizeof(float);
 }
 
 /* ---- copies ---- */
@@ -32,7 +32,8 @@ static void say_q(struct att *p)
 {
     char put[64];
     snprintf(put, sizeof put, "pt_put_shared(qs, k * %d + x, v);", row_pitch(p->a));
-    const struct copy q = { p->q, &p->rows, &p->depth, "first_row", "rows", put, p->a->tile_rows, p->a->depth };
+    const struct copy q = { p->q, &p->rows, &p->depth, "first_row", "rows", put, p->a->tile_rows, p->a->depth, 0,
+                            p->a->depth, false };
     pt2_say_copy(p, &q);
 }
 
@@ -40,7 +41,8 @@ static void say_k(struct att *p)
 {
     char put[64];
     snprintf(put, sizeof put, "block[k * %d + x] = v;", key_pitch(p->a));
-    const struct copy k = { p->k, &p->key, &p->depth, "first_key", "keys", put, p->a->tile_keys, p->a->depth };
+    const struct copy k = { p->k, &p->key, &p->depth, "first_key", "keys", put, p->a->tile_keys, p->a->depth, 0,
+                            p->a->depth, false };
     pt2_say_copy(p, &k);
 }
 
@@ -48,7 +50,8 @@ static void say_v(struct att *p)
 {
     char put[64];
     snprintf(put, sizeof put, "block[x * %d + k] = v;", cols_each(p->a) * ACROSS);
-    const struct copy v = { p->v, &p->key, &p->cols, "first_key", "keys", put, p->a->tile_keys, p->a->width };
+    const struct copy v = { p->v, &p->key, &p->cols, "first_key", "keys", put, p->a->tile_keys, p->a->width, 0,
+                            p->a->width, false };
     pt2_say_copy(p, &v);
 }
 
@@ -72,24 +75,13 @@ static void say_scores(struct att *p)
 /* What the graph does to this invocation's scores; -inf behind the last key. */
 static void say_masked(struct att *p)
 {
-    struct render *r = p->r;
     const struct pt2_attention *a = p->a;
-    pt2_set_levels(r, &p->batch, 0);
-    pt2_set_levels(r, &p->rows, 0);
-    pt2_set_levels(r, &p->key, 0);
-    struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, p->masked);
-    pt2_say(r, "for (int e = 0; e < %d; e++) {", ROWS * keys_each(a));
-    pt2_say(r, "int y = my_row + e %% %d, x = lane + e / %d * %d;", ROWS, ROWS, ACROSS);
-    pt2_say(r, "int q = min(first_row + y, rows - 1);");
-    pt2_say_split(r, &p->rows, "int i", "");
-    pt2_say(r, "q = min(first_key + x, keys - 1);");
-    pt2_say_split(r, &p->key, "int i", "");
-    pt2_say(r, "float r%d = pt_get_shared(scores, x * %d + y);", PT2_ATT_SCORE, row_pitch(a));
-    pt2_render_names(r, &b, 0, 0);
-    pt2_say_value(r, "float v = ", p->masked);
-    pt2_say(r, "pt_put_shared(scores, x * %d + y, x < in_keys ? v : -pt_inf_f32());", row_pitch(a));
-    pt2_say(r, "}");
-    pt2_render_forget(r, &b);
+    char loop[64], place[96], score[64], put[96];
+    snprintf(loop, sizeof loop, "for (int e = 0; e < %d; e++) {", ROWS * keys_each(a));
+    snprintf(place, sizeof place, "int y = my_row + e %% %d, x = lane + e / %d * %d;", ROWS, ROWS, ACROSS);
+    snprintf(score, sizeof score, "r%d = pt_get_shared(scores, x * %d + y);", PT2_ATT_SCORE, row_pitch(a));
+    snprintf(put, sizeof put, "pt_put_shared(scores, x * %d + y, x < in_keys ? v : -pt_inf_f32());", row_pitch(a));
+    pt2_say_masked(p, &(struct masked){ loop, place, score, put });
 }
 
 /* ---- exponentials ---- */
@@ -159,7 +151,7 @@ static void say_results(struct att *p)
     pt2_say(r, "}");
     pt2_say(r, "BARRIER();");
     snprintf(mixed, sizeof mixed, "block[y * %d + x]", pitch);
-    pt2_say_group_results(p, NULL, mixed);
+    pt2_say_group_results(p, &(struct results){ "0", a->width, NULL, mixed });
 }
 
 /* ---- the kernel ---- */
@@ -173,6 +165,7 @@ static void say_arrays(struct att *p)
     pt2_say(r, "SHARED(float, block, %d);", block_floats(a));
     pt2_say(r, "SHARED(float, largest, %d);", a->tile_rows);
     pt2_say(r, "SHARED(float, total, %d);", a->tile_rows);
+    pt2_say_last_keys_array(p);
 }
 
 static void say_keys(struct att *p)
@@ -204,6 +197,7 @@ void pt2_attention_shared(struct att *p)
     pt2_say(r, "if (tile < %s) {", pt2_number(r->k->points).text);
     pt2_say_rows(p);
     pt2_say(r, "int me = LOCAL_ID(), lane = me %% %d, my_row = me / %d * %d;", ACROSS, ACROSS, ROWS);
+    pt2_say_last_keys(p);
     say_q(p);
     pt2_say(r, "pt_f32x4 most = pt_splat_f32x4(-pt_inf_f32()), sum = pt_splat_f32x4(0.0f);");
     for (int j = 0; j < cols_each(p->a); j++)

@@ -94,32 +94,80 @@ void pt2_say_results(struct att *p, int pitch)
 
 /* ---- groups ---- */
 
+void pt2_say_factor(struct render *r, const char *name, pt2_ex e, const char *fours)
+{
+    if (!fours) {
+        char line[64];
+        snprintf(line, sizeof line, "%s = ", name);
+        pt2_say_value(r, line, e);
+        return;
+    }
+    pt2_say_begin(r, "%s = pt_fetch4_%s(b%d, (", name, fours, (int)e->i);
+    pt2_render_expr(r, e->args[0]);
+    pt2_say_end(r, ") >> 2);");
+}
+
 void pt2_say_copy(struct att *p, const struct copy *y)
 {
     struct render *r = p->r;
+    int step = y->fours ? 4 : 1, across = y->size / step;
     pt2_set_levels(r, &p->batch, 0);
     pt2_set_levels(r, y->outer, 0);
     pt2_set_levels(r, y->inner, 0);
-    struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, y->value);
-    pt2_say(r, "for (int e = me; e < %d; e += %d) {", y->count * y->size, pt2_attention_local_size(p->a));
-    pt2_say(r, "int x = e / %d, k = e %% %d;", y->size, y->size);
+    struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, y->fours ? y->value->args[0] : y->value);
+    pt2_say(r, "for (int e = me; e < %d; e += %d) {", y->count * across, pt2_attention_local_size(p->a));
+    pt2_say(r, "int x = e / %d, k = e %% %d * %d;", across, across, step);
     pt2_say(r, "int q = min(%s + x, %s - 1);", y->first, y->end);
     pt2_say_split(r, y->outer, "int i", "");
-    pt2_say(r, "q = k;");
+    if (y->from + y->size > y->most)
+        pt2_say(r, "q = min(k + %d, %d);", y->from, y->most - step);
+    else
+        pt2_say(r, "q = k + %d;", y->from);
     pt2_say_split(r, y->inner, "int i", "");
     pt2_render_names(r, &b, 0, 0);
-    pt2_say_value(r, "float v = ", y->value);
+    pt2_say_factor(r, y->fours ? "pt_half4 v" : "float v", y->value, y->fours ? "half" : NULL);
     pt2_say(r, "%s", y->put);
     pt2_say(r, "}");
     pt2_render_forget(r, &b);
 }
 
-void pt2_say_group_results(struct att *p, const char *before, const char *mixed)
+void pt2_say_masked(struct att *p, const struct masked *m)
 {
     struct render *r = p->r;
-    const struct pt2_attention *a = p->a;
-    pt2_say(r, "for (int e = me; e < in_rows * %d; e += %d) {", a->width, pt2_attention_local_size(a));
-    pt2_say(r, "int y = e / %d, x = e %% %d;", a->width, a->width);
+    pt2_set_levels(r, &p->batch, 0);
+    pt2_set_levels(r, &p->rows, 0);
+    pt2_set_levels(r, &p->key, 0);
+    struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, p->masked);
+    pt2_say(r, "%s", m->loop);
+    if (m->place) {
+        pt2_say(r, "%s", m->place);
+        pt2_say(r, "int q = min(first_row + y, rows - 1);");
+        pt2_say_split(r, &p->rows, "int i", "");
+    }
+    pt2_say(r, "%sq = min(first_key + x, keys - 1);", m->place ? "" : "int ");
+    pt2_say_split(r, &p->key, "int i", "");
+    pt2_say(r, "float r%d = 0.0f;", PT2_ATT_SCORE);
+    pt2_say(r, "%s", m->score);
+    pt2_render_names(r, &b, 0, 0);
+    pt2_say_value(r, "float v = ", p->masked);
+    pt2_say(r, "%s", m->put);
+    pt2_say(r, "}");
+    pt2_render_forget(r, &b);
+}
+
+void pt2_say_growth(struct att *p)
+{
+    pt2_say(p->r, "float under = most == -pt_inf_f32() ? 0.0f : most, grown = pt_exp_f32(before - under);");
+}
+
+void pt2_say_group_results(struct att *p, const struct results *y)
+{
+    struct render *r = p->r;
+    bool whole = y->count == p->a->width;
+    pt2_say(r, "for (int e = me; e < in_rows * %d; e += %d) {", y->count, pt2_attention_local_size(p->a));
+    pt2_say(r, "int y = e / %d, x = %s + e %% %d;", y->count, y->first, y->count);
+    if (!whole)
+        pt2_say(r, "if (x < %d) {", p->a->width);
     pt2_say(r, "int q = first_row + y;");
     pt2_say_split(r, &p->rows, "int i", "");
     pt2_say(r, "q = x;");
@@ -127,10 +175,12 @@ void pt2_say_group_results(struct att *p, const char *before, const char *mixed)
     pt2_set_levels(r, &p->batch, 0);
     pt2_set_levels(r, &p->rows, 0);
     pt2_set_levels(r, &p->cols, 0);
-    if (before)
-        pt2_say(r, "%s", before);
+    if (y->before)
+        pt2_say(r, "%s", y->before);
     pt2_say_row_sums(p);
-    pt2_say_result(p, mixed);
+    pt2_say_result(p, y->mixed);
+    if (!whole)
+        pt2_say(r, "}");
     pt2_say(r, "}");
 }
 
@@ -165,11 +215,13 @@ void pt2_attention_render(struct render *r)
     struct att p = { r, a, s, axes_of(a, PT2_AXIS_BATCH), axes_of(a, PT2_AXIS_ROW), axes_of(a, PT2_AXIS_COL),
                      depth_axes(&s[PT2_ATT_SCORE]), { 1, { PT2_KEY_AXIS }, { a->keys } },
                      product->args[a->swapped], product->args[!a->swapped], s[PT2_ATT_MIXED].body,
-                     s[PT2_ATT_MASKED].body };
+                     s[PT2_ATT_MASKED].body, NULL };
     if (a->form == PT2_CONTRACT_PACKED)
         pt2_attention_packed(&p);
     else if (a->form == PT2_CONTRACT_REGISTERS)
         pt2_attention_registers(&p);
+    else if (a->form == PT2_CONTRACT_MATRICES)
+        pt2_attention_matrices(&p);
     else
         pt2_attention_shared(&p);
 }

@@ -19,6 +19,7 @@ struct att {
     const struct pt2_stage *stages;
     struct pt2_axes batch, rows, cols, depth, key;
     pt2_ex q, k, v, masked;
+    pt2_ex last; /* of groups: no key behind it takes part in a row; NULL: all may */
 };
 
 /* A loop over places of a block: `name` counts from 0 to `count`; its place in the space of `axes` is `place` + name,
@@ -42,21 +43,44 @@ void pt2_say_result(struct att *p, const char *mixed);
 /* Both, in loops over the rows and columns; the sums are mixed[y * pitch + x]. */
 void pt2_say_results(struct att *p, int pitch);
 
+/* Of a group, which knows its tile: `keys` become those up to the last one that takes part (attention_keys.c). */
+void pt2_say_last_keys_array(struct att *p);
+void pt2_say_last_keys(struct att *p);
 /* What a group copies to shared memory: a factor over `count` rows (keys) from `first`, the last of which is the one
- * before `end`, and all of `inner`, which are `size`; `put` is a line with the place x, the inner number k and the
- * value v. */
+ * before `end`, and `size` places of `inner` from the number `from` on, the last of which is the one before `most`.
+ * `put` is a line with the place x, the inner number k and the value v: of a place, or of four neighbours as halves. */
 struct copy {
     pt2_ex value;
     const struct pt2_axes *outer, *inner;
     const char *first, *end, *put;
-    int count, size;
+    int count, size, from, most;
+    bool fours;
 };
 void pt2_say_copy(struct att *p, const struct copy *y);
-/* The results of a group's rows, whose sums are the text `mixed` of y and x, behind the line `before` (or NULL). */
-void pt2_say_group_results(struct att *p, const char *before, const char *mixed);
+/* "name = e;"; `fours` (or NULL) is the type as which pt_fetch4_ reads it and its three neighbours. */
+void pt2_say_factor(struct render *r, const char *name, pt2_ex e, const char *fours);
+/* What the graph does to scores, in the loop that the line `loop` opens: of row y, whose axes' indices are known unless
+ * the line `place` (or NULL) gives y, and the key at place x of the block. `score` and `put` are lines that set the
+ * score's register, and that take what the graph makes of it as v. */
+struct masked {
+    const char *loop, *place, *score, *put;
+};
+void pt2_say_masked(struct att *p, const struct masked *m);
+/* Of a row, whose largest score was `before` this block, and is `most`: what is subtracted from scores, and what sums
+ * so far are multiplied by. */
+void pt2_say_growth(struct att *p);
+/* The results of a group's rows in `count` columns from the text `first` on, whose sums are the text `mixed` of y and
+ * x, behind the line `before` (or NULL). */
+struct results {
+    const char *first;
+    int count;
+    const char *before, *mixed;
+};
+void pt2_say_group_results(struct att *p, const struct results *y);
 
 void pt2_attention_packed(struct att *p);
 void pt2_attention_shared(struct att *p);
 void pt2_attention_registers(struct att *p);
+void pt2_attention_matrices(struct att *p);
 
 #endif

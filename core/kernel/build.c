@@ -621,7 +621,7 @@ static void build_attention(struct build *b, const struct pt2_caps *caps)
     struct pt2_attention *a = pt2_arena_copy(b->arena, b->r->attention, sizeof *a);
     const struct pt2_member *last = &b->r->members.data[b->r->num_inside - 1];
     struct pt2_value *v = last->node->outs[0];
-    b->k->needs |= pt2_attention_choose(b->E, a, caps) ? 0 : PT2_NEED_STEPS;
+    b->k->needs |= pt2_attention_choose(b->m, a, caps) ? 0 : PT2_NEED_STEPS;
     memcpy(b->outer, a->outer, (size_t)v->rank * sizeof *b->outer);
     for (int k = 0; k < PT2_ATT_STAGES; k++) {
         struct pt2_stage s = a->stages[k];
@@ -664,6 +664,7 @@ static void set_groups(struct pt2_kernel *k, const struct pt2_caps *caps)
     }
     if (k->attention) {
         k->local_size = pt2_attention_local_size(k->attention);
+        k->matrices = k->attention->form == PT2_CONTRACT_MATRICES;
         k->points_per_group = 1;
     }
 }

@@ -3,11 +3,11 @@
 #include "expr/internal.h"
 #include "kernel/bounds.h"
 #include "kernel/contract.h"
+#include "kernel/halves.h"
 
 enum {
     HALF = 2, FLOAT = 4,
-    HALF_INTEGERS = 2048, /* up to here float16 has all */
-    EXACT = 1 << 24,      /* likewise, float32 */
+    EXACT = 1 << 24, /* up to here float32 has all integers */
     MOST_VARS = 32 * PT2_MAX_RANK, /* of the copies of one side */
 };
 
@@ -55,24 +55,6 @@ static bool choose_dots(struct pt2_contract *c, const struct pt2_stage *sum, con
 }
 
 /* ---- sums in cooperative matrices ---- */
-
-static bool is_small_integer(pt2_ex e)
-{
-    return !pt2_is_float_type(e->dtype) && e->dtype != PT2_U64 && e->lo >= -HALF_INTEGERS && e->hi <= HALF_INTEGERS;
-}
-
-/* Whether a float32 expression has no values but those of float16, so that nothing is lost in a matrix of halves. */
-static bool is_half(pt2_ex e, const struct pt2_kernel_buf *bufs)
-{
-    switch (e->op) {
-    case PT2_E_LOAD: return bufs[e->i].dtype == PT2_F16;
-    case PT2_E_ROUNDTO: return e->i == PT2_F16;
-    case PT2_E_CONST: return e->f == 0;
-    case PT2_E_CAST: return is_small_integer(e->args[0]);
-    case PT2_E_SELECT: return is_half(e->args[1], bufs) && is_half(e->args[2], bufs);
-    default: return false;
-    }
-}
 
 static double fill(pt2_ex size, int tile)
 {
@@ -168,7 +150,8 @@ static void make_places(struct pt2_module *m, struct pt2_contract *c, const stru
 void pt2_contract_choose_groups(struct pt2_module *m, struct pt2_contract *c, const struct pt2_stage *sum,
                                 const struct pt2_kernel_buf *bufs, const struct pt2_caps *caps)
 {
-    bool halves = caps->matrices.k && is_half(sum->body->args[0], bufs) && is_half(sum->body->args[1], bufs);
+    bool halves = caps->matrices.k && pt2_is_half(sum->body->args[0], pt2_dtype_of_buf, bufs) &&
+                  pt2_is_half(sum->body->args[1], pt2_dtype_of_buf, bufs);
     if ((!halves || !choose_matrices(c, caps)) && !choose_dots(c, sum, caps))
         choose_shared(c, caps);
     for (int side = 0; side < 2; side++) {

@@ -375,6 +375,7 @@ static struct pt2_attention *match(struct finder *f, int side)
     f->a = PT2_NEW(&f->g->module->arena, struct pt2_attention);
     f->a->rank = v->rank;
     f->a->keys = f->keys;
+    f->a->dtype = v->dtype;
     for (int k = 0; k < v->rank; k++) {
         f->a->extent[k] = v->shape[k];
         to[k] = f->a->outer[k] = pt2_var(f->E, PT2_OUTER_AXIS + k, v->shape[k]);

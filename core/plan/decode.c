@@ -164,11 +164,11 @@ static void cut_attention(struct pt2_graph *g, const struct pt2_found *found, in
 
 /* ---- which ---- */
 
-static int64_t parts_of(struct pt2_exprs *E, const struct pt2_found *found, const struct pt2_caps *caps)
+static int64_t parts_of(struct pt2_module *m, const struct pt2_found *found, const struct pt2_caps *caps)
 {
     const struct pt2_attention *a = found->attention;
     bool possible = !found->keeps && a->rank + 2 <= PT2_MAX_RANK;
-    return possible ? pt2_attention_parts(E, a, caps) : 1;
+    return possible ? pt2_attention_parts(m, a, caps) : 1;
 }
 
 struct cutting {
@@ -181,7 +181,7 @@ static bool cut_or_keep(void *ctx, struct pt2_graph *g, struct pt2_node *n)
 {
     struct cutting *c = ctx;
     const struct pt2_found *a = pt2_attention_of(c->list, c->count, n);
-    int64_t parts = a ? parts_of(&g->module->exprs, a, c->caps) : 1;
+    int64_t parts = a ? parts_of(g->module, a, c->caps) : 1;
     bool last = a && a->nodes[a->count - 1] == n;
     if (parts > 1 && last)
         cut_attention(g, a, parts);

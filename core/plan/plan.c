@@ -6,7 +6,8 @@ const char *pt2_region_kind(const struct pt2_region *r)
 {
     bool rows = false;
     if (r->attention)
-        return "attention";
+        return r->kernel->matrices ? "attention by cooperative matrices, its probabilities rounded to float16"
+                                   : "attention";
     if (r->kernel->contract)
         return r->kernel->matrices ? "contraction by cooperative matrices"
                : r->kernel->dots   ? "contraction by products of four bytes"

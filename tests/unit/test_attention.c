@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-enum mask { NONE, ADDED, CHOSEN, CAUSAL, MASKS };
+enum mask { NONE, ADDED, CHOSEN, CAUSAL, BEFORE, MASKS };
 
 struct shape {
     int heads, group, rows, keys, depth, width; /* group: heads that share k and v */
@@ -19,6 +19,7 @@ struct shape {
     pt2_dtype dtype;
     bool few;                                   /* the bound of the rows says so */
     bool sums;                                  /* maxima and totals of the rows are results too */
+    bool wide;                                  /* float32 is asked for, of whatever type factors are */
 };
 
 static uint32_t seed = 12345;
@@ -39,6 +40,7 @@ static const char *masked(const struct shape *s)
     case ADDED: return "v4[i0, i1, i2, i3]*0.5f32 + v3[i2, i3]";
     case CHOSEN: return "select(v3[i2, i3] < 0.5f32, v4[i0, i1, i2, i3]*0.5f32, -inff32)";
     case CAUSAL: return "select(i3 <= i2, v4[i0, i1, i2, i3]*0.5f32, -inff32)";
+    case BEFORE: return "select(i3 < i2, v4[i0, i1, i2, i3]*0.5f32, -inff32)";
     default: return "v4[i0, i1, i2, i3]*0.5f32";
     }
 }
@@ -46,7 +48,7 @@ static const char *masked(const struct shape *s)
 static char *graph_text(const struct shape *s)
 {
     struct pt2_str t = { 0 };
-    const char *type = pt2_dtype_name(s->dtype), *m = masked(s);
+    const char *type = pt2_dtype_name(s->dtype), *result = s->wide ? "float32" : type, *m = masked(s);
     pt2_str_addf(&t, s->few ? "symbol s0 in 1..%d\n" : "symbol s0 in 1..\n", s->rows);
     pt2_str_add(&t, "symbol s1 in 0..\ngraph main {\n");
     pt2_str_addf(&t, "v0:%s[2, %d, s0, %d] = input 0 \"q\"\n", type, s->heads, s->depth);
@@ -59,7 +61,7 @@ static char *graph_text(const struct shape *s)
     pt2_str_addf(&t, "v6:float32[2, %d, s0] = reduce sum [s1]: exp(%s - v5[i0, i1, i2])\n", s->heads, m);
     pt2_str_addf(&t, "v7:float32[2, %d, s0, s1] = map: %sexp(%s - v5[i0, i1, i2])/v6[i0, i1, i2]%s\n", s->heads,
                  s->safe ? "select(v5[i0, i1, i2] == -inff32, 0.0f32, " : "", m, s->safe ? ")" : "");
-    pt2_str_addf(&t, "v8:%s[2, %d, s0, %d] = reduce sum [s1]: ", type, s->heads, s->width);
+    pt2_str_addf(&t, "v8:%s[2, %d, s0, %d] = reduce sum [s1]: ", result, s->heads, s->width);
     pt2_str_addf(&t, s->weights_first ? "v7[i0, i1, i2, i4]*v2[i0, i1 // %d, i4, i3]\n"
                                       : "v2[i0, i1 // %d, i4, i3]*v7[i0, i1, i2, i4]\n", s->group);
     pt2_str_addf(&t, "v9:float32[2, %d, s0, %d] = map: v8[i0, i1, i2, i3]*2.0f32\nreturn v9%s }", s->heads, s->width,
@@ -94,6 +96,7 @@ static double score(const struct shape *s, const struct data *d, size_t head, si
     case ADDED: return sum + m;
     case CHOSEN: return m < 0.5 ? sum : -INFINITY;
     case CAUSAL: return key <= row ? sum : -INFINITY;
+    case BEFORE: return key < row ? sum : -INFINITY;
     default: return sum;
     }
 }
@@ -136,6 +139,8 @@ static void make_data(const struct shape *s, struct data *d)
         pt2_store_double(PT2_F32, d->input[3], (int64_t)(keys + j), s->mask == CHOSEN ? 1 : -INFINITY);
     if (rows > 1 && keys && s->mask == ADDED) /* so small that exp(-it) is infinite */
         pt2_store_double(PT2_F32, d->input[3], (int64_t)(2 * keys - 1), -200);
+    if (s->mask == NONE && s->dtype == PT2_F16 && !s->few) /* as the one behind the last key would be if it were read */
+        pt2_store_double(PT2_F16, d->input[2], (int64_t)((keys - 1) * (size_t)s->width), INFINITY);
     for (int k = 0; k < RESULTS; k++) {
         d->results[k] = heads * rows * (k == RESULT ? (size_t)s->width : 1);
         d->want[k] = malloc(d->results[k] * sizeof *d->want[k]);
@@ -235,6 +240,12 @@ static void run_plan(const struct pt2_plan *plan, const struct shape *s, const s
             T.table->buf_destroy(dev, q.bufs[k]);
 }
 
+/* Results that are float16 anyway may be made of probabilities that are. */
+static bool takes_matrices(const struct shape *s, const struct pt2_caps *caps)
+{
+    return caps->matrices.k && !caps->wide_vectors && s->dtype == PT2_F16 && !s->wide && !s->few;
+}
+
 /* One region, or another one behind it that puts parts of the keys together. */
 static void run_form(const struct shape *s, const struct data *d, const struct pt2_caps *caps, const char *form)
 {
@@ -251,6 +262,7 @@ static void run_form(const struct shape *s, const struct data *d, const struct p
     bool parts = !caps->wide_vectors && !s->sums && s->few;
     CHECK(plan.regions.count == (parts ? 2 : 1) && plan.regions.data[0]->attention);
     CHECK(plan.regions.data[0]->num_bufs <= (parts || s->sums ? 7 : 5));
+    CHECK(plan.regions.data[0]->kernel->matrices == takes_matrices(s, caps));
     if (plan.regions.count == (parts ? 2 : 1))
         run_plan(&plan, s, d, form);
     pt2_module_free(&m);
@@ -275,33 +287,56 @@ static void run_forms(const struct shape *s)
     caps.max_local_size = 64;
     if (s->few && s->dtype == PT2_F32)
         run_form(s, &d, &caps, "small groups");
+    caps.max_local_size = dev->desc.caps.max_local_size;
+    caps.compute_units = 1;
+    if (takes_matrices(s, &caps)) {
+        run_form(s, &d, &caps, "large tiles");
+        caps.shared_bytes = 14 << 10;
+        run_form(s, &d, &caps, "little shared memory");
+    }
     free_data(&d);
 }
 
 int main(int argc, char **argv)
 {
     static const struct shape fixed[] = {
-        { 2, 1, 5, 70, 16, 16, CAUSAL, true, true, PT2_F32, false, false },
-        { 4, 2, 1, 130, 64, 64, NONE, false, false, PT2_F32, false, false },
-        { 2, 2, 33, 65, 24, 40, CHOSEN, false, true, PT2_F32, false, false },
-        { 1, 1, 9, 9, 8, 3, ADDED, true, false, PT2_F16, false, false },
-        { 1, 1, 140, 31, 32, 128, ADDED, false, true, PT2_BF16, false, false },
-        { 2, 1, 6, 70, 16, 16, CHOSEN, true, true, PT2_F32, false, true },
+        { 2, 1, 5, 70, 16, 16, CAUSAL, true, true, PT2_F32, false, false, false },
+        { 4, 2, 1, 130, 64, 64, NONE, false, false, PT2_F32, false, false, false },
+        { 2, 2, 33, 65, 24, 40, CHOSEN, false, true, PT2_F32, false, false, false },
+        { 1, 1, 9, 9, 8, 3, ADDED, true, false, PT2_F16, false, false, false },
+        { 1, 1, 140, 31, 32, 128, ADDED, false, true, PT2_BF16, false, false, false },
+        { 2, 1, 6, 70, 16, 16, CHOSEN, true, true, PT2_F32, false, true, false },
+        { 4, 2, 90, 130, 16, 16, BEFORE, true, true, PT2_F32, false, false, false },
+        { 2, 1, 1, 9, 16, 16, BEFORE, false, true, PT2_F32, false, false, false },
         /* decoding */
-        { 4, 2, 1, 1, 64, 64, NONE, true, true, PT2_F32, true, false },
-        { 2, 1, 2, 0, 16, 16, NONE, true, true, PT2_F32, true, false },
-        { 2, 1, 1, 1000, 64, 64, NONE, true, true, PT2_F32, true, false },
-        { 4, 4, 1, 1000, 128, 128, NONE, true, true, PT2_F16, true, false },
-        { 16, 16, 1, 900, 64, 64, CAUSAL, true, true, PT2_F32, true, false },
-        { 8, 8, 1, 500, 256, 128, ADDED, true, true, PT2_F32, true, false },
-        { 8, 4, 2, 777, 64, 96, CAUSAL, false, true, PT2_BF16, true, false },
-        { 8, 8, 3, 1283, 80, 80, CHOSEN, false, true, PT2_F32, true, false },
-        { 6, 3, 2, 1283, 32, 64, ADDED, true, false, PT2_F32, true, false },
-        { 2, 2, 3, 700, 30, 250, ADDED, false, true, PT2_F32, true, false },
-        { 3, 3, 2, 600, 256, 256, CHOSEN, true, true, PT2_F16, true, false },
-        { 3, 3, 2, 600, 40, 32, CHOSEN, true, true, PT2_F32, true, true },
+        { 4, 2, 1, 1, 64, 64, NONE, true, true, PT2_F32, true, false, false },
+        { 2, 1, 2, 0, 16, 16, NONE, true, true, PT2_F32, true, false, false },
+        { 2, 1, 1, 1000, 64, 64, NONE, true, true, PT2_F32, true, false, false },
+        { 4, 4, 1, 1000, 128, 128, NONE, true, true, PT2_F16, true, false, false },
+        { 16, 16, 1, 900, 64, 64, CAUSAL, true, true, PT2_F32, true, false, false },
+        { 8, 8, 1, 500, 256, 128, ADDED, true, true, PT2_F32, true, false, false },
+        { 8, 4, 2, 777, 64, 96, CAUSAL, false, true, PT2_BF16, true, false, false },
+        { 8, 8, 3, 1283, 80, 80, CHOSEN, false, true, PT2_F32, true, false, false },
+        { 6, 3, 2, 1283, 32, 64, ADDED, true, false, PT2_F32, true, false, false },
+        { 2, 2, 3, 700, 30, 250, ADDED, false, true, PT2_F32, true, false, false },
+        { 3, 3, 2, 600, 256, 256, CHOSEN, true, true, PT2_F16, true, false, false },
+        { 3, 3, 2, 600, 40, 32, CHOSEN, true, true, PT2_F32, true, true, false },
+    };
+    static const struct shape halves[] = { /* for cooperative matrices */
+        { 2, 1, 40, 150, 64, 64, NONE, false, true, PT2_F16, false, false, false },
+        { 2, 2, 45, 70, 80, 80, CAUSAL, true, true, PT2_F16, false, false, false },
+        { 4, 2, 33, 65, 128, 128, ADDED, false, false, PT2_F16, false, false, false },
+        { 2, 1, 90, 130, 64, 64, BEFORE, true, true, PT2_F16, false, true, false },
+        { 6, 3, 23, 130, 64, 40, CHOSEN, true, true, PT2_F16, false, true, false },
+        { 2, 1, 50, 33, 20, 12, NONE, false, true, PT2_F16, false, false, false }, /* fours, not whole matrices */
+        { 2, 1, 17, 40, 30, 50, ADDED, false, true, PT2_F16, false, false, false },
+        { 1, 1, 20, 40, 136, 144, CAUSAL, true, true, PT2_F16, false, false, false },
+        { 2, 2, 20, 40, 32, 32, ADDED, true, true, PT2_F16, false, false, true },
     };
     open_device(argc, argv);
+    bool matrices = dev->desc.caps.matrices.k > 0;
+    for (size_t k = 0; k < sizeof halves / sizeof *halves && matrices; k++)
+        run_forms(&halves[k]);
     for (size_t k = 0; k < sizeof fixed / sizeof *fixed; k++)
         run_forms(&fixed[k]);
     int more = getenv("PT2_CASES") ? atoi(getenv("PT2_CASES")) : 3;
@@ -309,10 +344,14 @@ int main(int argc, char **argv)
         int group = 1 + (int)below(3);
         struct shape s = { group * (1 + (int)below(2)), group, 1 + (int)below(40), 2 + (int)below(90),
                            1 + (int)below(70), 1 + (int)below(70), (enum mask)below(MASKS), below(2), below(2),
-                           PT2_F32, false, false };
+                           PT2_F32, false, false, false };
         run_forms(&s);
+        s.dtype = PT2_F16;
+        if (matrices)
+            run_forms(&s);
+        s.dtype = PT2_F32;
         s.few = true;
-        s.rows = 1 + (int)below(4);
+        s.rows = s.mask == BEFORE ? 4 : 1 + (int)below(4); /* a row that is known to have no key is no attention */
         s.keys = 1 + (int)below(1200);
         s.sums = below(4) == 0;
         run_forms(&s);

@@ -2,7 +2,7 @@
  * Plans: what shares a kernel, what may overlap, where it runs and why, what waits for what, and which values share
  * memory. */
 #include "random_graph.h"
-#include "kernel/contract.h"
+#include "kernel/attention.h"
 #include "kernel/rows.h"
 
 #include <cmocka.h>
@@ -208,6 +208,71 @@ static void test_decoding(void **state)
     assert_true(whole);
     assert_true(steps_of_decoding(1, 5000, 1u << PT2_OPT_ATTENTION, &whole) > 2);
     assert_false(whole);
+}
+
+/* An attention on a large GPU with cooperative matrices: heads, rows, keys and the size of a head. */
+struct large {
+    const char *k_type, *type;
+    int heads, rows, keys, head;
+};
+
+static void plan_large(struct scene *c, const struct large *l)
+{
+    struct pt2_plan_device gpu[] = { devices[0], devices[1] };
+    const struct pt2_plan_params plan = { .num_devices = 2, .devices = gpu };
+    struct pt2_caps *caps = &gpu[0].caps;
+    struct pt2_str s = { 0 };
+    caps->matrices = (struct pt2_matrices){ 16, 16, 16 };
+    caps->compute_units = 132;
+    caps->max_local_size = 1024;
+    caps->shared_bytes = 48 << 10;
+    pt2_str_addf(&s, "graph main { v0:float16[%d, %d, %d] = input 0 \"q\"\n", l->heads, l->rows, l->head);
+    pt2_str_addf(&s, "v1:%s[%d, %d, %d] = input 1 \"k\"\n", l->k_type, l->heads, l->keys, l->head);
+    pt2_str_addf(&s, "v2:float16[%d, %d, %d] = input 2 \"v\"\n", l->heads, l->keys, l->head);
+    pt2_str_addf(&s, "v3:float32[%d, %d, %d] = reduce sum [%d]: v0[i0, i1, i3]*v1[i0, i2, i3]\n", l->heads, l->rows,
+                 l->keys, l->head);
+    pt2_str_addf(&s, "v4:float32[%d, %d] = reduce max [%d]: v3[i0, i1, i2]\n", l->heads, l->rows, l->keys);
+    pt2_str_addf(&s, "v5:float32[%d, %d] = reduce sum [%d]: exp(v3[i0, i1, i2] - v4[i0, i1])\n", l->heads, l->rows,
+                 l->keys);
+    pt2_str_addf(&s, "v6:%s[%d, %d, %d] = reduce sum [%d]: exp(v3[i0, i1, i3] - v4[i0, i1])/v5[i0, i1]*v2[i0, i3, i2]\n"
+                     "return v6 }", l->type, l->heads, l->rows, l->head, l->keys);
+    plan_text_for(c, pt2_str_text(&s), &plan);
+    pt2_str_free(&s);
+}
+
+static void test_matrices_of_attention(void **state)
+{
+    static const struct {
+        struct large of;
+        enum pt2_contract_form form;
+        int rows, keys; /* of a tile; 0: it is cut into parts */
+    } cases[] = {
+        { { "float16", "float16", 32, 2048, 2048, 64 }, PT2_CONTRACT_MATRICES, 64, 64 },
+        { { "float16", "float16", 32, 2048, 2048, 128 }, PT2_CONTRACT_MATRICES, 64, 64 },
+        { { "float16", "float16", 32, 2048, 2048, 256 }, PT2_CONTRACT_MATRICES, 32, 64 },
+        { { "float16", "float16", 12, 384, 384, 64 }, PT2_CONTRACT_MATRICES, 32, 64 }, /* for more groups */
+        { { "float16", "float16", 600, 24, 20, 64 }, PT2_CONTRACT_MATRICES, 32, 32 },
+        { { "float16", "float16", 600, 4, 20, 64 }, PT2_CONTRACT_REGISTERS, 4, 32 },
+        { { "float16", "float16", 600, 12, 20, 64 }, PT2_CONTRACT_SHARED, 32, 64 }, /* less than a matrix */
+        { { "float16", "float16", 4, 16, 8192, 64 }, PT2_CONTRACT_SHARED, 0, 0 }, /* too few groups */
+        { { "float16", "float32", 32, 2048, 2048, 64 }, PT2_CONTRACT_SHARED, 32, 64 },
+        { { "float32", "float16", 32, 2048, 2048, 64 }, PT2_CONTRACT_SHARED, 32, 64 },
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct scene c;
+        plan_large(&c, &cases[k].of);
+        const struct pt2_region *r = c.plan.steps[0].region;
+        const struct pt2_attention *a = r->kernel->attention;
+        assert_int_equal(c.plan.num_steps, cases[k].rows ? 1 : 2);
+        assert_int_equal(a->form, cases[k].form);
+        if (cases[k].rows) {
+            assert_int_equal(a->tile_rows, cases[k].rows);
+            assert_int_equal(a->tile_keys, cases[k].keys);
+        }
+        assert_int_equal(strstr(pt2_region_kind(r), "rounded to float16") != NULL, a->form == PT2_CONTRACT_MATRICES);
+        pt2_module_free(&c.m);
+    }
 }
 
 static void test_no_fusion(void **state)
@@ -785,6 +850,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_softmax), cmocka_unit_test(test_layer_norm), cmocka_unit_test(test_no_fusion),
         cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_matrices_of_attention),
         cmocka_unit_test(test_decoding),
         cmocka_unit_test(test_pack), cmocka_unit_test(test_pack_registers), cmocka_unit_test(test_not_packed),
         cmocka_unit_test(test_pack_picked), cmocka_unit_test(test_pack_shared),
