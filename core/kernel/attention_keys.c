@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 
 static bool is_key(pt2_ex e)
 {
@@ -38,22 +39,38 @@ static pt2_ex last_of(struct pt2_exprs *E, pt2_ex cond)
     return last && cond->op == PT2_E_LT ? pt2_sub(E, last, pt2_int(E, last->dtype, 1)) : last;
 }
 
-/* Likewise of keys whose scores are not -inf. */
-static pt2_ex last_key(struct pt2_exprs *E, pt2_ex masked)
+pt2_ex pt2_attention_last_key(struct pt2_exprs *E, pt2_ex masked)
 {
     if (masked->op == PT2_E_ROUNDTO)
-        return last_key(E, masked->args[0]);
+        return pt2_attention_last_key(E, masked->args[0]);
     if (masked->op != PT2_E_SELECT || !pt2_is_const(masked->args[2]) || masked->args[2]->f != -INFINITY)
         return NULL;
     pt2_ex last = last_of(E, masked->args[0]);
-    return last ? last : last_key(E, masked->args[1]);
+    return last ? last : pt2_attention_last_key(E, masked->args[1]);
 }
 
 void pt2_say_last_keys_array(struct att *p)
 {
-    p->last = last_key(&p->r->m->exprs, p->masked);
     if (p->last)
         pt2_say(p->r, "SHARED(int, last_key, %d);", p->a->tile_rows);
+}
+
+/* For the rows of a loop that the line opens, `to` = the last key. */
+static void say_loop(struct att *p, const char *loop, const char *to, const char *end)
+{
+    struct render *r = p->r;
+    pt2_set_levels(r, &p->batch, 0);
+    pt2_set_levels(r, &p->rows, 0);
+    struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, p->last);
+    pt2_say(r, "%s", loop);
+    pt2_say(r, "int q = first_row + y;");
+    pt2_say_split(r, &p->rows, "int i", "");
+    pt2_render_names(r, &b, 0, 0);
+    pt2_say_begin(r, "%s", to);
+    pt2_render_expr(r, p->last);
+    pt2_say_end(r, end);
+    pt2_say(r, "}");
+    pt2_render_forget(r, &b);
 }
 
 void pt2_say_last_keys(struct att *p)
@@ -61,19 +78,17 @@ void pt2_say_last_keys(struct att *p)
     struct render *r = p->r;
     if (!p->last)
         return;
-    pt2_set_levels(r, &p->batch, 0);
-    pt2_set_levels(r, &p->rows, 0);
-    struct body b = pt2_render_count(r, (struct body){ r->order, 0 }, p->last);
-    pt2_say(r, "for (int y = me; y < in_rows; y += %d) {", pt2_attention_local_size(p->a));
-    pt2_say(r, "int q = first_row + y;");
-    pt2_say_split(r, &p->rows, "int i", "");
-    pt2_render_names(r, &b, 0, 0);
-    pt2_say_value(r, "last_key[y] = ", p->last);
-    pt2_say(r, "}");
-    pt2_render_forget(r, &b);
-    pt2_say(r, "BARRIER();");
-    pt2_say(r, "int behind = -1;");
-    pt2_say(r, "for (int y = 0; y < in_rows; y++)");
-    pt2_say(r, "    behind = max(behind, last_key[y]);");
+    if (p->a->form == PT2_CONTRACT_PACKED) {
+        pt2_say(r, "int behind = -1;");
+        say_loop(p, "for (int y = 0; y < in_rows; y++) {", "behind = max(behind, ", ");");
+    } else {
+        char loop[64];
+        snprintf(loop, sizeof loop, "for (int y = me; y < in_rows; y += %d) {", pt2_attention_local_size(p->a));
+        say_loop(p, loop, "last_key[y] = ", ";");
+        pt2_say(r, "BARRIER();");
+        pt2_say(r, "int behind = -1;");
+        pt2_say(r, "for (int y = 0; y < in_rows; y++)");
+        pt2_say(r, "    behind = max(behind, last_key[y]);");
+    }
     pt2_say(r, "keys = min(keys - 1, behind) + 1;");
 }

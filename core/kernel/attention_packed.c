@@ -125,6 +125,7 @@ void pt2_attention_packed(struct att *p)
     pt2_say(r, "int tile = GROUP_ID();");
     pt2_say(r, "if (tile < %s) {", pt2_number(r->k->points).text);
     pt2_say_rows(p);
+    pt2_say_last_keys(p);
     say_packed_start(p, row_pitch, key_pitch, col_pitch);
     pt2_say_panel(p, p->q, "pq", row_pitch, &deep, &all_rows, NULL);
     pt2_say(r, "for (int first_key = 0; first_key < keys; first_key += %d) {", a->tile_keys);

@@ -215,7 +215,7 @@ void pt2_attention_render(struct render *r)
     struct att p = { r, a, s, axes_of(a, PT2_AXIS_BATCH), axes_of(a, PT2_AXIS_ROW), axes_of(a, PT2_AXIS_COL),
                      depth_axes(&s[PT2_ATT_SCORE]), { 1, { PT2_KEY_AXIS }, { a->keys } },
                      product->args[a->swapped], product->args[!a->swapped], s[PT2_ATT_MIXED].body,
-                     s[PT2_ATT_MASKED].body, NULL };
+                     s[PT2_ATT_MASKED].body, pt2_attention_last_key(&r->m->exprs, s[PT2_ATT_MASKED].body) };
     if (a->form == PT2_CONTRACT_PACKED)
         pt2_attention_packed(&p);
     else if (a->form == PT2_CONTRACT_REGISTERS)

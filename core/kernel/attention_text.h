@@ -19,7 +19,7 @@ struct att {
     const struct pt2_stage *stages;
     struct pt2_axes batch, rows, cols, depth, key;
     pt2_ex q, k, v, masked;
-    pt2_ex last; /* of groups: no key behind it takes part in a row; NULL: all may */
+    pt2_ex last; /* no key behind it takes part in a row; NULL: all may */
 };
 
 /* A loop over places of a block: `name` counts from 0 to `count`; its place in the space of `axes` is `place` + name,
@@ -43,7 +43,9 @@ void pt2_say_result(struct att *p, const char *mixed);
 /* Both, in loops over the rows and columns; the sums are mixed[y * pitch + x]. */
 void pt2_say_results(struct att *p, int pitch);
 
-/* Of a group, which knows its tile: `keys` become those up to the last one that takes part (attention_keys.c). */
+/* The last key whose score is not -inf, of the row whose indices the score has; NULL: not known (attention_keys.c). */
+pt2_ex pt2_attention_last_key(struct pt2_exprs *E, pt2_ex masked);
+/* Where the tile is known: `keys` become those up to the last one that takes part. Groups have an array for that. */
 void pt2_say_last_keys_array(struct att *p);
 void pt2_say_last_keys(struct att *p);
 /* What a group copies to shared memory: a factor over `count` rows (keys) from `first`, the last of which is the one
