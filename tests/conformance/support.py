@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-MARKS = {"lavapipe": "L", "swiftshader": "S", "pocl": "P", "intel": "I"}
+MARKS = {"lavapipe": "L", "lavapipe-gpu": "G", "swiftshader": "S", "pocl": "P", "intel": "I", "rusticl": "R"}
 DTYPES = ("float32", "float16", "bfloat16", "float64", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64",
           "complex128")
 INTRO = """# Operators
@@ -137,7 +137,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pt2gpu")
     parser.add_argument("--pick", default="all")
-    parser.add_argument("--device", default="reference,lavapipe,swiftshader,pocl,intel")
+    parser.add_argument("--device", default="reference," + ",".join(MARKS))
     parser.add_argument("--minutes", type=float, help="for each device but the reference backend")
     parser.add_argument("--folder")
     parser.add_argument("--jobs", type=int, default=2)
