@@ -218,9 +218,9 @@ static pt2_ex smooth_l1(struct pt2_lower *L, pt2_ex d)
 {
     struct pt2_exprs *E = L->E;
     double beta = op_float(L, "beta", 1);
-    pt2_ex sign = pt2_select(E, ex_ltn(E, d, 0), ex_num(E, d, -1), ex_num(E, d, 1));
+    pt2_ex sign = pt2_select(E, ex_len(E, d, 0), ex_num(E, d, -1), ex_num(E, d, 1));
     if (beta == 0)
-        return pt2_select(E, ex_eqn(E, d, 0), ex_num(E, d, 0), sign);
+        return sign;
     return pt2_select(E, ex_ltn(E, ex_abs(E, d), beta), ex_divn(E, d, beta), sign);
 }
 

@@ -211,6 +211,63 @@ static void lower_unfold(struct pt2_lower *L)
     op_return(L, op_convert(L, r, dtype));
 }
 
+/* ---- selections: what was read at `index` of each element of the gradient is where the gradient is added ---- */
+
+/* index: over VARs of g's elements. */
+static pt2_t *added(struct pt2_lower *L, pt2_t *g, const pt2_ex *index)
+{
+    pt2_dtype dtype = op_out_dtype(L, 0), acc = op_acc_dtype(dtype);
+    pt2_ex *v = op_vars(L, g->rank, g->shape);
+    pt2_t *r = op_put(L, PT2_RED_SUM, zeros(L, acc), g->rank, g->shape, index, op_elem(L, g, v), NULL);
+    return op_convert(L, r, dtype);
+}
+
+/* gather, and reductions, sorts and scans that tell the positions of what they selected. KEPT: the gradient has the
+ * result's rank; else a reduction may have removed the dimension. */
+enum { KEPT = 1 };
+
+static void lower_selected(struct pt2_lower *L)
+{
+    pt2_t *g = op_tensor(L, "grad"), *i = op_tensor(L, op_has(L, "indices") ? "indices" : "index");
+    int rank = op_out_rank(L, 0), dim = op_dim(L, "dim", 0, rank);
+    pt2_ex index[PT2_MAX_RANK];
+    if (!(L->row->data & KEPT) && rank && !op_bool(L, "keepdim", false)) {
+        g = op_unsqueeze(L, g, dim);
+        i = op_unsqueeze(L, i, dim);
+    }
+    if (g->rank != rank || i->rank != rank)
+        op_fail(L, PT2_ERR_FORMAT, "gradient of %d dimensions for %d", g->rank, rank);
+    pt2_ex *v = op_vars(L, rank, i->shape);
+    memcpy(index, v, sizeof(pt2_ex) * (size_t)rank);
+    if (rank)
+        index[dim] = op_index_at(L, i, v, op_out_shape(L, 0)[dim]);
+    op_return(L, added(L, g, index));
+}
+
+static void lower_index_select(struct pt2_lower *L)
+{
+    pt2_t *g = op_tensor(L, "grad"), *i = op_vec(L, op_tensor(L, "index"));
+    int rank = op_out_rank(L, 0), dim = op_dim(L, "dim", 0, rank);
+    pt2_ex *v = op_vars(L, g->rank, g->shape), index[PT2_MAX_RANK];
+    if (g->rank != rank)
+        op_fail(L, PT2_ERR_FORMAT, "gradient of %d dimensions for %d", g->rank, rank);
+    memcpy(index, v, sizeof(pt2_ex) * (size_t)rank);
+    if (rank)
+        index[dim] = op_index_at(L, i, &v[dim], op_out_shape(L, 0)[dim]);
+    op_return(L, added(L, g, index));
+}
+
+static void lower_trace(struct pt2_lower *L)
+{
+    pt2_t *g = op_tensor(L, "grad");
+    pt2_dtype dtype = op_out_dtype(L, 0);
+    if (op_out_rank(L, 0) != 2 || g->rank != 0)
+        op_fail(L, PT2_ERR_FORMAT, "trace of %d dimensions", op_out_rank(L, 0));
+    pt2_ex *shape = op_out_shape(L, 0), *v = op_vars(L, 2, shape);
+    pt2_t *all = op_expand(L, g, 2, shape);
+    op_return(L, op_pick(L, all, 2, shape, v, pt2_eq(L->E, v[0], v[1]), op_number(L, dtype, 0)));
+}
+
 /* How often each row is looked up, as floats. */
 static pt2_t *lookups(struct pt2_lower *L, pt2_t *indices, pt2_ex rows, pt2_dtype acc)
 {
@@ -250,6 +307,11 @@ const struct pt2_op_row pt2_ops_gradient[] = {
     { "aten.slice_backward", lower_slice, 0 },
     { "aten.diagonal_backward", lower_diagonal, 0 },
     { "aten.unfold_backward", lower_unfold, 0 },
+    { "aten.gather_backward", lower_selected, KEPT },
+    { "aten.cummaxmin_backward", lower_selected, KEPT },
+    { "aten.value_selecting_reduction_backward", lower_selected, 0 },
+    { "aten.index_select_backward", lower_index_select, 0 },
+    { "aten.trace_backward", lower_trace, 0 },
     { "aten.embedding_dense_backward", lower_embedding, 0 },
     { "aten.embedding_backward", lower_embedding, 0 },
     { 0 },

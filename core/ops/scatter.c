@@ -308,6 +308,22 @@ static void lower_masked_scatter(struct pt2_lower *L)
     op_return(L, op_map_elem(L, x->dtype, rank, shape, r));
 }
 
+/* Gradient of the source: what the mask selects, in order, then zeros. */
+static void lower_masked_scatter_backward(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_t *g = op_tensor(L, "grad_output"), *mask = op_tensor(L, "mask");
+    pt2_dtype dtype = op_out_dtype(L, 0);
+    mask = op_expand(L, mask, g->rank, g->shape);
+    pt2_ex *v = op_vars(L, g->rank, g->shape), flat = pt2_linearize(E, g->rank, g->shape, v);
+    pt2_ex at = pt2_addi(E, pt2_cast(E, PT2_IDX, op_at(L, op_rank_true(L, op_flags(L, mask)), &flat)), -1);
+    pt2_ex size = pt2_product(E, op_out_rank(L, 0), op_out_shape(L, 0));
+    pt2_t *zero = op_map_elem(L, dtype, 1, &size, op_number(L, dtype, 0));
+    pt2_ex taken = pt2_and(E, op_truth_at(L, mask, v), pt2_lt(E, at, size));
+    pt2_t *r = op_put(L, PT2_RED_SET, zero, g->rank, g->shape, &at, op_elem(L, g, v), taken);
+    op_return(L, op_reshape(L, r, op_out_rank(L, 0), op_out_shape(L, 0)));
+}
+
 /* ---- segment_reduce ---- */
 
 /* ends[batch…, s]: where segment s ends along the axis; lengths[batch…, s]. */
@@ -378,6 +394,7 @@ const struct pt2_op_row pt2_ops_scatter[] = {
     { "aten._unsafe_masked_index_put_accumulate", lower_masked_index_put, 0 },
     { "aten.put", lower_put, 0 },
     { "aten.masked_scatter", lower_masked_scatter, 0 },
+    { "aten.masked_scatter_backward", lower_masked_scatter_backward, 0 },
     { "aten.segment_reduce", lower_segment_reduce, 0 },
     { 0 },
 };
