@@ -3,6 +3,7 @@
  * Scaled dot product attention, written once: scores = q k^T * scale + mask, softmax in which fully masked rows are 0,
  * times v.
  * The fused operators of GPU exports (flash, efficient, cuDNN) are the same with more results. */
+#include "ops/random.h"
 #include "ops/reduce.h"
 
 #include <math.h>
@@ -13,6 +14,7 @@ struct attention {
     bool masks_out;     /* true elements of the mask are those left out; rows without any other are NaN */
     bool causal;
     double scale;       /* 0: 1 / sqrt(E) */
+    double dropout;     /* of the probabilities, in training */
 };
 
 static char *labels(struct pt2_lower *L, const pt2_t *t, int batch, const char *tail)
@@ -69,6 +71,18 @@ static pt2_t *scores(struct pt2_lower *L, const struct attention *a)
     return op_map_like(L, s, acc, masked(L, a, x, s->rank, v, acc));
 }
 
+/* Each probability is 0 by chance, else scaled up. */
+static pt2_t *dropped(struct pt2_lower *L, pt2_t *probs, double p)
+{
+    struct pt2_exprs *E = L->E;
+    if (p <= 0)
+        return probs;
+    pt2_ex *v = op_vars(L, probs->rank, probs->shape), e = op_at(L, probs, v), zero = pt2_num(E, e->dtype, 0);
+    pt2_ex u = op_uniform(L, pt2_linearize(E, probs->rank, probs->shape, v), 0);
+    pt2_ex kept = p < 1 ? pt2_mul(E, e, pt2_num(E, e->dtype, 1 / (1 - p))) : zero;
+    return op_map_like(L, probs, probs->dtype, pt2_select(E, pt2_lt(E, u, pt2_num(E, PT2_F32, 1 - p)), kept, zero));
+}
+
 /* Returns the output; the probabilities and the masked scores through the pointers. */
 static pt2_t *attend(struct pt2_lower *L, const struct attention *a, pt2_dtype dtype, pt2_t **out_probs,
                      pt2_t **out_scores)
@@ -76,7 +90,7 @@ static pt2_t *attend(struct pt2_lower *L, const struct attention *a, pt2_dtype d
     if (a->q->rank < 2 || a->k->rank < 2 || a->v->rank < 2)
         op_fail(L, PT2_ERR_FORMAT, "attention over tensors of less than 2 dimensions");
     pt2_t *s = scores(L, a);
-    pt2_t *p = op_softmax_as(L, s, s->rank - 1, false, !a->masks_out, s->dtype);
+    pt2_t *p = dropped(L, op_softmax_as(L, s, s->rank - 1, false, !a->masks_out, s->dtype), a->dropout);
     int n = batch_dims(a);
     struct op_term tp = { p, labels(L, p, n, "ls"), false }, tv = { a->v, labels(L, a->v, n, "se"), false };
     *out_probs = p;
@@ -145,10 +159,9 @@ static void lower_attention(struct pt2_lower *L)
         .mask = op_tensor_opt(L, op_has(L, "attn_mask") ? "attn_mask" : "attn_bias"),
         .causal = op_bool(L, "is_causal", false),
         .scale = op_has(L, "scale") ? op_float(L, "scale", 0) : 0,
+        .dropout = op_float(L, "dropout_p", 0),
     };
     pt2_t *probs, *s;
-    if (op_float(L, "dropout_p", 0) != 0)
-        op_fail(L, PT2_ERR_UNSUPPORTED, "attention with dropout; export the model in eval mode");
     if (op_has(L, "scale") && a.scale == 0)
         op_fail(L, PT2_ERR_UNSUPPORTED, "attention with a scale of 0");
     if (grouped(L, &a)) {
