@@ -273,6 +273,7 @@ static void lower_masked_index_put(struct pt2_lower *L)
     op_indexing_at(L, &ix, at, true, index);
     struct pt2_complex v = to_complex(L, op_elem_bcast(L, values, ix.out_rank, at), x->dtype);
     pt2_ex cond = pt2_cast(L->E, PT2_BOOL, op_at_bcast(L, mask, ix.out_rank, at));
+    cond = pt2_and(L->E, cond, pt2_lt(L->E, pt2_idx(L->E, 0), op_numel(L, x)));
     op_return(L, op_put(L, PT2_RED_SUM, x, ix.out_rank, ix.out_shape, index, v, cond));
 }
 
