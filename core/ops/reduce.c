@@ -150,8 +150,8 @@ static pt2_ex nonzero(struct pt2_lower *L, pt2_t *t, const pt2_ex *index)
     return pt2_or(L->E, op_to(L, c.re, PT2_BOOL), op_to(L, c.im, PT2_BOOL));
 }
 
-/* Sum of squared distances to the mean of a real tensor, over n - correction (not below 0). Of one element that is 0 / 0,
- * which is said as it is: drivers take x - x for 0, and then 0 / 0 for 0. */
+/* Sum of squared distances to the mean of a real tensor, over n - correction (not below 0). Of one element that is
+ * 0 / 0, which is said as it is: drivers take x - x for 0, and then 0 / 0 for 0. */
 static pt2_t *var_real(struct pt2_lower *L, pt2_t *t, int num_dims, const int *dims, bool keepdim, pt2_ex correction,
                        pt2_t **out_mean)
 {
