@@ -108,15 +108,6 @@ static pt2_ex leaky_relu(struct pt2_lower *L, pt2_ex x)
     return leaky(L->E, x, ex_num(L->E, x, number(L, "negative_slope", 0.01)));
 }
 
-/* In training the slope is random. */
-static pt2_ex rrelu(struct pt2_lower *L, pt2_ex x)
-{
-    if (op_bool(L, "training", false))
-        op_fail(L, PT2_ERR_UNSUPPORTED, "training");
-    double slope = (number(L, "lower", 0.125) + number(L, "upper", 1. / 3)) / 2;
-    return leaky(L->E, x, ex_num(L->E, x, slope));
-}
-
 static pt2_ex hardshrink(struct pt2_lower *L, pt2_ex x)
 {
     struct pt2_exprs *E = L->E;
@@ -137,12 +128,12 @@ static pt2_ex softshrink(struct pt2_lower *L, pt2_ex x)
 typedef pt2_ex formula(struct pt2_lower *L, pt2_ex x);
 
 enum { F_MISH, F_HARDSIGMOID, F_HARDSWISH, F_LOG_SIGMOID, F_GELU, F_ELU, F_CELU, F_SELU, F_SOFTPLUS,
-       F_LEAKY_RELU, F_RRELU, F_HARDSHRINK, F_SOFTSHRINK };
+       F_LEAKY_RELU, F_HARDSHRINK, F_SOFTSHRINK };
 
 static formula *const formulas[] = {
     [F_MISH] = mish, [F_HARDSIGMOID] = hardsigmoid, [F_HARDSWISH] = hardswish,
     [F_LOG_SIGMOID] = log_sigmoid, [F_GELU] = gelu, [F_ELU] = elu, [F_CELU] = celu, [F_SELU] = selu,
-    [F_SOFTPLUS] = softplus, [F_LEAKY_RELU] = leaky_relu, [F_RRELU] = rrelu, [F_HARDSHRINK] = hardshrink,
+    [F_SOFTPLUS] = softplus, [F_LEAKY_RELU] = leaky_relu, [F_HARDSHRINK] = hardshrink,
     [F_SOFTSHRINK] = softshrink,
 };
 
@@ -164,16 +155,6 @@ static void lower_silu(struct pt2_lower *L)
     }
     pt2_cx one = op_c_num(L, p.c[0].re, 1, 0), e = op_c_exp(L, op_c_neg(L, p.c[0]));
     op_pw_return_c(L, &p, op_c_div(L, p.c[0], op_c_add(L, one, e)));
-}
-
-/* Result 1: the noise, which only training uses. */
-static void lower_rrelu_functional(struct pt2_lower *L)
-{
-    struct op_pw p;
-    op_pw_open(L, &p, OP_FLOAT, 1, "self");
-    op_pw_real(L, &p);
-    op_pw_return(L, &p, rrelu(L, p.v[0]));
-    op_result(L, 1, op_clone(L, op_tensor(L, "noise")));
 }
 
 /* Result 1, which only a backward pass reads, is exp(-|x|). */
@@ -274,8 +255,6 @@ const struct pt2_op_row pt2_ops_activation[] = {
     { "aten.hardswish", lower_formula, F_HARDSWISH },
     { "aten.hardsigmoid", lower_formula, F_HARDSIGMOID },
     { "aten.leaky_relu", lower_formula, F_LEAKY_RELU },
-    { "aten.rrelu_with_noise", lower_formula, F_RRELU },
-    { "aten.rrelu_with_noise_functional", lower_rrelu_functional, 0 },
     { "aten.hardshrink", lower_formula, F_HARDSHRINK },
     { "aten.softshrink", lower_formula, F_SOFTSHRINK },
     { "aten.log_sigmoid", lower_formula, F_LOG_SIGMOID },

@@ -56,25 +56,35 @@ static pt2_t *tensor_of(struct pt2_lower *L, const struct pt2_arg *a)
     return op_full(L, t, 0, NULL, pt2_cast(L->E, (int)t, s.scalar));
 }
 
-/* torch.autocast converts the operands of contractions where they are called, which a file does not show unless it was
- * decomposed: their result is a half type, and float32 operands are rounded to it. */
-static bool autocasts(struct pt2_lower *L)
+static bool of_family(const struct pt2_op_row *row, size_t n, const struct pt2_op_row *const *families)
 {
-    static const struct pt2_op_row *const families[] = { pt2_ops_matmul, pt2_ops_conv, pt2_ops_attention };
-    pt2_dtype to = L->priv->autocast && L->node->num_outs ? op_out_dtype(L, 0) : PT2_NONE;
-    if (to != PT2_F16 && to != PT2_BF16)
-        return false;
-    for (size_t k = 0; k < sizeof families / sizeof *families; k++)
+    for (size_t k = 0; k < n; k++)
         for (const struct pt2_op_row *r = families[k]; r->target; r++)
-            if (r == L->row)
+            if (r == row)
                 return true;
     return false;
+}
+
+/* torch.autocast converts the operands of some operators where they are called, which a file does not show unless it
+ * was decomposed: float32 to the half type of a contraction's or recurrence's result, and halves to float32 where a
+ * float32 result needs the precision. */
+static pt2_dtype autocast_to(struct pt2_lower *L, pt2_dtype from)
+{
+    static const struct pt2_op_row *const low[] = { pt2_ops_matmul, pt2_ops_conv, pt2_ops_attention, pt2_ops_rnn };
+    static const struct pt2_op_row *const high[] = { pt2_ops_linalg, pt2_ops_loss, pt2_ops_distance, pt2_ops_resample };
+    bool half = from == PT2_F16 || from == PT2_BF16;
+    if (!L->priv->autocast || !L->node->num_outs || (from != PT2_F32 && !half))
+        return from;
+    pt2_dtype to = op_out_dtype(L, 0);
+    bool lower = from == PT2_F32 && (to == PT2_F16 || to == PT2_BF16) && of_family(L->row, 4, low);
+    bool raise = half && to == PT2_F32 && of_family(L->row, 4, high);
+    return lower || raise ? to : from;
 }
 
 static pt2_t *operand(struct pt2_lower *L, const struct pt2_arg *a)
 {
     pt2_t *t = tensor_of(L, a);
-    return t && t->dtype == PT2_F32 && autocasts(L) ? op_convert(L, t, op_out_dtype(L, 0)) : t;
+    return t ? op_convert(L, t, autocast_to(L, t->dtype)) : t;
 }
 
 pt2_t *op_tensor_opt(struct pt2_lower *L, const char *name)

@@ -3,6 +3,7 @@
  * Scaled dot product attention, written once: scores = q k^T * scale + mask, softmax in which fully masked rows are 0,
  * times v.
  * The fused operators of GPU exports (flash, efficient, cuDNN) are the same with more results. */
+#include "ops/random.h"
 #include "ops/reduce.h"
 
 #include <math.h>
@@ -13,6 +14,7 @@ struct attention {
     bool masks_out;     /* true elements of the mask are those left out; rows without any other are NaN */
     bool causal;
     double scale;       /* 0: 1 / sqrt(E) */
+    double dropout;     /* of the probabilities, in training */
 };
 
 static char *labels(struct pt2_lower *L, const pt2_t *t, int batch, const char *tail)
@@ -48,21 +50,37 @@ static pt2_ex masked(struct pt2_lower *L, const struct attention *a, pt2_ex scor
     return score;
 }
 
+static pt2_ex score_scale(struct pt2_lower *L, const struct attention *a, pt2_dtype acc)
+{
+    pt2_ex width = a->q->shape[a->q->rank - 1];
+    if (a->scale != 0)
+        return pt2_num(L->E, acc, a->scale);
+    return pt2_is_const(width) ? pt2_num(L->E, acc, 1 / sqrt((double)width->i))
+                               : pt2_un(L->E, PT2_E_RSQRT, op_num_of_size(L, width, acc));
+}
+
 /* Scaled and masked scores [… L S], in the accumulation type. */
 static pt2_t *scores(struct pt2_lower *L, const struct attention *a)
 {
-    struct pt2_exprs *E = L->E;
     pt2_dtype acc = op_acc_dtype(a->q->dtype);
     int n = batch_dims(a);
     struct op_term q = { a->q, labels(L, a->q, n, "le"), false }, k = { a->k, labels(L, a->k, n, "se"), false };
     int nq = a->q->rank > a->k->rank ? a->q->rank : a->k->rank;
     pt2_t *s = op_contract(L, acc, q, k, labels(L, nq == a->q->rank ? a->q : a->k, n, "ls"));
-    pt2_ex *v = op_vars(L, s->rank, s->shape), scale = pt2_num(E, acc, a->scale), width = a->q->shape[a->q->rank - 1];
-    if (a->scale == 0)
-        scale = pt2_is_const(width) ? pt2_num(E, acc, 1 / sqrt((double)width->i))
-                                    : pt2_un(E, PT2_E_RSQRT, op_num_of_size(L, width, acc));
-    pt2_ex x = pt2_mul(E, op_at(L, s, v), scale);
+    pt2_ex *v = op_vars(L, s->rank, s->shape), x = pt2_mul(L->E, op_at(L, s, v), score_scale(L, a, acc));
     return op_map_like(L, s, acc, masked(L, a, x, s->rank, v, acc));
+}
+
+/* Each probability is 0 by chance, else scaled up. */
+static pt2_t *dropped(struct pt2_lower *L, pt2_t *probs, double p)
+{
+    struct pt2_exprs *E = L->E;
+    if (p <= 0)
+        return probs;
+    pt2_ex *v = op_vars(L, probs->rank, probs->shape), e = op_at(L, probs, v), zero = pt2_num(E, e->dtype, 0);
+    pt2_ex u = op_uniform(L, pt2_linearize(E, probs->rank, probs->shape, v), 0);
+    pt2_ex kept = p < 1 ? pt2_mul(E, e, pt2_num(E, e->dtype, 1 / (1 - p))) : zero;
+    return op_map_like(L, probs, probs->dtype, pt2_select(E, pt2_lt(E, u, pt2_num(E, PT2_F32, 1 - p)), kept, zero));
 }
 
 /* Returns the output; the probabilities and the masked scores through the pointers. */
@@ -72,7 +90,7 @@ static pt2_t *attend(struct pt2_lower *L, const struct attention *a, pt2_dtype d
     if (a->q->rank < 2 || a->k->rank < 2 || a->v->rank < 2)
         op_fail(L, PT2_ERR_FORMAT, "attention over tensors of less than 2 dimensions");
     pt2_t *s = scores(L, a);
-    pt2_t *p = op_softmax_as(L, s, s->rank - 1, false, !a->masks_out, s->dtype);
+    pt2_t *p = dropped(L, op_softmax_as(L, s, s->rank - 1, false, !a->masks_out, s->dtype), a->dropout);
     int n = batch_dims(a);
     struct op_term tp = { p, labels(L, p, n, "ls"), false }, tv = { a->v, labels(L, a->v, n, "se"), false };
     *out_probs = p;
@@ -141,10 +159,9 @@ static void lower_attention(struct pt2_lower *L)
         .mask = op_tensor_opt(L, op_has(L, "attn_mask") ? "attn_mask" : "attn_bias"),
         .causal = op_bool(L, "is_causal", false),
         .scale = op_has(L, "scale") ? op_float(L, "scale", 0) : 0,
+        .dropout = op_float(L, "dropout_p", 0),
     };
     pt2_t *probs, *s;
-    if (op_float(L, "dropout_p", 0) != 0)
-        op_fail(L, PT2_ERR_UNSUPPORTED, "attention with dropout; export the model in eval mode");
     if (op_has(L, "scale") && a.scale == 0)
         op_fail(L, PT2_ERR_UNSUPPORTED, "attention with a scale of 0");
     if (grouped(L, &a)) {
@@ -154,6 +171,40 @@ static void lower_attention(struct pt2_lower *L)
     }
     op_result(L, 0, attend(L, &a, dtype, &probs, &s));
     other_results(L, &a, probs, s);
+}
+
+/* The fused operators' gradients of q, k and v. The probabilities p are computed again: the statistics that the file
+ * passes on differ between the operators. With dp = g v^T, the scores' gradient is p * (dp - sum(p * dp)). */
+static void lower_attention_backward(struct pt2_lower *L)
+{
+    pt2_t *g = op_tensor(L, op_has(L, "grad_out") ? "grad_out" : "grad_out_"), *q = op_tensor(L, "query");
+    pt2_dtype acc = op_acc_dtype(q->dtype);
+    struct attention a = {
+        .q = op_convert(L, q, acc),
+        .k = op_convert(L, op_tensor(L, "key"), acc),
+        .v = op_convert(L, op_tensor(L, "value"), acc),
+        .mask = op_tensor_opt(L, op_has(L, "attn_mask") ? "attn_mask" : "attn_bias"),
+        .causal = op_bool(L, "is_causal", false),
+        .scale = op_has(L, "scale") ? op_float(L, "scale", 0) : 0,
+    };
+    int r = a.q->rank, last = r - 1, swap[PT2_MAX_RANK];
+    if (op_float(L, "dropout_p", 0) != 0 || (L->node->num_outs > 3 && op_out_used(L, 3)))
+        op_fail(L, PT2_ERR_UNSUPPORTED, "the gradient of attention with dropout, or that of its mask");
+    if (r < 2 || g->rank != r || a.k->rank != r || a.v->rank != r || (op_has(L, "scale") && a.scale == 0))
+        op_fail(L, PT2_ERR_FORMAT, "gradient of %d dimensions for attention of %d", g->rank, r);
+    for (int d = 0; d < r; d++)
+        swap[d] = d < r - 2 ? d : 2 * r - 3 - d;
+    g = op_convert(L, g, acc);
+    pt2_t *s = scores(L, &a), *p = op_softmax_as(L, s, last, false, true, acc);
+    pt2_t *dp = op_matmul(L, g, op_permute(L, a.v, swap));
+    pt2_t *ds = op_mul(L, p, op_sub(L, dp, op_sum(L, op_mul(L, p, dp), 1, &last, true)));
+    pt2_ex factor = score_scale(L, &a, acc), *v = op_vars(L, r, ds->shape);
+    ds = op_map_like(L, ds, acc, pt2_mul(L->E, op_at(L, ds, v), factor));
+    pt2_t *grads[] = { op_matmul(L, ds, a.k), op_matmul(L, op_permute(L, ds, swap), a.q),
+                       op_matmul(L, op_permute(L, p, swap), g) };
+    for (int k = 0; k < 3; k++)
+        if (op_out_used(L, k))
+            op_result(L, k, op_convert(L, grads[k], op_out_dtype(L, k)));
 }
 
 /* ---- nn.MultiheadAttention and nn.TransformerEncoderLayer as single operators (their eval-mode fast path) ---- */
@@ -264,6 +315,9 @@ const struct pt2_op_row pt2_ops_attention[] = {
     { "aten._scaled_dot_product_efficient_attention", lower_attention, 1 },
     { "aten._scaled_dot_product_cudnn_attention", lower_attention, 1 },
     { "aten._scaled_dot_product_fused_attention_overrideable", lower_attention, 1 },
+    { "aten._scaled_dot_product_flash_attention_backward", lower_attention_backward, 0 },
+    { "aten._scaled_dot_product_flash_attention_for_cpu_backward", lower_attention_backward, 0 },
+    { "aten._scaled_dot_product_efficient_attention_backward", lower_attention_backward, 0 },
     { "aten._native_multi_head_attention", lower_multi_head, 0 },
     { "aten._masked_softmax", lower_masked_softmax, 0 },
     { "aten._transformer_encoder_layer_fwd", lower_encoder_layer, 0 },

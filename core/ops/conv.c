@@ -309,6 +309,74 @@ static void lower_conv_tbc(struct pt2_lower *L)
     op_return(L, op_permute(L, r, (const int[]){ 2, 0, 1 }));
 }
 
+/* ---- gradients ---- */
+
+/* Of the weight: each of its elements sums, over the batch and the positions of `steps`, the product of what a position
+ * and the element of `windows` that a kernel position shows it from there hold. Forward convolutions step over the
+ * result and look at the input; transposed ones the other way round, with the weight's axes as they are. */
+static pt2_t *weight_gradient(struct pt2_lower *L, pt2_t *windows, pt2_t *steps, pt2_t *w, const struct op_conv *c,
+                              pt2_dtype dtype)
+{
+    struct pt2_exprs *E = L->E;
+    int spatial = w->rank - 2;
+    pt2_ex axes[PT2_MAX_RANK], a[PT2_MAX_RANK], b[PT2_MAX_RANK], *v = op_vars(L, w->rank, w->shape), inside = NULL;
+    axes[0] = steps->shape[0];
+    memcpy(&axes[1], &steps->shape[2], sizeof(pt2_ex) * (size_t)spatial);
+    pt2_ex *at = op_axes(L, w->rank, 1 + spatial, axes), per = pt2_floordiv(E, w->shape[0], pt2_idx(E, c->groups));
+    a[0] = b[0] = at[0];
+    a[1] = c->groups == 1 ? v[1] : pt2_add(E, pt2_mul(E, pt2_floordiv(E, v[0], per), w->shape[1]), v[1]);
+    b[1] = v[0];
+    for (int d = 0; d < spatial; d++) {
+        pt2_ex first = pt2_sub(E, pt2_mul(E, at[1 + d], c->stride[d]), c->padding[d]);
+        b[2 + d] = at[1 + d];
+        a[2 + d] = pt2_add(E, first, pt2_mul(E, v[2 + d], c->dilation[d]));
+        pt2_ex low = pt2_le(E, pt2_idx(E, 0), a[2 + d]), high = pt2_lt(E, a[2 + d], windows->shape[2 + d]);
+        pt2_ex both = pt2_and(E, low, high);
+        inside = inside ? pt2_and(E, inside, both) : both;
+    }
+    windows = op_convert(L, windows, dtype);
+    pt2_ex x = op_at_or(L, windows, a, inside, pt2_int(E, op_acc_dtype(dtype), 0));
+    pt2_ex y = op_at(L, op_convert(L, steps, dtype), b);
+    return op_reduce(L, PT2_RED_SUM, dtype, w->rank, w->shape, 1 + spatial, axes, pt2_mul(E, x, y));
+}
+
+static void bias_gradient(struct pt2_lower *L, pt2_t *g)
+{
+    int dims[PT2_MAX_RANK], n = 0;
+    pt2_dtype dtype = op_out_dtype(L, 2);
+    for (int d = 0; d < g->rank; d++)
+        if (d != 1)
+            dims[n++] = d;
+    op_result(L, 2, op_reduce_dims(L, PT2_RED_SUM, g, dtype, dtype, n, dims, false));
+}
+
+/* Results: of the input, which is the convolution the other way round, of the weight and of the bias. */
+static void lower_conv_backward(struct pt2_lower *L)
+{
+    pt2_t *g = op_tensor(L, "grad_output"), *x = op_tensor(L, "input"), *w = op_tensor(L, "weight");
+    struct op_conv c = { .transposed = op_bool(L, "transposed", false), .groups = op_int(L, "groups", 1) };
+    int spatial = w->rank - 2;
+    if (spatial < 1)
+        op_fail(L, PT2_ERR_FORMAT, "convolution with a weight of %d dimensions", w->rank);
+    if (g->rank != x->rank || x->rank != w->rank)
+        op_fail(L, PT2_ERR_FORMAT, "gradient of %d dimensions, input of %d, weight of %d", g->rank, x->rank, w->rank);
+    if (op_is_complex(x))
+        op_fail(L, PT2_ERR_UNSUPPORTED, "complex numbers");
+    spatial_list(L, "stride", spatial, 1, c.stride);
+    spatial_list(L, "padding", spatial, 0, c.padding);
+    spatial_list(L, "dilation", spatial, 1, c.dilation);
+    check(L, x, w, &c);
+    if (op_out_used(L, 0)) {
+        struct op_conv back = c;
+        back.transposed = !c.transposed;
+        op_result(L, 0, op_convolution(L, g, w, NULL, &back, op_out_dtype(L, 0), x->shape));
+    }
+    if (op_out_used(L, 1))
+        op_result(L, 1, weight_gradient(L, c.transposed ? g : x, c.transposed ? x : g, w, &c, op_out_dtype(L, 1)));
+    if (op_out_used(L, 2))
+        bias_gradient(L, g);
+}
+
 const struct pt2_op_row pt2_ops_conv[] = {
     { "aten.conv1d.padding", lower_conv, STRING },
     { "aten.conv2d.padding", lower_conv, STRING },
@@ -337,5 +405,6 @@ const struct pt2_op_row pt2_ops_conv[] = {
     { "aten.slow_conv_transpose2d", lower_conv, SELF | TRANSPOSED },
     { "aten.slow_conv_transpose3d", lower_conv, SELF | TRANSPOSED },
     { "aten.conv_tbc", lower_conv_tbc, 0 },
+    { "aten.convolution_backward", lower_conv_backward, 0 },
     { 0 },
 };

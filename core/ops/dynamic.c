@@ -170,9 +170,13 @@ static pt2_t *interleave(struct pt2_lower *L, pt2_t *repeats, pt2_ex total)
     return op_scan(L, PT2_RED_SUM, PT2_I64, 1, &total, 0, false, op_at(L, steps, &j));
 }
 
+/* The total; no repeat may be negative. */
 static pt2_ex sum_repeats(struct pt2_lower *L, pt2_t *repeats)
 {
-    pt2_ex i = pt2_var(L->E, 0, repeats->shape[0]);
+    pt2_ex i = pt2_var(L->E, 0, repeats->shape[0]), zero = pt2_int(L->E, PT2_I64, 0);
+    pt2_ex negative = pt2_min(L->E, op_int_at(L, repeats, &i), zero);
+    pt2_t *least = op_reduce(L, PT2_RED_SUM, PT2_I64, 0, NULL, 1, repeats->shape, negative);
+    op_check(L, pt2_eq(L->E, op_at(L, least, NULL), zero), "repeats can not be negative");
     pt2_t *sum = op_reduce(L, PT2_RED_SUM, PT2_I64, 0, NULL, 1, repeats->shape, op_int_at(L, repeats, &i));
     return pt2_cast(L->E, PT2_IDX, op_at(L, sum, NULL));
 }
@@ -180,13 +184,14 @@ static pt2_ex sum_repeats(struct pt2_lower *L, pt2_t *repeats)
 /* The given output_size, else what the file names at `dim`, read from the data when it is a new symbol. */
 static pt2_ex repeated_size(struct pt2_lower *L, pt2_t *repeats, int dim)
 {
+    pt2_ex sum = sum_repeats(L, repeats);
     if (op_has(L, "output_size")) {
         pt2_ex size = op_size(L, "output_size", 0);
         if (pt2_is_const(size) && size->i < 0)
             op_fail(L, PT2_ERR_FORMAT, "output_size %lld", (long long)size->i);
         return size;
     }
-    return op_bind_size(L, sum_repeats(L, repeats), 0, dim);
+    return op_bind_size(L, sum, 0, dim);
 }
 
 static void lower_repeat_indices(struct pt2_lower *L)

@@ -202,7 +202,7 @@ static pt2_t *gather(struct pt2_lower *L, pt2_t *x, int dim, pt2_t *ids)
     x = op_vec(L, x);
     ids = op_vec(L, ids);
     if (x->rank != ids->rank && pt2_is_int(op_numel(L, ids), 0)) /* an empty index may have any rank */
-        return op_full(L, x->dtype, ids->rank, ids->shape, pt2_int(L->E, x->dtype, 0));
+        return op_full(L, x->dtype, ids->rank, ids->shape, op_number(L, x->dtype, 0).re);
     if (x->rank != ids->rank)
         op_fail(L, PT2_ERR_FORMAT, "index has %d dimensions, the tensor %d", ids->rank, x->rank);
     pt2_ex *at = op_vars(L, ids->rank, ids->shape);
@@ -289,7 +289,8 @@ static void lower_index(struct pt2_lower *L)
     op_return(L, op_pick(L, x, ix.out_rank, shape, index, NULL, op_number(L, x->dtype, 0)));
 }
 
-/* index, but `fill` where the mask (broadcast with the result) is false; indices there may be out of range. */
+/* index, but `fill` where the mask (broadcast with the result) is false, and everywhere if there is nothing to read;
+ * indices there may be out of range. */
 static void lower_masked_index(struct pt2_lower *L)
 {
     pt2_t *x = op_tensor(L, "self"), *mask = op_tensor(L, "mask"), **list;
@@ -299,9 +300,9 @@ static void lower_masked_index(struct pt2_lower *L)
     op_indexing(L, x, n, list, -1, &ix);
     pt2_ex *at = op_vars(L, ix.out_rank, ix.out_shape);
     op_indexing_at(L, &ix, at, true, index);
-    pt2_ex inside = op_at_bcast(L, mask, ix.out_rank, at);
-    op_return(L, op_pick(L, x, ix.out_rank, ix.out_shape, index, pt2_cast(L->E, PT2_BOOL, inside),
-                         op_scalar_c(L, "fill", x->dtype, 0)));
+    pt2_ex inside = pt2_cast(L->E, PT2_BOOL, op_at_bcast(L, mask, ix.out_rank, at));
+    inside = pt2_and(L->E, inside, pt2_lt(L->E, pt2_idx(L->E, 0), op_numel(L, x)));
+    op_return(L, op_pick(L, x, ix.out_rank, ix.out_shape, index, inside, op_scalar_c(L, "fill", x->dtype, 0)));
 }
 
 /* ---- searches ---- */

@@ -89,7 +89,7 @@ static int other_dims(int rank, bool instance, int *dims)
 }
 
 /* momentum * now + (1 - momentum) * before, where now is [B, C, 1…]: averaged over B, times `factor` (of count
- * elements). */
+ * elements). In the accumulation type. */
 static pt2_t *running(struct pt2_lower *L, pt2_t *before, pt2_t *now, double momentum, pt2_ex factor)
 {
     struct pt2_exprs *E = L->E;
@@ -101,7 +101,7 @@ static pt2_t *running(struct pt2_lower *L, pt2_t *before, pt2_t *now, double mom
     if (factor)
         a = pt2_mul(E, a, factor);
     pt2_ex b = pt2_mul(E, pt2_num(E, acc, 1 - momentum), op_at_as(L, before, v, acc));
-    return op_map(L, before->dtype, 1, before->shape, pt2_add(E, a, b));
+    return op_map(L, acc, 1, before->shape, pt2_add(E, a, b));
 }
 
 struct batch_norm {
@@ -152,6 +152,13 @@ static void batch_norm(struct pt2_lower *L, struct batch_norm *b, pt2_dtype dtyp
     b->save_rstd = s.rstd;
 }
 
+/* Decompositions give statistics of half types as float32. */
+static void return_running(struct pt2_lower *L, int k, pt2_t *t)
+{
+    if (op_out_used(L, k))
+        op_result(L, k, op_convert(L, op_clone(L, t), op_out_dtype(L, k)));
+}
+
 enum { INSTANCE = 1, FUNCTIONAL = 2, ALWAYS = 4, NEVER = 8, SINGLE = 16, CUDNN = 32, RESERVE = 64, INDEX = 128 };
 
 static void lower_batch_norm(struct pt2_lower *L)
@@ -191,8 +198,8 @@ static void lower_batch_norm(struct pt2_lower *L)
         int k = flags & RESERVE ? 4 : 3;
         if (!b.mean || !b.var)
             op_fail(L, PT2_ERR_FORMAT, "no running statistics");
-        op_result(L, k, b.new_mean ? b.new_mean : op_clone(L, b.mean));
-        op_result(L, k + 1, b.new_var ? b.new_var : op_clone(L, b.var));
+        return_running(L, k, b.new_mean ? b.new_mean : b.mean);
+        return_running(L, k + 1, b.new_var ? b.new_var : b.var);
     }
 }
 

@@ -17,18 +17,23 @@ struct window {
     bool before[PT2_MAX_RANK];   /* positions may be negative */
 };
 
-static void window_init(struct pt2_lower *L, struct window *w, pt2_t *x, int spatial)
+/* `shape`: of the pooled tensor. */
+static void window_of(struct pt2_lower *L, struct window *w, pt2_t *x, int spatial, int rank, pt2_ex *shape)
 {
     memset(w, 0, sizeof *w);
-    int rank = op_out_rank(L, 0);
     if (spatial < 1 || rank != x->rank || (rank != spatial + 1 && rank != spatial + 2))
         op_fail(L, PT2_ERR_FORMAT, "pooling of %d dimensions to %d", x->rank, rank);
     w->spatial = spatial;
     w->lead = rank - spatial;
-    w->shape = op_out_shape(L, 0);
+    w->shape = shape;
     w->v = op_vars(L, rank, w->shape);
     for (int d = 0; d < spatial; d++)
         w->step[d] = pt2_idx(L->E, 1);
+}
+
+static void window_init(struct pt2_lower *L, struct window *w, pt2_t *x, int spatial)
+{
+    window_of(L, w, x, spatial, op_out_rank(L, 0), op_out_shape(L, 0));
 }
 
 /* Index of x for the window positions k; NULL in *inside when there is nothing to check. */
@@ -199,20 +204,25 @@ static pt2_t *window_mean(struct pt2_lower *L, const struct window *w, pt2_t *x,
     return op_map(L, dtype, w->lead + w->spatial, w->shape, mean);
 }
 
-static void lower_avg_pool(struct pt2_lower *L)
+/* The windows of a strided average, and what each divides by. */
+static pt2_ex strided_mean(struct pt2_lower *L, struct window *w, pt2_t *x)
 {
-    struct window w;
     struct strided s;
-    pt2_t *x = op_tensor(L, "self");
-    int spatial = (int)L->row->data;
-    strided_args(L, &s, spatial);
-    window_init(L, &w, x, spatial);
-    strided_window(L, &w, &s, x);
+    strided_args(L, &s, w->spatial);
+    strided_window(L, w, &s, x);
     int64_t override = op_has(L, "divisor_override") ? op_int(L, "divisor_override", 1) : 0;
     if (op_has(L, "divisor_override") && override == 0)
         op_fail(L, PT2_ERR_FORMAT, "divisor_override is 0");
-    pt2_ex n = override ? pt2_idx(L->E, override)
-                        : strided_divisor(L, &w, &s, x, op_bool(L, "count_include_pad", true));
+    return override ? pt2_idx(L->E, override)
+                    : strided_divisor(L, w, &s, x, op_bool(L, "count_include_pad", true));
+}
+
+static void lower_avg_pool(struct pt2_lower *L)
+{
+    struct window w;
+    pt2_t *x = op_tensor(L, "self");
+    window_init(L, &w, x, (int)L->row->data);
+    pt2_ex n = strided_mean(L, &w, x);
     op_return(L, window_mean(L, &w, x, n, op_out_dtype(L, 0)));
 }
 
@@ -356,6 +366,40 @@ static void lower_max_pool_backward(struct pt2_lower *L)
     op_return(L, op_convert(L, r, dtype));
 }
 
+/* Each element of a window gets its share of the window's gradient. */
+static pt2_t *spread_mean(struct pt2_lower *L, const struct window *w, pt2_t *x, pt2_t *g, pt2_ex divisor)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_dtype dtype = op_out_dtype(L, 0), acc = op_acc_dtype(dtype);
+    int rank = w->lead + w->spatial;
+    pt2_ex axes[PT2_MAX_RANK], index[PT2_MAX_RANK], inside;
+    if (rank + w->spatial > PT2_MAX_RANK)
+        op_fail(L, PT2_ERR_UNSUPPORTED, "pooling of %d dimensions", rank);
+    memcpy(axes, w->shape, sizeof(pt2_ex) * (size_t)rank);
+    memcpy(axes + rank, w->axes, sizeof(pt2_ex) * (size_t)w->spatial);
+    window_index(L, w, op_axes(L, rank, w->spatial, w->axes), index, &inside);
+    pt2_ex share = pt2_bin(E, PT2_E_DIV, op_at_as(L, g, w->v, acc), op_num_of_size(L, divisor, acc));
+    pt2_t *zero = op_full(L, acc, x->rank, x->shape, pt2_int(E, acc, 0));
+    pt2_t *r = op_scatter(L, PT2_RED_SUM, zero, rank + w->spatial, axes, index, share, inside);
+    return op_convert(L, r, dtype);
+}
+
+enum { ADAPTIVE = 16 };
+
+/* data: number of pooled dimensions, and ADAPTIVE */
+static void lower_avg_pool_backward(struct pt2_lower *L)
+{
+    struct window w;
+    pt2_t *g = op_tensor(L, "grad_output"), *x = op_tensor(L, "self");
+    pt2_ex n = NULL;
+    window_of(L, &w, x, (int)(L->row->data & 15), g->rank, g->shape);
+    if (!(L->row->data & ADAPTIVE))
+        n = strided_mean(L, &w, x);
+    else if (!adaptive_window(L, &w, x, &n))
+        n = pt2_idx(L->E, 1); /* no windows */
+    op_return(L, spread_mean(L, &w, x, g, n));
+}
+
 const struct pt2_op_row pt2_ops_pool[] = {
     { "aten.max_pool1d", lower_max_pool, 1 },
     { "aten.max_pool2d", lower_max_pool, 2 },
@@ -380,5 +424,14 @@ const struct pt2_op_row pt2_ops_pool[] = {
     { "aten.max_unpool3d", lower_max_unpool, 3 },
     { "aten.max_pool2d_with_indices_backward", lower_max_pool_backward, 2 },
     { "aten.max_pool3d_with_indices_backward", lower_max_pool_backward, 3 },
+    { "aten.adaptive_max_pool2d_backward", lower_max_pool_backward, 2 },
+    { "aten.adaptive_max_pool3d_backward", lower_max_pool_backward, 3 },
+    { "aten.fractional_max_pool2d_backward", lower_max_pool_backward, 2 },
+    { "aten.fractional_max_pool3d_backward", lower_max_pool_backward, 3 },
+    { "aten.avg_pool2d_backward", lower_avg_pool_backward, 2 },
+    { "aten.avg_pool3d_backward", lower_avg_pool_backward, 3 },
+    { "aten._adaptive_avg_pool2d_backward", lower_avg_pool_backward, 2 | ADAPTIVE },
+    { "aten._adaptive_avg_pool3d_backward", lower_avg_pool_backward, 3 | ADAPTIVE },
+    { "aten.adaptive_avg_pool3d_backward", lower_avg_pool_backward, 3 | ADAPTIVE },
     { 0 },
 };

@@ -181,19 +181,31 @@ static void lower_multinomial(struct pt2_lower *L)
     op_return(L, op_slice(L, order, w->rank - 1, pt2_idx(E, 0), n, pt2_idx(E, 1)));
 }
 
-/* rrelu: a random slope for negative elements in training, the middle of the range otherwise. */
+/* rrelu: a random slope for negative elements in training, the middle of the range otherwise. data: NOISE tells the
+ * slopes (1 where they are not used), in the argument or as result 1. */
+enum { NOISE_WRITTEN = 1, NOISE_RESULT = 2 };
+
 static void lower_rrelu(struct pt2_lower *L)
 {
     struct pt2_exprs *E = L->E;
     pt2_t *x = op_tensor(L, "self");
     double lower = op_float(L, "lower", 0.125), upper = op_float(L, "upper", 1.0 / 3);
+    bool training = op_bool(L, "training", false);
     pt2_ex i, *at = result_space(L, &i), v = op_at(L, x, at);
     int t = v->dtype;
     pt2_ex slope = pt2_num(E, t, (lower + upper) / 2);
-    if (op_bool(L, "training", false))
+    if (training)
         slope = pt2_add(E, pt2_num(E, t, lower),
                         pt2_mul(E, pt2_num(E, t, upper - lower), pt2_cast(E, t, op_uniform(L, i, 0))));
-    op_return(L, op_map_like(L, x, x->dtype, pt2_select(E, pt2_lt(E, v, pt2_num(E, t, 0)), pt2_mul(E, v, slope), v)));
+    slope = pt2_select(E, pt2_lt(E, v, pt2_num(E, t, 0)), slope, pt2_num(E, t, 1));
+    op_return(L, op_map_like(L, x, x->dtype, pt2_mul(E, v, slope)));
+    if (!L->row->data)
+        return;
+    pt2_t *before = op_tensor(L, "noise"), *noise = training ? op_map_like(L, x, before->dtype, slope) : before;
+    if (L->row->data == NOISE_RESULT)
+        op_result(L, 1, op_clone(L, noise));
+    else if (training)
+        op_write(L, before, noise);
 }
 
 const struct pt2_op_row pt2_ops_random[] = {
@@ -215,5 +227,7 @@ const struct pt2_op_row pt2_ops_random[] = {
     { "aten.cauchy", lower_draw, CAUCHY },
     { "aten.multinomial", lower_multinomial, 0 },
     { "aten.rrelu", lower_rrelu, 0 },
+    { "aten.rrelu_with_noise", lower_rrelu, NOISE_WRITTEN },
+    { "aten.rrelu_with_noise_functional", lower_rrelu, NOISE_RESULT },
     { 0 },
 };

@@ -150,7 +150,8 @@ static pt2_ex nonzero(struct pt2_lower *L, pt2_t *t, const pt2_ex *index)
     return pt2_or(L->E, op_to(L, c.re, PT2_BOOL), op_to(L, c.im, PT2_BOOL));
 }
 
-/* Sum of squared distances to the mean of a real tensor, over n - correction (not below 0). */
+/* Sum of squared distances to the mean of a real tensor, over n - correction (not below 0). Of one element that is
+ * 0 / 0, which is said as it is: drivers take x - x for 0, and then 0 / 0 for 0. */
 static pt2_t *var_real(struct pt2_lower *L, pt2_t *t, int num_dims, const int *dims, bool keepdim, pt2_ex correction,
                        pt2_t **out_mean)
 {
@@ -165,7 +166,9 @@ static pt2_t *var_real(struct pt2_lower *L, pt2_t *t, int num_dims, const int *d
     n = pt2_max(L->E, n, pt2_int(L->E, acc, 0));
     if (out_mean)
         *out_mean = mean;
-    return op_map(L, acc, r.rank, r.shape, pt2_bin(L->E, PT2_E_DIV, op_at(L, sum, v), n));
+    bool undefined = pt2_is_int(op_red_count(L, &r), 1) && pt2_is_const(n) && n->f == 0;
+    pt2_ex var = undefined ? pt2_num(L->E, acc, NAN) : pt2_bin(L->E, PT2_E_DIV, op_at(L, sum, v), n);
+    return op_map(L, acc, r.rank, r.shape, var);
 }
 
 /* Complex: the variances of both parts added; the real view's last dimension keeps them apart. */

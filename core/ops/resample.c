@@ -215,6 +215,43 @@ static void lower_upsample(struct pt2_lower *L)
     op_return(L, op_map(L, x->dtype, x->rank, shape, sum_taps(L, x, taps, 0, index, wide)));
 }
 
+/* Adds value times the weights of the taps of dimensions d … to where each of them is. */
+static pt2_t *spread_taps(struct pt2_lower *L, pt2_t *sum, const struct taps *taps, int d, pt2_ex *index,
+                          const pt2_ex *axes, pt2_ex value)
+{
+    if (d == sum->rank)
+        return op_scatter(L, PT2_RED_SUM, sum, sum->rank, axes, index, value, NULL);
+    for (int k = 0; k < taps[d].n; k++) {
+        pt2_ex w = taps[d].weight[k];
+        index[d] = taps[d].index[k];
+        sum = spread_taps(L, sum, taps, d + 1, index, axes, w ? pt2_mul(L->E, w, value) : value);
+    }
+    return sum;
+}
+
+/* data: the kind. */
+static void lower_upsample_backward(struct pt2_lower *L)
+{
+    pt2_t *g = op_tensor(L, "grad_output");
+    pt2_dtype dtype = op_out_dtype(L, 0), acc = pt2_dtype_compute(dtype);
+    int64_t kind = L->row->data;
+    if (g->rank < 3 || g->rank > 5 || op_out_rank(L, 0) != g->rank || !pt2_dtype_is_float(dtype))
+        op_fail(L, PT2_ERR_FORMAT, "a gradient of %d dimensions", g->rank);
+    int t = kind == NEAREST || kind == NEAREST_EXACT || dtype != PT2_F64 ? PT2_F32 : PT2_F64;
+    pt2_t *sum = op_full(L, acc, g->rank, op_out_shape(L, 0), pt2_num(L->E, acc, 0));
+    pt2_ex *at = op_vars(L, g->rank, g->shape), index[PT2_MAX_RANK];
+    struct taps taps[PT2_MAX_RANK];
+    for (int d = 0; d < g->rank; d++) {
+        taps[d] = (struct taps){ 1, { at[d] }, { NULL } };
+        if (d < 2)
+            continue;
+        struct axis a = make_axis(L, sum, d, t, op_bool(L, "align_corners", false), g->shape, at[d]);
+        find_taps(L, kind, &a, &taps[d]);
+    }
+    pt2_ex value = pt2_cast(L->E, acc, op_at(L, g, at));
+    op_return(L, op_convert(L, spread_taps(L, sum, taps, 0, index, g->shape, value), dtype));
+}
+
 /* ---- one dimension at a time: antialiasing, and uint8 with its 16-bit weights ---- */
 
 /* A window of `taps` positions from `first` on, with weights as a function of the tap. */
@@ -579,6 +616,16 @@ const struct pt2_op_row pt2_ops_resample[] = {
     { "aten.upsample_bilinear2d", lower_upsample, LINEAR },
     { "aten.upsample_trilinear3d", lower_upsample, LINEAR },
     { "aten.upsample_bicubic2d", lower_upsample, CUBIC },
+    { "aten.upsample_nearest1d_backward", lower_upsample_backward, NEAREST },
+    { "aten.upsample_nearest2d_backward", lower_upsample_backward, NEAREST },
+    { "aten.upsample_nearest3d_backward", lower_upsample_backward, NEAREST },
+    { "aten._upsample_nearest_exact1d_backward", lower_upsample_backward, NEAREST_EXACT },
+    { "aten._upsample_nearest_exact2d_backward", lower_upsample_backward, NEAREST_EXACT },
+    { "aten._upsample_nearest_exact3d_backward", lower_upsample_backward, NEAREST_EXACT },
+    { "aten.upsample_linear1d_backward", lower_upsample_backward, LINEAR },
+    { "aten.upsample_bilinear2d_backward", lower_upsample_backward, LINEAR },
+    { "aten.upsample_trilinear3d_backward", lower_upsample_backward, LINEAR },
+    { "aten.upsample_bicubic2d_backward", lower_upsample_backward, CUBIC },
     { "aten._upsample_bilinear2d_aa", lower_antialias, LINEAR },
     { "aten._upsample_bicubic2d_aa", lower_antialias, CUBIC },
     { "aten._upsample_lanczos2d_aa", lower_antialias, LANCZOS },

@@ -2,7 +2,7 @@
  * Recurrent layers (RNN.cpp) and their cells. The products with the inputs of all steps are one matmul; a step is the
  * product with the hidden state and a few maps. Few steps of a known number are unrolled; otherwise they are a LOOP
  * whose body is built once. All is computed in float32 (float64) and rounded at the end. */
-#include "ops/lower.h"
+#include "ops/internal.h"
 
 enum { RNN_TANH, RNN_RELU, RNN_GRU, RNN_LSTM };
 enum { MAX_UNROLLED = 32 };
@@ -269,8 +269,10 @@ static void lower_rnn(struct pt2_lower *L)
     x = op_convert(L, batch_first ? op_permute(L, x, swap) : x, wide);
     x = run_layers(L, &r, x, finals, wide);
     op_result(L, 0, op_convert(L, batch_first ? op_permute(L, x, swap) : x, dtype));
-    for (int s = 0; s < r.num_hx; s++)
-        op_result(L, 1 + s, op_convert(L, finals[s], dtype));
+    for (int s = 0; s < r.num_hx; s++) { /* autocast keeps cells in float32 */
+        bool told = L->priv->autocast && op_out_used(L, 1 + s);
+        op_result(L, 1 + s, op_convert(L, finals[s], told ? op_out_dtype(L, 1 + s) : dtype));
+    }
 }
 
 static void lower_packed(struct pt2_lower *L)

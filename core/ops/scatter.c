@@ -273,6 +273,7 @@ static void lower_masked_index_put(struct pt2_lower *L)
     op_indexing_at(L, &ix, at, true, index);
     struct pt2_complex v = to_complex(L, op_elem_bcast(L, values, ix.out_rank, at), x->dtype);
     pt2_ex cond = pt2_cast(L->E, PT2_BOOL, op_at_bcast(L, mask, ix.out_rank, at));
+    cond = pt2_and(L->E, cond, pt2_lt(L->E, pt2_idx(L->E, 0), op_numel(L, x)));
     op_return(L, op_put(L, PT2_RED_SUM, x, ix.out_rank, ix.out_shape, index, v, cond));
 }
 
@@ -306,6 +307,22 @@ static void lower_masked_scatter(struct pt2_lower *L)
     pt2_ex set = pt2_cast(E, PT2_BOOL, op_at(L, mask, at));
     struct pt2_complex r = { pt2_select(E, set, v.re, old.re), pt2_select(E, set, v.im, old.im) };
     op_return(L, op_map_elem(L, x->dtype, rank, shape, r));
+}
+
+/* Gradient of the source: what the mask selects, in order, then zeros. */
+static void lower_masked_scatter_backward(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_t *g = op_tensor(L, "grad_output"), *mask = op_tensor(L, "mask");
+    pt2_dtype dtype = op_out_dtype(L, 0);
+    mask = op_expand(L, mask, g->rank, g->shape);
+    pt2_ex *v = op_vars(L, g->rank, g->shape), flat = pt2_linearize(E, g->rank, g->shape, v);
+    pt2_ex at = pt2_addi(E, pt2_cast(E, PT2_IDX, op_at(L, op_rank_true(L, op_flags(L, mask)), &flat)), -1);
+    pt2_ex size = pt2_product(E, op_out_rank(L, 0), op_out_shape(L, 0));
+    pt2_t *zero = op_map_elem(L, dtype, 1, &size, op_number(L, dtype, 0));
+    pt2_ex taken = pt2_and(E, op_truth_at(L, mask, v), pt2_lt(E, at, size));
+    pt2_t *r = op_put(L, PT2_RED_SET, zero, g->rank, g->shape, &at, op_elem(L, g, v), taken);
+    op_return(L, op_reshape(L, r, op_out_rank(L, 0), op_out_shape(L, 0)));
 }
 
 /* ---- segment_reduce ---- */
@@ -378,6 +395,7 @@ const struct pt2_op_row pt2_ops_scatter[] = {
     { "aten._unsafe_masked_index_put_accumulate", lower_masked_index_put, 0 },
     { "aten.put", lower_put, 0 },
     { "aten.masked_scatter", lower_masked_scatter, 0 },
+    { "aten.masked_scatter_backward", lower_masked_scatter_backward, 0 },
     { "aten.segment_reduce", lower_segment_reduce, 0 },
     { 0 },
 };

@@ -2,8 +2,10 @@
  * Tensors joined, padded, mirrored, rotated and repeated. All are single maps: elements at computed indices, or
  * chosen among. */
 #include "ops/complex.h"
+#include "ops/data.h"
 #include "ops/internal.h"
 #include "ops/math.h"
+#include "ops/reduce.h"
 #include "ops/shape.h"
 
 /* ---- elements of any dtype ---- */
@@ -272,13 +274,12 @@ static pt2_ex circular_index(struct pt2_exprs *E, pt2_ex i, pt2_ex left, pt2_ex 
     return pt2_add(E, first, pt2_floormod(E, pt2_sub(E, i, pt2_max(E, left, zero)), left_over));
 }
 
-static void lower_padded(struct pt2_lower *L, int mode, struct pt2_complex value)
+/* Where element v of the padded t comes from; returns whether that is inside of it (always but for PAD_CONSTANT). */
+static pt2_ex pad_index(struct pt2_lower *L, int mode, pt2_t *t, const pt2_ex *v, pt2_ex *index)
 {
     struct pt2_exprs *E = L->E;
-    pt2_t *t = op_tensor(L, "self");
-    pt2_ex pad[PT2_MAX_RANK], index[PT2_MAX_RANK], *v = out_vars(L), zero = idx(L, 0), inside = pt2_int(E, PT2_BOOL, 1);
+    pt2_ex pad[PT2_MAX_RANK], zero = idx(L, 0), inside = pt2_int(E, PT2_BOOL, 1);
     int n = op_sizes(L, op_has(L, "padding") ? "padding" : "pad", pad);
-    same_rank(L, t);
     if (n < 0 || n % 2 || n / 2 > t->rank)
         op_fail(L, PT2_ERR_FORMAT, "padding of %d numbers for %d dimensions", n, t->rank);
     for (int d = 0; d < t->rank; d++) {
@@ -293,6 +294,15 @@ static void lower_padded(struct pt2_lower *L, int mode, struct pt2_complex value
                  : mode == PAD_CIRCULAR ? circular_index(E, v[d], pad[k], pad[k + 1], t->shape[d])
                                         : padded_index(E, mode, j, t->shape[d]);
     }
+    return inside;
+}
+
+static void lower_padded(struct pt2_lower *L, int mode, struct pt2_complex value)
+{
+    pt2_t *t = op_tensor(L, "self");
+    pt2_ex index[PT2_MAX_RANK];
+    same_rank(L, t);
+    pt2_ex inside = pad_index(L, mode, t, out_vars(L), index);
     for (int d = 0; d < t->rank; d++)
         if (mode == PAD_CONSTANT && pt2_is_int(t->shape[d], 0)) {
             op_return_element(L, value); /* nothing to load from */
@@ -300,6 +310,20 @@ static void lower_padded(struct pt2_lower *L, int mode, struct pt2_complex value
         }
     struct pt2_complex e = op_element(L, t, op_out_dtype(L, 0), index);
     op_return_element(L, mode == PAD_CONSTANT ? op_select_element(L, inside, e, value) : e);
+}
+
+/* Elements that were read several times get the sum. */
+static void lower_pad_backward(struct pt2_lower *L)
+{
+    pt2_t *g = op_tensor(L, "grad_output"), *t = op_tensor(L, "self");
+    pt2_dtype dtype = op_out_dtype(L, 0), acc = op_acc_dtype(dtype);
+    pt2_ex index[PT2_MAX_RANK], *v = op_vars(L, g->rank, g->shape);
+    same_rank(L, t);
+    same_rank(L, g);
+    pad_index(L, (int)L->row->data, t, v, index);
+    pt2_t *zero = op_map_elem(L, acc, t->rank, t->shape, op_number(L, acc, 0));
+    pt2_t *r = op_put(L, PT2_RED_SUM, zero, g->rank, g->shape, index, op_elem(L, g, v), NULL);
+    op_return(L, op_convert(L, r, dtype));
 }
 
 static struct pt2_complex pad_value(struct pt2_lower *L)
@@ -542,6 +566,12 @@ const struct pt2_op_row pt2_ops_shape[] = {
     { "aten.pad_sequence", lower_pad_sequence, 0 },
     { "aten.pad", lower_pad, 0 },
     { "aten.constant_pad_nd", lower_pad_mode, PAD_CONSTANT },
+    { "aten.reflection_pad1d_backward", lower_pad_backward, PAD_REFLECT },
+    { "aten.reflection_pad2d_backward", lower_pad_backward, PAD_REFLECT },
+    { "aten.reflection_pad3d_backward", lower_pad_backward, PAD_REFLECT },
+    { "aten.replication_pad1d_backward", lower_pad_backward, PAD_REPLICATE },
+    { "aten.replication_pad2d_backward", lower_pad_backward, PAD_REPLICATE },
+    { "aten.replication_pad3d_backward", lower_pad_backward, PAD_REPLICATE },
     { "aten.reflection_pad1d", lower_pad_mode, PAD_REFLECT },
     { "aten.reflection_pad2d", lower_pad_mode, PAD_REFLECT },
     { "aten.reflection_pad3d", lower_pad_mode, PAD_REFLECT },
