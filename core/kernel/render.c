@@ -201,10 +201,13 @@ static void divide(struct render *r, pt2_ex e)
     text(r, ")");
 }
 
-/* x * 0 is NaN for an infinite x, but some drivers fold it to 0. */
-static bool times_zero(pt2_ex e)
+/* x * 0 and x - x are NaN for an infinite x, but some drivers fold them to 0. */
+static bool is_zero_or_nan(pt2_ex e)
 {
-    return e->op == PT2_E_MUL && e->dtype == PT2_F32 && pt2_is_const(e->args[1]) && e->args[1]->f == 0;
+    if (e->dtype != PT2_F32 || e->num_args != 2)
+        return false;
+    return (e->op == PT2_E_MUL && pt2_is_const(e->args[1]) && e->args[1]->f == 0) ||
+           (e->op == PT2_E_SUB && e->args[0] == e->args[1]);
 }
 
 /* Several index operands in one sum or product: written from left to right. */
@@ -214,7 +217,7 @@ static void arithmetic(struct render *r, pt2_ex e)
     wrapped_open(r, e->dtype);
     if (e->op == PT2_E_SHL || e->op == PT2_E_SHR)
         shift(r, e);
-    else if (times_zero(e))
+    else if (is_zero_or_nan(e))
         call(r, "mul0", "f32", 1, e->args);
     else if (divides(e))
         divide(r, e);
