@@ -104,14 +104,19 @@ static bool has_extension(cl_device_id id, const char *name)
 
 /* ---- the list ---- */
 
-static bool usable(cl_device_id id)
+/* 12 is 1.2; 0: it does not tell. */
+static int version_of(cl_device_id id)
 {
-    static const uint16_t one = 1;
     char version[128];
     int major = 0, minor = 0;
     get_text(id, CL_DEVICE_VERSION, version, sizeof version);
-    bool parsed = sscanf(version, "OpenCL %d.%d", &major, &minor) == 2;
-    return parsed && major * 10 + minor >= 12 && get_uint(id, CL_DEVICE_AVAILABLE) &&
+    return sscanf(version, "OpenCL %d.%d", &major, &minor) == 2 ? major * 10 + minor : 0;
+}
+
+static bool usable(cl_device_id id)
+{
+    static const uint16_t one = 1;
+    return version_of(id) >= 12 && get_uint(id, CL_DEVICE_AVAILABLE) &&
            get_uint(id, CL_DEVICE_COMPILER_AVAILABLE) &&
            (get_uint(id, CL_DEVICE_ENDIAN_LITTLE) != 0) == (*(const uint8_t *)&one == 1);
 }
@@ -142,11 +147,11 @@ static int group_multiple(cl_device_id id)
     return multiple ? (int)multiple : 32;
 }
 
-/* Signed by signed, in words. */
+/* Signed by signed, in words. Their text needs OpenCL C 3.0. */
 static void find_dots(cl_device_id id, struct pt2_caps *caps)
 {
     cl_device_integer_dot_product_acceleration_properties_khr fast = { 0 };
-    caps->dot_bytes = has_extension(id, "cl_khr_integer_dot_product") &&
+    caps->dot_bytes = version_of(id) >= 30 && has_extension(id, "cl_khr_integer_dot_product") &&
                       get_ulong(id, CL_DEVICE_INTEGER_DOT_PRODUCT_CAPABILITIES_KHR) &
                           CL_DEVICE_INTEGER_DOT_PRODUCT_INPUT_4x8BIT_PACKED_KHR;
     caps->fast_dot_bytes =

@@ -49,12 +49,6 @@ pt2_ex pt2_attention_last_key(struct pt2_exprs *E, pt2_ex masked)
     return last ? last : pt2_attention_last_key(E, masked->args[1]);
 }
 
-void pt2_say_last_keys_array(struct att *p)
-{
-    if (p->last)
-        pt2_say(p->r, "SHARED(int, last_key, %d);", p->a->tile_rows);
-}
-
 /* For the rows of a loop that the line opens, `to` = the last key. */
 static void say_loop(struct att *p, const char *loop, const char *to, const char *end)
 {

@@ -264,9 +264,7 @@ static void say_arrays(struct att *p)
     pt2_say(r, "SHARED(float, scores, %d);", a->tile_rows * score_pitch(a));
     pt2_say(r, "SHARED(float, swap, %d);", a->invocations);
     pt2_say(r, "SHARED(float, ratio, %d);", a->tile_rows);
-    pt2_say(r, "SHARED(float, largest, %d);", a->tile_rows);
-    pt2_say(r, "SHARED(float, total, %d);", a->tile_rows);
-    pt2_say_last_keys_array(p);
+    pt2_say_row_arrays(p);
 }
 
 static void say_keys(struct att *p)

@@ -163,9 +163,7 @@ static void say_arrays(struct att *p)
     pt2_say(r, "SHARED(pt_f32x4, qs, %d);", a->depth * row_pitch(a) / 4);
     pt2_say(r, "SHARED(pt_f32x4, scores, %d);", a->tile_keys * row_pitch(a) / 4);
     pt2_say(r, "SHARED(float, block, %d);", block_floats(a));
-    pt2_say(r, "SHARED(float, largest, %d);", a->tile_rows);
-    pt2_say(r, "SHARED(float, total, %d);", a->tile_rows);
-    pt2_say_last_keys_array(p);
+    pt2_say_row_arrays(p);
 }
 
 static void say_keys(struct att *p)

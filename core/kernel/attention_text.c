@@ -94,6 +94,16 @@ void pt2_say_results(struct att *p, int pitch)
 
 /* ---- groups ---- */
 
+void pt2_say_row_arrays(struct att *p)
+{
+    struct render *r = p->r;
+    int rows = p->a->tile_rows;
+    pt2_say(r, "SHARED(float, largest, %d);", rows);
+    pt2_say(r, "SHARED(float, total, %d);", rows);
+    if (p->last)
+        pt2_say(r, "SHARED(int, last_key, %d);", rows);
+}
+
 void pt2_say_factor(struct render *r, const char *name, pt2_ex e, const char *fours)
 {
     if (!fours) {

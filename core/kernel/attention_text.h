@@ -45,9 +45,10 @@ void pt2_say_results(struct att *p, int pitch);
 
 /* The last key whose score is not -inf, of the row whose indices the score has; NULL: not known (attention_keys.c). */
 pt2_ex pt2_attention_last_key(struct pt2_exprs *E, pt2_ex masked);
-/* Where the tile is known: `keys` become those up to the last one that takes part. Groups have an array for that. */
-void pt2_say_last_keys_array(struct att *p);
+/* Where the tile is known: `keys` become those up to the last one that takes part. */
 void pt2_say_last_keys(struct att *p);
+/* What a group knows of each row of its tile: the largest score, the total, the last key. */
+void pt2_say_row_arrays(struct att *p);
 /* What a group copies to shared memory: a factor over `count` rows (keys) from `first`, the last of which is the one
  * before `end`, and `size` places of `inner` from the number `from` on, the last of which is the one before `most`.
  * `put` is a line with the place x, the inner number k and the value v: of a place, or of four neighbours as halves. */
