@@ -117,7 +117,7 @@ struct options {
     char text[192];
 };
 
-/* The words for products of bytes are not there before OpenCL C 2.0. */
+/* Products of bytes need OpenCL C 3.0, for which device.c asks. */
 static struct options options_of(const struct build *b, struct unit u)
 {
     struct options o;
