@@ -3,8 +3,8 @@
  * The one contract between the core and a backend. A backend is a folder with a table of these functions and a line in
  * core/backends.c; nothing in it knows an operator.
  *
- * The front (core/device.c) checks arguments once: a backend may assume valid handles, ranges inside buffers, counts
- * above zero.
+ * The front (core/device.c) checks arguments once: a backend may assume valid handles and counts above zero. Ranges of
+ * buffers are checked by the backend: it alone knows how large a buffer is, and no file may reach memory outside.
  *
  * Work is ordered by points: a submission gets the point {device, value} at which it is complete; values grow by one
  * per submission. Within one submission, launches run in any order and at the same time unless a dependency orders
@@ -82,6 +82,10 @@ struct pt2_binding {
     struct pt2_buf *buf; /* borrowed */
     uint64_t offset, size; /* bytes; offset is a multiple of caps.buffer_align */
 };
+
+/* INTERNAL unless `bytes` bytes from `offset` on lie in a buffer of `size` bytes. Every read, write and binding of a
+ * backend asks this first: whatever went wrong before, host memory outside of the buffer is not touched. */
+PT2_MUST_USE pt2_status pt2_buf_range(uint64_t size, uint64_t offset, uint64_t bytes);
 
 /* One launch. All pointers are borrowed for the call that gets it. */
 struct pt2_launch {

@@ -182,6 +182,16 @@ pt2_status pt2_device_programs(struct pt2_device *device, const struct pt2_kerne
     return status;
 }
 
+/* ---- ranges ---- */
+
+pt2_status pt2_buf_range(uint64_t size, uint64_t offset, uint64_t bytes)
+{
+    if (offset <= size && bytes <= size - offset)
+        return PT2_OK;
+    return pt2_fail(PT2_ERR_INTERNAL, "%llu bytes at offset %llu of a buffer of %llu bytes", (unsigned long long)bytes,
+                    (unsigned long long)offset, (unsigned long long)size);
+}
+
 /* ---- choosing ---- */
 
 static bool has_backend(const char *name, size_t len)

@@ -26,6 +26,8 @@ static pt2_status set_binding(struct ocl_device *dev, cl_kernel kernel, cl_uint 
 {
     cl_mem mem = b->size ? b->buf->mem : NULL;
     cl_uint units = b->size ? (cl_uint)(b->offset / OCL_ALIGN) : 0;
+    if (b->size)
+        PT2_NOTE(pt2_buf_range(b->buf->size, b->offset, b->size), "argument %u", (unsigned)*number);
     PT2_TRY(set_arg(dev, kernel, number, sizeof mem, &mem));
     return set_arg(dev, kernel, number, sizeof units, &units);
 }

@@ -65,6 +65,7 @@ pt2_status ocl_buf_write(struct pt2_device *device, struct pt2_buf *buf, uint64_
     struct ocl_device *dev = (struct ocl_device *)device;
     cl_command_queue queue;
     PT2_TRY(ocl_alive(dev));
+    PT2_TRY(pt2_buf_range(buf->size, offset, size));
     if (buf->host) {
         memcpy((char *)buf->host + offset, src, (size_t)size);
         return PT2_OK;
@@ -79,6 +80,7 @@ pt2_status ocl_buf_read(struct pt2_device *device, struct pt2_buf *buf, uint64_t
     struct ocl_device *dev = (struct ocl_device *)device;
     cl_command_queue queue;
     PT2_TRY(ocl_alive(dev));
+    PT2_TRY(pt2_buf_range(buf->size, offset, size));
     if (buf->host) {
         memcpy(dst, (const char *)buf->host + offset, (size_t)size);
         return PT2_OK;

@@ -127,6 +127,7 @@ static pt2_status buf_write(struct pt2_device *device, struct pt2_buf *buf, uint
                             uint64_t size)
 {
     (void)device;
+    PT2_TRY(pt2_buf_range(buf->size, offset, size));
     memcpy(buf->data + offset, src, (size_t)size);
     return PT2_OK;
 }
@@ -134,6 +135,7 @@ static pt2_status buf_write(struct pt2_device *device, struct pt2_buf *buf, uint
 static pt2_status buf_read(struct pt2_device *device, struct pt2_buf *buf, uint64_t offset, void *dst, uint64_t size)
 {
     (void)device;
+    PT2_TRY(pt2_buf_range(buf->size, offset, size));
     memcpy(dst, buf->data + offset, (size_t)size);
     return PT2_OK;
 }
@@ -184,38 +186,20 @@ static pt2_status compile(struct pt2_device *device, const struct pt2_kernel *co
 
 /* ---- executables ---- */
 
-static struct ref_view *views_of(struct pt2_arena *arena, const struct pt2_kernel *k, const struct pt2_binding *b)
+static pt2_status views_of(struct pt2_arena *arena, const struct pt2_kernel *k, const struct pt2_binding *b,
+                           const struct ref_view **out_views)
 {
     struct ref_view *views = PT2_NEW_N(arena, struct ref_view, k->num_bufs);
+    *out_views = views;
     for (int i = 0; i < k->num_bufs; i++) {
         pt2_dtype t = pt2_dtype_real(k->bufs[i].dtype);
         views[i].dtype = t;
         if (!b[i].size || !pt2_dtype_size(t))
             continue;
+        PT2_NOTE(pt2_buf_range(b[i].buf->size, b[i].offset, b[i].size), "kernel %s, buffer %d", k->name, i);
         views[i].data = b[i].buf->data + b[i].offset;
         views[i].size = b[i].size;
         views[i].count = (int64_t)(b[i].size / pt2_dtype_size(t));
-    }
-    return views;
-}
-
-static pt2_status exec_create(struct pt2_device *device, const struct pt2_launch *launches, uint32_t count, bool timed,
-                              struct pt2_exec **out_exec)
-{
-    (void)device;
-    struct pt2_exec *e = *out_exec = calloc(1, sizeof *e);
-    if (!e)
-        return pt2_fail(PT2_ERR_NOMEM, "reference: no memory for an executable");
-    e->count = count;
-    e->calls = PT2_NEW_N(&e->arena, struct ref_call, count);
-    e->timings = timed ? PT2_NEW_N(&e->arena, struct pt2_timing, count) : NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct pt2_launch *l = &launches[i];
-        const struct ref_program *p = &l->program->program;
-        size_t params = sizeof *l->params * (size_t)p->kernel->num_params;
-        e->calls[i] = (struct ref_call){ .program = p, .points = l->points,
-                                         .views = views_of(&e->arena, p->kernel, l->bindings),
-                                         .params = pt2_arena_copy(&e->arena, l->params, params) };
     }
     return PT2_OK;
 }
@@ -226,6 +210,32 @@ static void exec_destroy(struct pt2_device *device, struct pt2_exec *exec)
     if (exec)
         pt2_arena_free(&exec->arena);
     free(exec);
+}
+
+static pt2_status exec_create(struct pt2_device *device, const struct pt2_launch *launches, uint32_t count, bool timed,
+                              struct pt2_exec **out_exec)
+{
+    struct pt2_exec *e = calloc(1, sizeof *e);
+    pt2_status status = PT2_OK;
+    *out_exec = NULL;
+    if (!e)
+        return pt2_fail(PT2_ERR_NOMEM, "reference: no memory for an executable");
+    e->count = count;
+    e->calls = PT2_NEW_N(&e->arena, struct ref_call, count);
+    e->timings = timed ? PT2_NEW_N(&e->arena, struct pt2_timing, count) : NULL;
+    for (uint32_t i = 0; status == PT2_OK && i < count; i++) {
+        const struct pt2_launch *l = &launches[i];
+        const struct ref_program *p = &l->program->program;
+        size_t params = sizeof *l->params * (size_t)p->kernel->num_params;
+        e->calls[i] = (struct ref_call){ .program = p, .points = l->points,
+                                         .params = pt2_arena_copy(&e->arena, l->params, params) };
+        status = views_of(&e->arena, p->kernel, l->bindings, &e->calls[i].views);
+    }
+    if (status == PT2_OK)
+        *out_exec = e;
+    else
+        exec_destroy(device, e);
+    return status;
 }
 
 /* A user's host function. */

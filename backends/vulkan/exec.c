@@ -126,9 +126,12 @@ static pt2_status check_launch(const struct vk_device *d, const struct pt2_launc
         const struct pt2_caps *caps = &d->base.desc.caps;
         bool texels = l->program->texels[i] != VK_FORMAT_UNDEFINED;
         uint64_t most = texels ? caps->max_fetch_range : caps->max_buffer_range;
-        if (l->bindings[i].size > most)
+        const struct pt2_binding *b = &l->bindings[i];
+        if (b->size > most)
             return pt2_fail(PT2_ERR_DEVICE, "%s: %llu bytes in one buffer; the device reaches %llu", label,
-                            (unsigned long long)l->bindings[i].size, (unsigned long long)most);
+                            (unsigned long long)b->size, (unsigned long long)most);
+        if (b->size)
+            PT2_NOTE(pt2_buf_range(b->buf->size, b->offset, b->size), "%s, buffer %d", label, i);
     }
     return PT2_OK;
 }

@@ -98,6 +98,7 @@ pt2_status vk_buf_write(struct pt2_device *device, struct pt2_buf *buf, uint64_t
 {
     struct vk_device *d = vk_dev(device);
     VK_LIVE(d);
+    PT2_TRY(pt2_buf_range(buf->size, offset, size));
     if (buf->host) {
         memcpy(buf->host + offset, src, size);
         return PT2_OK;
@@ -112,6 +113,7 @@ pt2_status vk_buf_read(struct pt2_device *device, struct pt2_buf *buf, uint64_t 
 {
     struct vk_device *d = vk_dev(device);
     VK_LIVE(d);
+    PT2_TRY(pt2_buf_range(buf->size, offset, size));
     if (buf->readable) {
         memcpy(dst, buf->host + offset, size);
         return PT2_OK;

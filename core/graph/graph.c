@@ -244,6 +244,13 @@ static void index_of_whole(struct pt2_exprs *E, const struct pt2_value *v, pt2_e
     memcpy(index, at, (size_t)v->within.whole->rank * sizeof *at);
 }
 
+const struct pt2_value *pt2_memory_of(const struct pt2_value *v)
+{
+    while (v->def->kind == PT2_NODE_SCATTER)
+        v = v->def->base;
+    return v;
+}
+
 struct pt2_value *pt2_whole_of(struct pt2_exprs *E, struct pt2_value *v, pt2_ex *index)
 {
     for (; v->within.whole; v = v->within.whole)

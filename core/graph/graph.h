@@ -109,6 +109,8 @@ struct pt2_node {
     int symbol;             /* ITEM: bound to the value; LOOP: the iteration number */
     const char *message;    /* ITEM: of an assertion, which fails when the value is outside the symbol's range; NULL */
 
+    int num_symbols;        /* CALL, LOOP: symbols of its results' sizes, bound to the sizes that the sub-graph gives */
+    int *symbols;
     int num_args;           /* LIBRARY, CUSTOM, CALL, LOOP: operands */
     struct pt2_value **args;
     enum pt2_library library;
@@ -184,6 +186,9 @@ pt2_ex pt2_numel(struct pt2_graph *g, const struct pt2_value *v);
 /* The value in whose memory v is, itself unless it is within another; `index` (of an element, NULL: none) becomes
  * that one's. */
 struct pt2_value *pt2_whole_of(struct pt2_exprs *E, struct pt2_value *v, pt2_ex *index);
+
+/* The value whose memory an in-place SCATTER's result is; the value itself otherwise. */
+const struct pt2_value *pt2_memory_of(const struct pt2_value *v);
 
 /* ---- the load graph ---- */
 

@@ -284,6 +284,19 @@ static struct pt2_value *read_scalar(struct parse *p, pt2_dtype dtype)
     return v;
 }
 
+/* sizes u0, u1 */
+static void read_sizes(struct parse *p, struct pt2_node *n)
+{
+    PT2_VEC(int) list = { 0 };
+    if (!pt2_read_word(&p->r, "sizes"))
+        return;
+    do
+        pt2_push(&p->m->arena, &list, read_symbol(p));
+    while (pt2_read_word(&p->r, ","));
+    n->symbols = list.data;
+    n->num_symbols = (int)list.count;
+}
+
 static void read_control(struct parse *p, struct pt2_node *n)
 {
     n->symbol = -1;
@@ -306,6 +319,7 @@ static void read_control(struct parse *p, struct pt2_node *n)
         (n->kind == PT2_NODE_CALL && !n->graphs[1]))
         pt2_read_fail(&p->r, "a call of two graphs, or a loop with as many results as carried operands");
     n->num_carried = (int)carried;
+    read_sizes(p, n);
     if (n->kind == PT2_NODE_LOOP && pt2_read_word(&p->r, "times"))
         n->trips = read_body(p, 0, NULL, PT2_IDX);
     if (n->kind == PT2_NODE_LOOP && !n->trips == !n->graphs[1])

@@ -140,6 +140,10 @@ static void print_control(struct pt2_graph *g, const struct pt2_node *n, struct 
     pt2_str_add(out, " (");
     print_values(n->num_args, n->args, out);
     pt2_str_add(out, ")");
+    for (int k = 0; k < n->num_symbols; k++) {
+        pt2_str_add(out, k ? ", " : " sizes ");
+        pt2_symbol_print(g->module->exprs.symbols.data[n->symbols[k]].name, out);
+    }
 }
 
 static void print_details(struct pt2_graph *g, const struct pt2_node *n, struct pt2_str *out)

@@ -84,6 +84,38 @@ static void check_body_type(struct verify *v)
         fail(v, "condition that is not bool", n->cond->dtype);
 }
 
+/* a in the graph is b in a sub-graph. */
+static void check_same(struct verify *v, const char *rule, const struct pt2_value *a, const struct pt2_value *b)
+{
+    if (a->dtype != b->dtype || a->rank != b->rank)
+        fail(v, rule, a->id);
+}
+
+static void check_subgraph(struct verify *v, const struct pt2_graph *sub, bool condition)
+{
+    const struct pt2_node *n = v->n;
+    uint32_t outputs = condition ? 1 : (uint32_t)n->num_outs;
+    if (sub->inputs.count != (uint32_t)n->num_args || sub->outputs.count != outputs) {
+        fail(v, "operands or results of another number in the sub-graph; operands", n->num_args);
+        return;
+    }
+    for (int k = 0; k < n->num_args; k++)
+        check_same(v, "operand of another type in the sub-graph, value", n->args[k], sub->inputs.data[k]);
+    for (int k = 0; k < n->num_outs && !condition; k++)
+        check_same(v, "result of another type in the sub-graph, value", n->outs[k], sub->outputs.data[k]);
+    if (condition && (sub->outputs.data[0]->dtype != PT2_BOOL || sub->outputs.data[0]->rank))
+        fail(v, "condition that is no bool of rank", 0);
+}
+
+static void check_subgraphs(struct verify *v)
+{
+    const struct pt2_node *n = v->n;
+    if (n->kind == PT2_NODE_CALL || n->kind == PT2_NODE_LOOP)
+        for (int k = 0; k < 2; k++)
+            if (n->graphs[k])
+                check_subgraph(v, n->graphs[k], n->kind == PT2_NODE_LOOP && k == 1);
+}
+
 static void check_use(void *ctx, struct pt2_value *x)
 {
     struct verify *v = ctx;
@@ -103,6 +135,7 @@ pt2_status pt2_graph_verify(struct pt2_graph *g)
         pt2_node_exprs(n, check_expr, &v);
         pt2_node_uses(g, n, check_use, &v);
         check_body_type(&v);
+        check_subgraphs(&v);
         for (int j = 0; j < n->num_outs; j++)
             v.defined[n->outs[j]->id] = true;
     }

@@ -112,13 +112,40 @@ static struct pt2_slot output_slot(struct pt2_lower *L, const struct pt2_slot *s
     return s;
 }
 
+/* What a sub-graph takes or gives must be what is declared outside: dtype, rank, and sizes that are numbers. Sizes that
+ * only the run knows are compared there (runtime/control.c). */
+static void expect_type(struct pt2_lower *L, const char *what, int k, pt2_dtype dtype, int rank, const pt2_ex *shape,
+                        const pt2_t *t)
+{
+    if (t->dtype != dtype || t->rank != rank)
+        op_fail(L, PT2_ERR_FORMAT, "%s %d is %s of %d dimensions, %s of %d are declared", what, k,
+                pt2_dtype_name(t->dtype), t->rank, pt2_dtype_name(dtype), rank);
+    for (int d = 0; d < rank; d++)
+        if (pt2_is_const(t->shape[d]) && pt2_is_const(shape[d]) && t->shape[d] != shape[d])
+            op_fail(L, PT2_ERR_FORMAT, "%s %d has the size %lld in dimension %d, %lld is declared", what, k,
+                    (long long)t->shape[d]->i, d, (long long)shape[d]->i);
+}
+
+static void expect_like(struct pt2_lower *L, const char *what, int k, const pt2_t *t, const pt2_t *like)
+{
+    expect_type(L, what, k, like->dtype, like->rank, like->shape, t);
+}
+
+static void expect_operand(struct pt2_lower *L, const struct pt2_pvalue *v, int k, const pt2_t *t)
+{
+    if (t && v->kind == PT2_VALUE_TENSOR && v->meta)
+        expect_type(L, "operand", k, v->meta->dtype, v->meta->rank, pt2_meta_shape(L, v->meta), t);
+}
+
 /* Lowers `pg` in place, its inputs being `in`; leaves its outputs in `out`. */
 static void inline_graph(struct pt2_lower *L, const struct pt2_pgraph *pg, const struct pt2_slot *in,
                          struct pt2_slot *out)
 {
     struct pt2_slot *slots = PT2_NEW_N(L->arena, struct pt2_slot, pg->num_values);
-    for (uint32_t k = 0; k < pg->num_inputs; k++)
+    for (uint32_t k = 0; k < pg->num_inputs; k++) {
+        expect_operand(L, pg->inputs[k], (int)k, in[k].tensor);
         slots[pg->inputs[k]->index] = in[k];
+    }
     pt2_lower_nodes(L, pg, slots);
     for (uint32_t k = 0; k < pg->num_outputs; k++)
         out[k] = output_slot(L, slots, &pg->outputs[k]);
@@ -189,8 +216,19 @@ static void expect_unwritten(struct pt2_lower *L, const struct pt2_slot *in, int
             op_fail(L, PT2_ERR_UNSUPPORTED, "a sub-graph that writes into its operand %d", k);
 }
 
+/* One bool, whatever its dimensions. */
+static pt2_t *condition(struct pt2_lower *L, pt2_t *t)
+{
+    pt2_ex one = pt2_eq(L->E, op_numel(L, t), pt2_idx(L->E, 1));
+    if (pt2_is_int(one, 0))
+        op_fail(L, PT2_ERR_FORMAT, "a condition of more or fewer elements than one");
+    op_check(L, one, "a condition of more or fewer elements than one");
+    return op_reshape(L, op_convert(L, t, PT2_BOOL), 0, NULL);
+}
+
+/* `tests`: the graph of a loop's condition. */
 static struct pt2_graph *lower_graph(struct pt2_lower *L, const struct pt2_pgraph *pg, const struct pt2_slot *outer,
-                                     int n, struct pt2_slot *out)
+                                     int n, struct pt2_slot *out, bool tests)
 {
     struct pt2_graph *saved, *g;
     expect_inputs(L, pg, n);
@@ -202,6 +240,8 @@ static struct pt2_graph *lower_graph(struct pt2_lower *L, const struct pt2_pgrap
     expect_unwritten(L, in, n);
     for (uint32_t k = 0; k < pg->num_outputs; k++) {
         out[k].tensor = slot_tensor(L, out[k]);
+        if (tests)
+            out[k].tensor = condition(L, out[k].tensor);
         op_graph_output(L, out[k].tensor);
     }
     op_graph_end(L, saved);
@@ -218,14 +258,20 @@ static struct pt2_node *control_node(struct pt2_lower *L, enum pt2_kind kind, co
     return n;
 }
 
-/* Results of a control node have the dtypes and shapes of the program's metadata where it has them: sizes in a branch
- * may be the branch's own. */
-static pt2_t *control_result(struct pt2_lower *L, struct pt2_node *n, int k, pt2_t *like)
+/* The sizes of result k as the program declares them, else those of `like`. */
+static const pt2_ex *declared_shape(struct pt2_lower *L, int k, const pt2_t *like)
+{
+    const struct pt2_pvalue *v = (uint32_t)k < L->node->num_outs ? L->node->outs[k] : NULL;
+    bool has = v && v->kind == PT2_VALUE_TENSOR && v->meta && v->meta->rank == like->rank;
+    return has ? pt2_meta_shape(L, v->meta) : like->shape;
+}
+
+static pt2_t *add_result(struct pt2_lower *L, struct pt2_node *n, int k, const pt2_t *like, const pt2_ex *sizes)
 {
     pt2_ex shape[PT2_MAX_RANK + 1];
     int rank = like->rank;
     pt2_dtype dtype = like->dtype;
-    memcpy(shape, like->shape, (size_t)rank * sizeof *shape);
+    memcpy(shape, sizes, (size_t)rank * sizeof *shape);
     pt2_complex_dims(L, &dtype, &rank, shape);
     return op_of_value(L, like->dtype, pt2_node_out(L->g, n, k, dtype, rank, shape));
 }
@@ -244,6 +290,36 @@ static void return_result(struct pt2_lower *L, uint32_t k, pt2_t *t)
     }
 }
 
+struct free_symbols {
+    struct pt2_lower *L;
+    PT2_VEC(int) list;
+};
+
+static void note_free(void *ctx, pt2_ex e)
+{
+    struct free_symbols *f = ctx;
+    if (e->op != PT2_E_SYM || pt2_is_bound(f->L, (int)e->i))
+        return;
+    pt2_mark_bound(f->L, (int)e->i);
+    pt2_push(f->L->arena, &f->list, (int)e->i);
+}
+
+/* The results of a CALL or LOOP. Their sizes may be symbols that only this node gives values to: where branches differ
+ * in size, the one that ran decides. */
+static void add_results(struct pt2_lower *L, struct pt2_node *n, pt2_t *const *likes)
+{
+    struct free_symbols f = { .L = L };
+    for (int k = 0; k < n->num_outs; k++) {
+        const pt2_ex *shape = declared_shape(L, k, likes[k]);
+        expect_type(L, "result", k, likes[k]->dtype, likes[k]->rank, shape, likes[k]);
+        for (int d = 0; d < likes[k]->rank; d++)
+            pt2_visit(shape[d], note_free, &f);
+        return_result(L, (uint32_t)k, add_result(L, n, k, likes[k], shape));
+    }
+    n->symbols = f.list.data;
+    n->num_symbols = (int)f.list.count;
+}
+
 /* ---- cond ---- */
 
 static void inline_branch(struct pt2_lower *L, const struct pt2_pgraph *pg, struct operands o)
@@ -253,6 +329,14 @@ static void inline_branch(struct pt2_lower *L, const struct pt2_pgraph *pg, stru
     inline_graph(L, pg, o.list, out);
     for (uint32_t k = 0; k < pg->num_outputs; k++)
         set_result(L, k, out[k]);
+}
+
+static pt2_t **tensors_of(struct pt2_lower *L, const struct pt2_slot *slots, int n)
+{
+    pt2_t **list = PT2_NEW_N(L->arena, pt2_t *, n);
+    for (int k = 0; k < n; k++)
+        list[k] = slots[k].tensor;
+    return list;
 }
 
 static void lower_cond(struct pt2_lower *L)
@@ -267,18 +351,20 @@ static void lower_cond(struct pt2_lower *L)
     }
     if (yes->num_outputs != no->num_outputs)
         op_fail(L, PT2_ERR_FORMAT, "branches have %u and %u results", yes->num_outputs, no->num_outputs);
-    pt2_t *p = op_convert(L, slot_tensor(L, pred), PT2_BOOL);
-    struct pt2_value *base = op_value(L, op_reshape(L, p, 0, NULL));
+    struct pt2_value *base = op_value(L, condition(L, slot_tensor(L, pred)));
     prepare_args(L, o, &r);
     struct pt2_slot *a = PT2_NEW_N(L->arena, struct pt2_slot, yes->num_outputs);
     struct pt2_slot *b = PT2_NEW_N(L->arena, struct pt2_slot, no->num_outputs);
-    struct pt2_graph *g0 = lower_graph(L, yes, r.slots, o.count, a), *g1 = lower_graph(L, no, r.slots, o.count, b);
+    struct pt2_graph *g0 = lower_graph(L, yes, r.slots, o.count, a, false);
+    struct pt2_graph *g1 = lower_graph(L, no, r.slots, o.count, b, false);
     struct pt2_node *n = control_node(L, PT2_NODE_CALL, &r, yes->num_outputs);
     n->base = base;
     n->graphs[0] = g0;
     n->graphs[1] = g1;
     for (uint32_t k = 0; k < yes->num_outputs; k++)
-        return_result(L, k, control_result(L, n, (int)k, a[k].tensor));
+        expect_type(L, "in the second branch result", (int)k, a[k].tensor->dtype, a[k].tensor->rank,
+                    declared_shape(L, (int)k, a[k].tensor), b[k].tensor);
+    add_results(L, n, tensors_of(L, a, (int)yes->num_outputs));
 }
 
 /* ---- while_loop ---- */
@@ -297,14 +383,15 @@ static void lower_while(struct pt2_lower *L)
     struct pt2_slot *out = PT2_NEW_N(L->arena, struct pt2_slot, body->num_outputs), test[1];
     if (cond->num_outputs != 1)
         op_fail(L, PT2_ERR_FORMAT, "the condition has %u results", cond->num_outputs);
-    struct pt2_graph *gb = lower_graph(L, body, r.slots, o.count, out),
-                     *gc = lower_graph(L, cond, r.slots, o.count, test);
+    struct pt2_graph *gb = lower_graph(L, body, r.slots, o.count, out, false);
+    struct pt2_graph *gc = lower_graph(L, cond, r.slots, o.count, test, true);
+    for (int k = 0; k < carried.count; k++)
+        expect_like(L, "new value", k, out[k].tensor, r.slots[k].tensor);
     struct pt2_node *n = control_node(L, PT2_NODE_LOOP, &r, body->num_outputs);
     n->graphs[0] = gb;
     n->graphs[1] = gc;
     n->num_carried = carried.count;
-    for (int k = 0; k < carried.count; k++)
-        return_result(L, (uint32_t)k, control_result(L, n, k, r.slots[k].tensor));
+    add_results(L, n, tensors_of(L, r.slots, carried.count));
 }
 
 /* ---- while_loop_stack_output: every turn's carried values, stacked ----
@@ -361,8 +448,12 @@ static pt2_ex count_turns(struct pt2_lower *L, const struct counting *c, pt2_t *
         for (int k = 0; k < total; k++)
             inner[k] = op_graph_input(L, outer[k]);
         inline_graph(L, pg, turn_operands(L, c, inner, inner + c->num_carried + 1), out);
-        for (uint32_t k = 0; k < pg->num_outputs; k++)
-            op_graph_output(L, slot_tensor(L, out[k]));
+        for (uint32_t k = 0; k < pg->num_outputs; k++) {
+            pt2_t *t = slot_tensor(L, out[k]);
+            if (g == 0)
+                expect_like(L, "new value", (int)k, t, outer[k]);
+            op_graph_output(L, g == 0 ? t : condition(L, t));
+        }
         if (g == 0)
             op_graph_output(L, op_map(L, PT2_I64, 0, NULL, pt2_add(L->E, op_at(L, inner[c->num_carried], NULL),
                                                                    pt2_int(L->E, PT2_I64, 1))));
@@ -374,7 +465,7 @@ static pt2_ex count_turns(struct pt2_lower *L, const struct counting *c, pt2_t *
     n->num_carried = c->num_carried + 1;
     pt2_t *turns = NULL;
     for (int k = 0; k <= c->num_carried; k++)
-        turns = control_result(L, n, k, outer[k]);
+        turns = add_result(L, n, k, outer[k], outer[k]->shape);
     return op_item(L, pt2_cast(L->E, PT2_IDX, op_at(L, turns, NULL)), 0);
 }
 
@@ -446,8 +537,10 @@ static struct pt2_graph *loop_graph(struct pt2_lower *L, struct loop *l, const c
         l->inner[k] = op_graph_input(L, l->outside[k]);
     if (!condition)
         l->body(L, l->ctx, turn, l->inner, l->inner + l->num_carried);
-    for (int k = 0; k < (condition ? 1 : l->num_carried); k++)
+    for (int k = 0; k < (condition ? 1 : l->num_carried); k++) {
+        expect_like(L, "new value", k, l->inner[k], l->outside[k]);
         op_graph_output(L, l->inner[k]);
+    }
     op_graph_end(L, saved);
     return g;
 }
@@ -457,7 +550,7 @@ static struct pt2_node *loop_node(struct pt2_lower *L, const struct loop *l, str
     struct pt2_node *n = control_node(L, PT2_NODE_LOOP, r, (uint32_t)l->num_carried);
     n->num_carried = l->num_carried;
     for (int k = 0; k < l->num_carried; k++)
-        carried[k] = control_result(L, n, k, carried[k]);
+        carried[k] = add_result(L, n, k, carried[k], carried[k]->shape);
     return n;
 }
 
@@ -529,9 +622,11 @@ static void stacked_body(struct pt2_lower *L, void *ctx, pt2_ex turn, pt2_t **ca
             in[s->num_carried + s->num_stacked + k].tensor = others[s->num_stacked + k];
     }
     inline_graph(L, s->graph, in, out);
-    for (int k = 0; k < s->num_results; k++)
-        carried[s->num_carried + k] =
-            op_with_row(L, carried[s->num_carried + k], at, slot_tensor(L, out[s->num_carried + k]));
+    for (int k = 0; k < s->num_results; k++) {
+        pt2_t *stack = carried[s->num_carried + k], *value = slot_tensor(L, out[s->num_carried + k]);
+        expect_type(L, "result", s->num_carried + k, stack->dtype, stack->rank - 1, stack->shape + 1, value);
+        carried[s->num_carried + k] = op_with_row(L, stack, at, value);
+    }
     for (int k = 0; k < s->num_carried; k++)
         carried[k] = op_clone(L, slot_tensor(L, out[k]));
 }
@@ -570,6 +665,9 @@ static pt2_ex trips_of(struct pt2_lower *L, struct operands xs)
 {
     if (xs.count == 0 || !xs.list[0].tensor || xs.list[0].tensor->rank == 0)
         op_fail(L, PT2_ERR_FORMAT, "nothing to iterate over");
+    for (int k = 1; k < xs.count; k++)
+        if (!xs.list[k].tensor || xs.list[k].tensor->rank == 0)
+            op_fail(L, PT2_ERR_FORMAT, "operand %d has no rows to iterate over", k);
     return xs.list[0].tensor->shape[0];
 }
 
@@ -628,6 +726,7 @@ static void scanned_body(struct pt2_lower *L, void *ctx, pt2_ex turn, pt2_t **ca
     inline_graph(L, s->graph, in, out);
     for (int k = 0; k < n; k++) {
         pt2_t *first = in[n + k].tensor, *next = slot_tensor(L, out[k]);
+        expect_like(L, "result", k, next, first);
         if (pt2_dtype_is_complex(first->dtype))
             op_fail(L, PT2_ERR_UNSUPPORTED, "complex numbers");
         pt2_ex *at = op_vars(L, first->rank, first->shape);

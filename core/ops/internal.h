@@ -28,7 +28,7 @@ struct pt2_lower_priv {
     pt2_status status;
     struct pt2_slot *slots;   /* of the program graph being lowered, by value index */
     uint32_t num_stores;
-    uint8_t *bound;           /* by symbol: an ITEM binds it already */
+    uint8_t *bound;           /* by symbol: an input or a node binds it already */
     uint32_t num_bound;
     struct pt2_lowered *out;
     bool autocast;            /* inside torch.autocast */
@@ -56,6 +56,10 @@ struct pt2_mirror {
 pt2_ex pt2_lower_symexpr(struct pt2_lower *L, const struct pt2_symexpr *e);
 void pt2_lower_ranges(struct pt2_lower *L);
 
+/* tensor.c */
+bool pt2_is_bound(const struct pt2_lower *L, int symbol);
+void pt2_mark_bound(struct pt2_lower *L, int symbol);
+
 /* alias.c */
 pt2_t *pt2_mirror(struct pt2_lower *L, pt2_t *of, pt2_dtype dtype,
                   pt2_t *(*show)(struct pt2_lower *L, pt2_t *t, pt2_dtype dtype));
@@ -68,6 +72,7 @@ bool pt2_vmap_begins(const struct pt2_pnode *n);
 uint32_t pt2_lower_vmap(struct pt2_lower *L, const struct pt2_pgraph *pg, uint32_t begin, struct pt2_slot *slots);
 
 /* lower.c */
+pt2_ex *pt2_meta_shape(struct pt2_lower *L, const struct pt2_tensor_meta *m); /* sizes that the file declares; arena */
 pt2_t *pt2_tensor_new(struct pt2_lower *L, pt2_dtype dtype, int rank, const pt2_ex *shape);
 /* What a complex tensor is in the graph: real, with a last dimension of 2. `shape` has room for it. */
 void pt2_complex_dims(struct pt2_lower *L, pt2_dtype *dtype, int *rank, pt2_ex *shape);

@@ -25,7 +25,7 @@ _Noreturn void op_fail(struct pt2_lower *L, pt2_status status, const char *fmt, 
 
 /* ---- results ---- */
 
-static pt2_ex *meta_shape(struct pt2_lower *L, const struct pt2_tensor_meta *m)
+pt2_ex *pt2_meta_shape(struct pt2_lower *L, const struct pt2_tensor_meta *m)
 {
     pt2_ex *shape = PT2_NEW_N(L->arena, pt2_ex, PT2_MAX_RANK + 1);
     if (m->rank > PT2_MAX_RANK - 1)
@@ -47,7 +47,7 @@ static struct pt2_op_type out_type(struct pt2_lower *L, int k, bool shape)
         return L->priv->applied->types ? L->priv->applied->types[k] : pt2_op_infer(L, k);
     if (!m)
         op_fail(L, PT2_ERR_FORMAT, "the file does not describe result %d", k);
-    return (struct pt2_op_type){ m->dtype, m->rank, shape ? meta_shape(L, m) : NULL };
+    return (struct pt2_op_type){ m->dtype, m->rank, shape ? pt2_meta_shape(L, m) : NULL };
 }
 
 pt2_dtype op_out_dtype(struct pt2_lower *L, int k)
@@ -368,14 +368,22 @@ static pt2_t *storage_input(struct pt2_lower *L, uint32_t spec, pt2_t *t, const 
     return t;
 }
 
+static void mark_symbol(void *ctx, pt2_ex e)
+{
+    if (e->op == PT2_E_SYM)
+        pt2_mark_bound(ctx, (int)e->i);
+}
+
 static pt2_t *user_tensor(struct pt2_lower *L, uint32_t spec, const char *name)
 {
     const struct pt2_input_spec *in = &L->program->inputs[spec];
     const struct pt2_tensor_meta *m = in->value->meta;
     if (!m)
         op_fail(L, PT2_ERR_FORMAT, "input %s has no description", name);
-    pt2_ex *shape = meta_shape(L, m);
+    pt2_ex *shape = pt2_meta_shape(L, m);
     pt2_t *t = pt2_tensor_new(L, m->dtype, m->rank, shape);
+    for (int k = 0; k < m->rank; k++)
+        pt2_visit(shape[k], mark_symbol, L);
     int64_t storage = seen_by_strides(L, in->value) ? wider_storage(L, in->leaf) : 0;
     if (storage && m->strides && m->offset)
         storage_input(L, spec, t, m, storage, name);
@@ -389,9 +397,10 @@ static pt2_t *user_tensor(struct pt2_lower *L, uint32_t spec, const char *name)
 
 static pt2_ex scalar_input(struct pt2_lower *L, const struct pt2_pvalue *v)
 {
-    if (v->expr)
-        return pt2_lower_symexpr(L, v->expr);
-    return pt2_sym(L->E, pt2_symbol(L->E, v->name)); /* an int without a symbol: one of its own */
+    /* an int without a symbol has one of its own */
+    pt2_ex e = v->expr ? pt2_lower_symexpr(L, v->expr) : pt2_sym(L->E, pt2_symbol(L->E, v->name));
+    pt2_visit(e, mark_symbol, L);
+    return e;
 }
 
 static struct pt2_slot constant_slot(struct pt2_lower *L, const struct pt2_arg *a)
@@ -476,6 +485,17 @@ static void mutation(struct pt2_lower *L, const struct pt2_output_spec *spec)
 }
 
 /* The new content of every input that was written. */
+static void expect_same_size(struct pt2_lower *L, uint32_t spec, const struct pt2_value *before,
+                             const struct pt2_value *now)
+{
+    bool same = before->rank == now->rank;
+    for (int k = 0; same && k < now->rank; k++)
+        same = before->shape[k] == now->shape[k];
+    if (!same)
+        op_fail(L, PT2_ERR_UNSUPPORTED, "input %s is written with a tensor of another size",
+                L->program->inputs[spec].value->name);
+}
+
 static void written_inputs(struct pt2_lower *L)
 {
     struct pt2_lowered *out = L->priv->out;
@@ -486,6 +506,8 @@ static void written_inputs(struct pt2_lower *L)
         struct pt2_graph_input *in = &out->inputs[t->store->input];
         if (in->written_output >= 0)
             continue;
+        if (L->program->inputs[k].kind != PT2_INPUT_USER)
+            expect_same_size(L, k, L->g->inputs.data[t->store->input], t->store->cur);
         in->written_output = add_output(L, t->store->cur);
         L->g->inputs.data[t->store->input]->def->state = true;
     }

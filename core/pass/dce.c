@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Dead code: backwards from the outputs. ITEM nodes stay, since sizes and checks may need their symbols. */
+ * Dead code: backwards from the outputs. Nodes that bind symbols stay, since sizes and checks may need these. */
 #include "pass/pass.h"
 
 #include <stdlib.h>
@@ -19,7 +19,8 @@ void pt2_pass_dce(struct pt2_graph *g)
         mark(live, g->outputs.data[k]);
     for (uint32_t k = g->nodes.count; k-- > 0;) {
         struct pt2_node *n = g->nodes.data[k];
-        live[n->id] = live[n->id] || n->kind == PT2_NODE_INPUT || n->kind == PT2_NODE_ITEM;
+        live[n->id] = live[n->id] || n->kind == PT2_NODE_INPUT || n->kind == PT2_NODE_ITEM ||
+                      n->num_symbols;
         if (live[n->id])
             pt2_node_uses(g, n, mark, live);
     }

@@ -4,7 +4,6 @@
  * before anything runs. */
 #include "runtime/internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 static const struct pt2_input_spec *spec_of_leaf(const struct pt2_model *m, int leaf)
@@ -96,94 +95,6 @@ pt2_status pt2_session_input(struct pt2_session *s, int leaf, pt2_tensor *out)
     return PT2_OK;
 }
 
-/* ---- sizes ---- */
-
-pt2_status pt2_value_shape(struct pt2_session *s, const struct pt2_value *v, int64_t *out)
-{
-    for (int k = 0; k < v->rank; k++) {
-        PT2_TRY(pt2_eval(&s->model->module.exprs, v->shape[k], s->values, s->known, &out[k]));
-        if (out[k] < 0)
-            return pt2_fail(PT2_ERR_INPUT, "a size of %s is negative (%lld)", v->name[0] ? v->name : "a value",
-                            (long long)out[k]);
-    }
-    return PT2_OK;
-}
-
-pt2_status pt2_value_bytes(struct pt2_session *s, const struct pt2_value *v, uint64_t *out)
-{
-    int64_t shape[PT2_MAX_RANK + 1], bytes = (int64_t)pt2_dtype_size(v->dtype);
-    PT2_TRY(pt2_value_shape(s, v, shape));
-    for (int k = 0; k < v->rank; k++)
-        if (__builtin_mul_overflow(bytes, shape[k], &bytes) || bytes > (int64_t)1 << 46)
-            return pt2_fail(PT2_ERR_NOMEM, "a tensor is too large");
-    *out = (uint64_t)bytes;
-    return PT2_OK;
-}
-
-/* ---- symbols ---- */
-
-static pt2_status bind_symbol(struct pt2_session *s, int symbol, int64_t value, const char *name, int dim)
-{
-    const struct pt2_symbol *sym = &s->model->module.exprs.symbols.data[symbol];
-    char where[64] = "";
-    if (dim >= 0)
-        snprintf(where, sizeof where, "dimension %d ", dim);
-    if (s->known[symbol] && s->values[symbol] != value)
-        return pt2_fail(PT2_ERR_INPUT, "input %s: %s(%s) is %lld, but %lld elsewhere", name, where, sym->name,
-                        (long long)value, (long long)s->values[symbol]);
-    if (value < sym->lo || value > sym->hi) {
-        char hi[32] = "any";
-        if (sym->hi < PT2_INF)
-            snprintf(hi, sizeof hi, "%lld", (long long)sym->hi);
-        return pt2_fail(PT2_ERR_INPUT, "input %s: %s(%s) is %lld, outside its range %lld to %s", name, where, sym->name,
-                        (long long)value, (long long)sym->lo, hi);
-    }
-    s->values[symbol] = value;
-    s->known[symbol] = 1;
-    return PT2_OK;
-}
-
-struct unknown {
-    struct pt2_session *s;
-    int symbol, count;
-};
-
-static void find_unknown(void *ctx, pt2_ex e)
-{
-    struct unknown *u = ctx;
-    if (e->op == PT2_E_SYM && !u->s->known[e->i]) {
-        u->symbol = (int)e->i;
-        u->count++;
-    }
-}
-
-/* A size a*x + b with one unknown x: tries 0 and 1 to find a and b. */
-static pt2_status solve(struct pt2_session *s, pt2_ex e, int64_t size, int symbol, const char *name, int dim)
-{
-    struct pt2_exprs *E = &s->model->module.exprs;
-    int64_t f0, f1;
-    s->known[symbol] = 1;
-    s->values[symbol] = 0;
-    pt2_status status = pt2_eval(E, e, s->values, s->known, &f0);
-    s->values[symbol] = 1;
-    if (status == PT2_OK)
-        status = pt2_eval(E, e, s->values, s->known, &f1);
-    s->known[symbol] = 0;
-    PT2_TRY(status);
-    if (f1 == f0 || (size - f0) % (f1 - f0))
-        return PT2_OK; /* checked later, once another input has bound it */
-    return bind_symbol(s, symbol, (size - f0) / (f1 - f0), name, dim);
-}
-
-static pt2_status solve_dim(struct pt2_session *s, pt2_ex e, int64_t size, const char *name, int dim)
-{
-    struct unknown u = { s, -1, 0 };
-    if (e->op == PT2_E_SYM)
-        return bind_symbol(s, (int)e->i, size, name, dim);
-    pt2_visit(e, find_unknown, &u);
-    return u.count == 1 ? solve(s, e, size, u.symbol, name, dim) : PT2_OK;
-}
-
 /* ---- one input ---- */
 
 struct user_input {
@@ -222,7 +133,7 @@ static pt2_status bind_sizes(struct pt2_session *s, const struct user_input *u, 
 {
     for (int k = 0; u->value && k < u->tensor.rank; k++)
         if ((u->input->shape[k]->op == PT2_E_SYM) == bare)
-            PT2_TRY(solve_dim(s, u->input->shape[k], u->tensor.shape[k], u->name, k));
+            PT2_NOTE(pt2_solve_size(s, u->input->shape[k], u->tensor.shape[k]), "input %s: dimension %d", u->name, k);
     return PT2_OK;
 }
 
@@ -240,10 +151,8 @@ static pt2_status refuse_size(struct pt2_session *s, const struct user_input *u,
 static pt2_status check_sizes(struct pt2_session *s, const struct user_input *u)
 {
     for (int k = 0; u->value && k < u->tensor.rank; k++) {
-        struct unknown open = { s, -1, 0 };
         int64_t want;
-        pt2_visit(u->input->shape[k], find_unknown, &open);
-        if (open.count)
+        if (!pt2_size_known(s, u->input->shape[k]))
             return refuse_size(s, u, k);
         PT2_NOTE(pt2_eval(&s->model->module.exprs, u->input->shape[k], s->values, s->known, &want), "input %s",
                  u->name);
@@ -278,7 +187,8 @@ static pt2_status bind_scalar(struct pt2_session *s, const struct user_input *u)
     void *id = pt2_map_get(&s->model->module.exprs.symbol_ids, name);
     if (!id)
         return PT2_OK;
-    return bind_symbol(s, (int)(intptr_t)id - 1, pt2_load_int(u->tensor.dtype, u->tensor.data, 0), u->name, -1);
+    int64_t value = pt2_load_int(u->tensor.dtype, u->tensor.data, 0);
+    return pt2_note(pt2_bind_symbol(s, (int)(intptr_t)id - 1, value), "input %s", u->name);
 }
 
 static pt2_status collect(struct pt2_session *s, struct user_input *list, int *out_count)

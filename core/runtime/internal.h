@@ -149,14 +149,17 @@ PT2_MUST_USE pt2_status pt2_lend_input(struct pt2_session *s, const struct pt2_v
 void pt2_lent_free(struct pt2_session *s, struct pt2_lent *l);
 /* Where the host sees what a launch of this run wrote, until the next run; NULL when it must be copied. */
 void *pt2_mapped_output(struct pt2_session *s, const struct pt2_value *v);
-/* Sizes of a value now. Errors: INPUT, INTERNAL. */
+/* sizes.c: sizes of a value now. Errors: INPUT, INTERNAL. */
 PT2_MUST_USE pt2_status pt2_value_shape(struct pt2_session *s, const struct pt2_value *v, int64_t *out);
 PT2_MUST_USE pt2_status pt2_value_bytes(struct pt2_session *s, const struct pt2_value *v, uint64_t *out);
 
-/* The value whose memory an in-place SCATTER's result is; the value itself otherwise. */
-const struct pt2_value *pt2_memory_of(const struct pt2_value *v);
-
-/* session.c: conditions on sizes whose symbols all have values; those with this symbol, or -1: all. Errors: INPUT. */
+/* Gives a symbol its value for this run. Errors: INPUT: it has another one, or the value is outside its range. */
+PT2_MUST_USE pt2_status pt2_bind_symbol(struct pt2_session *s, int symbol, int64_t value);
+/* e is `size`: binds the one symbol of e that has no value, where e is linear in it. */
+PT2_MUST_USE pt2_status pt2_solve_size(struct pt2_session *s, pt2_ex e, int64_t size);
+/* True when all symbols of e have values. */
+bool pt2_size_known(const struct pt2_session *s, pt2_ex e);
+/* Conditions on sizes whose symbols all have values; those with this symbol, or -1: all. Errors: INPUT. */
 PT2_MUST_USE pt2_status pt2_check_sizes(struct pt2_session *s, int symbol);
 
 /* place.c: memory for what an epoch makes. */
@@ -174,6 +177,9 @@ PT2_MUST_USE pt2_status pt2_model_open_observed(const char *path, const pt2_mode
 
 /* model.c: memory of its own for a weight, as long as the place says, on the devices that need it. */
 PT2_MUST_USE pt2_status pt2_weight_memory(struct pt2_model *m, const struct pt2_value *v, struct pt2_place *place);
+
+/* needs.c: where values are needed, from the plans. Errors: NOMEM. */
+PT2_MUST_USE pt2_status pt2_find_needs(struct pt2_model *m);
 
 /* load.c: where the load graph's operands and results are needed; running it, when weights are there. */
 void pt2_load_needs(struct pt2_model *m);
@@ -193,6 +199,8 @@ PT2_MUST_USE pt2_status pt2_make_valid(struct pt2_session *s, const struct pt2_v
 
 /* run.c */
 PT2_MUST_USE pt2_status pt2_run_graph(struct pt2_session *s, uint32_t graph);
+/* control.c: ITEM, CALL and LOOP. */
+PT2_MUST_USE pt2_status pt2_run_host_step(struct pt2_session *s, const struct pt2_step *step);
 void pt2_plan_state_free(struct pt2_session *s, struct pt2_plan_state *p);
 
 /* trace.c: adds the times of a segment that was submitted; `first`: its first step. */

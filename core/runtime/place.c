@@ -103,13 +103,6 @@ static void find_order(struct place *p)
     }
 }
 
-const struct pt2_value *pt2_memory_of(const struct pt2_value *v)
-{
-    while (v->def->kind == PT2_NODE_SCATTER)
-        v = v->def->base;
-    return v;
-}
-
 static void touch(struct place *p, const struct pt2_value *v, uint32_t step)
 {
     int32_t k = p->item_of[pt2_memory_of(v)->id];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Running a graph: its epochs, and the host steps between them. */
+ * Running a graph: its epochs, between which the host has steps of its own (control.c). */
 #include "runtime/internal.h"
 
 #include <stdlib.h>
@@ -136,6 +136,17 @@ static pt2_status launch_params(struct pt2_session *s, struct pt2_arena *arena, 
     return PT2_OK;
 }
 
+/* A kernel reaches all of a value, whoever made it: the place must hold it. */
+static pt2_status check_bytes(struct pt2_session *s, const struct pt2_value *v, const struct pt2_place *p)
+{
+    uint64_t bytes;
+    PT2_TRY(pt2_value_bytes(s, v, &bytes));
+    if (bytes <= p->bytes)
+        return PT2_OK;
+    return pt2_fail(PT2_ERR_INTERNAL, "value %u has %llu bytes of memory for %llu", v->id,
+                    (unsigned long long)p->bytes, (unsigned long long)bytes);
+}
+
 static pt2_status make_launch(struct pt2_session *s, struct pt2_arena *arena, uint32_t graph,
                               const struct pt2_region *r, struct pt2_launch *l)
 {
@@ -146,6 +157,7 @@ static pt2_status make_launch(struct pt2_session *s, struct pt2_arena *arena, ui
         if (p->bytes && !b[k].buf)
             return pt2_fail(PT2_ERR_INTERNAL, "kernel %s: value %u is not on its device", r->kernel->name,
                             r->bufs[k]->id);
+        PT2_NOTE(check_bytes(s, r->bufs[k], p), "kernel %s", r->kernel->name);
     }
     *l = (struct pt2_launch){ .program = s->model->programs[graph][r->id], .bindings = b, .label = r->kernel->name };
     return launch_params(s, arena, r, l);
@@ -329,141 +341,7 @@ static pt2_status run_epoch(struct pt2_session *s, uint32_t graph, struct pt2_ep
     return PT2_OK;
 }
 
-/* ---- host steps ---- */
-
-static pt2_status run_item(struct pt2_session *s, const struct pt2_node *n)
-{
-    const struct pt2_symbol *sym = &s->model->module.exprs.symbols.data[n->symbol];
-    int64_t v;
-    PT2_TRY(pt2_read_value(s, n->base, &v, sizeof v));
-    if (n->message && !v)
-        return pt2_fail(PT2_ERR_INPUT, "%s", n->message);
-    if (v < sym->lo || v > sym->hi)
-        return pt2_note(pt2_fail(PT2_ERR_INPUT, "%s is %lld at run time, outside its range %lld to %lld", sym->name,
-                                 (long long)v, (long long)sym->lo, (long long)sym->hi),
-                        "node %s (%s)%s%s", n->origin ? n->origin->name : "", n->origin ? n->origin->target : "",
-                        n->origin && n->origin->python_line[0] ? " at " : "",
-                        n->origin ? n->origin->python_line : "");
-    s->values[n->symbol] = v;
-    s->known[n->symbol] = 1;
-    return pt2_check_sizes(s, n->symbol);
-}
-
-static pt2_status read_bool(struct pt2_session *s, const struct pt2_value *v, bool *out)
-{
-    uint8_t b = 0;
-    PT2_TRY(pt2_read_value(s, v, &b, 1));
-    *out = b != 0;
-    return PT2_OK;
-}
-
-/* Inputs first … of a sub-graph are the caller's operands themselves. */
-static void pass_operands(struct pt2_session *s, const struct pt2_graph *g, const struct pt2_node *n, int first)
-{
-    for (int k = first; k < n->num_args; k++)
-        s->places[g->inputs.data[k]->id] = s->places[n->args[k]->id];
-}
-
-static void take_results(struct pt2_session *s, const struct pt2_node *n, const struct pt2_graph *g)
-{
-    for (int k = 0; k < n->num_outs; k++)
-        s->places[n->outs[k]->id] = s->places[g->outputs.data[k]->id];
-}
-
-static pt2_status run_call(struct pt2_session *s, const struct pt2_node *n)
-{
-    bool yes;
-    PT2_TRY(read_bool(s, n->base, &yes));
-    struct pt2_graph *g = n->graphs[yes ? 0 : 1];
-    pass_operands(s, g, n, 0);
-    PT2_TRY(pt2_run_graph(s, pt2_graph_number(s->model, g)));
-    take_results(s, n, g);
-    return PT2_OK;
-}
-
-/* Carried values have memory of their own, which the body's results are copied to after each turn. */
-static pt2_status place_carried(struct pt2_session *s, const struct pt2_node *n, struct pt2_plan_state *ps)
-{
-    struct pt2_value *const *inputs = n->graphs[0]->inputs.data;
-    for (int k = 0; k < n->num_carried; k++)
-        s->places[inputs[k]->id] = (struct pt2_place){ .bytes = s->places[n->args[k]->id].bytes };
-    return pt2_place_values(s, ps->inputs, n->num_carried, inputs);
-}
-
-/* All results are read before the first is overwritten: a body may swap its carried values. */
-static pt2_status carry_over(struct pt2_session *s, const struct pt2_node *n)
-{
-    const struct pt2_graph *g = n->graphs[0];
-    uint64_t total = 0, at = 0;
-    for (int k = 0; k < n->num_carried; k++)
-        total += s->places[g->outputs.data[k]->id].bytes;
-    uint8_t *copy = malloc(total ? total : 1);
-    pt2_status status = copy ? PT2_OK : pt2_fail(PT2_ERR_NOMEM, "out of memory");
-    for (int k = 0; status == PT2_OK && k < n->num_carried; k++) {
-        uint64_t bytes = s->places[g->outputs.data[k]->id].bytes;
-        status = pt2_read_value(s, g->outputs.data[k], copy + at, bytes);
-        at += bytes;
-    }
-    at = 0;
-    for (int k = 0; status == PT2_OK && k < n->num_carried; k++) {
-        uint64_t bytes = s->places[g->inputs.data[k]->id].bytes;
-        status = pt2_write_value(s, g->inputs.data[k], copy + at, bytes);
-        at += bytes;
-    }
-    free(copy);
-    return status;
-}
-
-static pt2_status loop_goes_on(struct pt2_session *s, const struct pt2_node *n, int64_t turn, bool *out)
-{
-    struct pt2_graph *cond = n->graphs[1];
-    if (!cond) {
-        int64_t trips;
-        PT2_TRY(pt2_eval(&s->model->module.exprs, n->trips, s->values, s->known, &trips));
-        *out = turn < trips;
-        return PT2_OK;
-    }
-    for (int k = 0; k < n->num_carried; k++)
-        s->places[cond->inputs.data[k]->id] = s->places[n->graphs[0]->inputs.data[k]->id];
-    pass_operands(s, cond, n, n->num_carried);
-    PT2_TRY(pt2_run_graph(s, pt2_graph_number(s->model, cond)));
-    return read_bool(s, cond->outputs.data[0], out);
-}
-
-static pt2_status run_loop(struct pt2_session *s, const struct pt2_node *n)
-{
-    struct pt2_graph *body = n->graphs[0];
-    uint32_t number = pt2_graph_number(s->model, body);
-    bool more;
-    PT2_TRY(place_carried(s, n, &s->plans[number]));
-    for (int k = 0; k < n->num_carried; k++)
-        PT2_TRY(pt2_copy_value(s, body->inputs.data[k], n->args[k]));
-    pass_operands(s, body, n, n->num_carried);
-    for (int64_t turn = 0;; turn++) {
-        if (n->symbol >= 0) {
-            s->values[n->symbol] = turn;
-            s->known[n->symbol] = 1;
-        }
-        PT2_TRY(loop_goes_on(s, n, turn, &more));
-        if (!more)
-            break;
-        PT2_TRY(pt2_run_graph(s, number));
-        PT2_TRY(carry_over(s, n));
-    }
-    for (int k = 0; k < n->num_outs; k++)
-        s->places[n->outs[k]->id] = s->places[body->inputs.data[k]->id];
-    return PT2_OK;
-}
-
-static pt2_status run_host_step(struct pt2_session *s, const struct pt2_step *step)
-{
-    switch (step->kind) {
-    case PT2_STEP_ITEM: return run_item(s, step->node);
-    case PT2_STEP_CALL: return run_call(s, step->node);
-    case PT2_STEP_LOOP: return run_loop(s, step->node);
-    default: return PT2_OK;
-    }
-}
+/* ---- graphs ---- */
 
 pt2_status pt2_run_graph(struct pt2_session *s, uint32_t graph)
 {
@@ -475,7 +353,7 @@ pt2_status pt2_run_graph(struct pt2_session *s, uint32_t graph)
         struct pt2_epoch *e = &ps->epochs[k];
         PT2_TRY(run_epoch(s, graph, e));
         if (e->first + e->count < plan->num_steps)
-            PT2_TRY(run_host_step(s, &plan->steps[e->first + e->count]));
+            PT2_TRY(pt2_run_host_step(s, &plan->steps[e->first + e->count]));
     }
     return PT2_OK;
 }

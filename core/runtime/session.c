@@ -166,39 +166,6 @@ static pt2_status read_outputs(struct pt2_session *s)
 
 /* ---- running ---- */
 
-struct symbols {
-    const struct pt2_session *s;
-    int symbol;
-    bool has, unknown;
-};
-
-static void see_symbol(void *ctx, pt2_ex e)
-{
-    struct symbols *x = ctx;
-    if (e->op != PT2_E_SYM)
-        return;
-    x->has |= e->i == x->symbol;
-    x->unknown |= !x->s->known[e->i];
-}
-
-pt2_status pt2_check_sizes(struct pt2_session *s, int symbol)
-{
-    const struct pt2_lowered *l = &s->model->lowered;
-    for (uint32_t k = 0; k < l->checks.count; k++) {
-        const struct pt2_runtime_check *c = &l->checks.data[k];
-        struct symbols x = { s, symbol, symbol < 0, false };
-        int64_t holds = 1;
-        if (!c->cond)
-            continue;
-        pt2_visit(c->cond, see_symbol, &x);
-        if (x.has && !x.unknown)
-            PT2_TRY(pt2_eval(&s->model->module.exprs, c->cond, s->values, s->known, &holds));
-        if (!holds)
-            return pt2_fail(PT2_ERR_INPUT, "%s", c->message);
-    }
-    return PT2_OK;
-}
-
 /* Assertions on data, after the run. */
 static pt2_status check_data(struct pt2_session *s)
 {

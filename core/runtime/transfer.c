@@ -34,6 +34,12 @@ static int valid_device(const struct pt2_session *s, const struct pt2_value *v)
     return -1;
 }
 
+static pt2_status outside(const struct pt2_value *v, uint64_t bytes, uint64_t held)
+{
+    return pt2_fail(PT2_ERR_INTERNAL, "value %u (%s): %llu bytes of %llu", v->id, v->name, (unsigned long long)bytes,
+                    (unsigned long long)held);
+}
+
 pt2_status pt2_read_value(struct pt2_session *s, const struct pt2_value *v, void *dst, uint64_t bytes)
 {
     int d = valid_device(s, v);
@@ -42,6 +48,8 @@ pt2_status pt2_read_value(struct pt2_session *s, const struct pt2_value *v, void
         return PT2_OK;
     if (d < 0)
         return pt2_fail(PT2_ERR_INTERNAL, "value %u (%s) is nowhere", v->id, v->name);
+    if (bytes > p->bytes)
+        return outside(v, bytes, p->bytes);
     PT2_TRY(pt2_wait_device(s, d));
     struct pt2_device *dev = s->model->devices[d];
     return dev->backend->buf_read(dev, p->buf[d], p->offset[d], dst, bytes);
@@ -50,6 +58,8 @@ pt2_status pt2_read_value(struct pt2_session *s, const struct pt2_value *v, void
 pt2_status pt2_write_value(struct pt2_session *s, const struct pt2_value *v, const void *src, uint64_t bytes)
 {
     struct pt2_place *p = &s->places[v->id];
+    if (bytes > p->bytes)
+        return outside(v, bytes, p->bytes);
     p->valid = 0;
     for (int d = 0; d < s->model->num_devices; d++) {
         if (!p->buf[d] && bytes)
