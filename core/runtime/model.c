@@ -142,95 +142,6 @@ static pt2_status compile(struct pt2_model *m, const pt2_model_params *params)
     return PT2_OK;
 }
 
-/* ---- which devices a value is needed on ---- */
-
-static void touch(struct pt2_model *m, const struct pt2_value *v, int device)
-{
-    m->needed[v->id] |= (uint8_t)(1u << device);
-    if (m->home[v->id] < 0)
-        m->home[v->id] = device;
-}
-
-static void touch_region(struct pt2_model *m, const struct pt2_region *r)
-{
-    for (int k = 0; k < r->num_bufs; k++) {
-        touch(m, r->bufs[k], r->device);
-        if (r->kernel->bufs[k].write)
-            m->home[r->bufs[k]->id] = r->device;
-    }
-    for (uint32_t k = 0; k < r->members.count; k++)
-        if (r->members.data[k].node->kind == PT2_NODE_SCATTER)
-            touch(m, r->members.data[k].node->base, r->device);
-}
-
-/* Operands of sub-graphs are needed wherever the sub-graph's inputs are. */
-static void touch_operands(struct pt2_model *m, const struct pt2_node *n)
-{
-    for (int j = 0; j < 2; j++)
-        for (uint32_t k = 0; n->graphs[j] && k < n->graphs[j]->inputs.count && (int)k < n->num_args; k++) {
-            const struct pt2_value *in = n->graphs[j]->inputs.data[k], *arg = n->args[k];
-            m->needed[arg->id] |= m->needed[in->id];
-            m->needed[in->id] |= m->needed[arg->id];
-        }
-}
-
-/* A SCATTER's result lives in its base's memory: that must be on every device on which the result is. */
-static void touch_memory(struct pt2_model *m, const struct pt2_value *v)
-{
-    for (const struct pt2_value *b = v; b->def->kind == PT2_NODE_SCATTER;) {
-        b = b->def->base;
-        m->needed[b->id] |= m->needed[v->id];
-    }
-}
-
-static void mark_used(void *ctx, struct pt2_value *v)
-{
-    bool *used = ctx;
-    used[v->id] = true;
-}
-
-/* By value id: nodes that stay or outputs read it. */
-static bool *find_used(struct pt2_model *m)
-{
-    bool *used = PT2_NEW_N(&m->module.arena, bool, m->module.values.count);
-    for (uint32_t k = 0; k < m->module.graphs.count; k++) {
-        struct pt2_graph *g = m->module.graphs.data[k];
-        for (uint32_t j = 0; j < g->nodes.count; j++)
-            pt2_node_uses(g, g->nodes.data[j], mark_used, used);
-        for (uint32_t j = 0; j < g->outputs.count; j++)
-            mark_used(used, g->outputs.data[j]);
-    }
-    return used;
-}
-
-static void find_needs(struct pt2_model *m)
-{
-    uint32_t n = m->module.values.count;
-    const bool *used = find_used(m);
-    m->needed = PT2_NEW_N(&m->module.arena, uint8_t, n);
-    m->home = PT2_NEW_N(&m->module.arena, int, n);
-    for (uint32_t k = 0; k < n; k++)
-        m->home[k] = -1;
-    for (uint32_t g = 0; g < m->module.graphs.count; g++)
-        for (uint32_t r = 0; r < m->plans[g].regions.count; r++)
-            touch_region(m, m->plans[g].regions.data[r]);
-    for (uint32_t g = m->module.graphs.count; g-- > 0;)
-        for (uint32_t k = 0; k < m->plans[g].num_steps; k++)
-            if (m->plans[g].steps[k].node)
-                touch_operands(m, m->plans[g].steps[k].node);
-    for (uint32_t k = 0; k < n; k++)
-        touch_memory(m, m->module.values.data[k]);
-    for (uint32_t k = 0; k < n; k++) {
-        const struct pt2_node *def = m->module.values.data[k]->def;
-        if (!m->needed[k] && (used[k] || !(def->weight || def->kind == PT2_NODE_READY)))
-            m->needed[k] = (uint8_t)(1u << (m->num_devices - 1));
-        if (m->home[k] < 0)
-            for (int d = m->num_devices - 1; d >= 0; d--)
-                if (m->needed[k] & 1u << d)
-                    m->home[k] = d;
-    }
-}
-
 /* ---- weights ---- */
 
 enum { LARGE_WEIGHT = 1 << 20 };
@@ -330,7 +241,7 @@ static pt2_status open_program(struct pt2_model *m, const pt2_model_params *para
     PT2_TRY(plan_graphs(m, params, without));
     PT2_TRY(pt2_tune_apply(m, cache_dir, without));
     dump_kernels(m);
-    find_needs(m);
+    PT2_TRY(pt2_find_needs(m));
     pt2_load_needs(m);
     PT2_TRY(compile(m, params));
     m->consts = PT2_NEW_N(&m->module.arena, struct pt2_place, m->module.values.count);
