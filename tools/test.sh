@@ -92,9 +92,9 @@ check build
 if [ -n "$extra" ]; then
     say "clang"
     tools/build.sh clang -DPT2_PYTHON="$(command -v $python)" || failed="$failed clang"
-    say "address and undefined-behaviour sanitizers, reference backend"
+    say "address and undefined-behaviour sanitizers: reference backend; control flow on every device"
     export PT2_QUICK=1 PT2_PICK=ops
-    tools/build.sh asan -DPT2_TEST_DEVICES=reference -DPT2_PYTHON="$(command -v $python)" || failed="$failed asan"
+    tools/build.sh asan -DPT2_TEST_DEVICES=reference -DPT2_MEMORY_DEVICES="$devices" -DPT2_PYTHON="$(command -v $python)" || failed="$failed asan"
     check build-asan -L 'unit|fuzz|models|conformance'
     say "thread sanitizer"
     tools/build.sh tsan -DPT2_TEST_DEVICES=reference -DPT2_PYTHON="$(command -v $python)" || failed="$failed tsan"

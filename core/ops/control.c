@@ -208,6 +208,49 @@ static struct pt2_slot inner_slot(struct pt2_lower *L, struct pt2_slot outer)
     return s;
 }
 
+static bool names_symbol(const struct pt2_symexpr *e, const char *name)
+{
+    bool found = e->op == PT2_SYM_NAME && !strcmp(e->name, name);
+    for (uint32_t k = 0; !found && k < e->num_args; k++)
+        found = names_symbol(e->args[k], name);
+    return found;
+}
+
+static bool result_is_sized_by(const struct pt2_pvalue *v, const char *name)
+{
+    bool found = false;
+    for (int d = 0; v->meta && !found && d < v->meta->rank; d++)
+        found = names_symbol(v->meta->sizes[d], name);
+    return found;
+}
+
+/* Whether a tensor of the graph, or of one inside, has a size that depends on the symbol. */
+static bool sized_by(const struct pt2_pgraph *g, const char *name)
+{
+    bool found = false;
+    for (uint32_t k = 0; !found && k < g->num_nodes; k++) {
+        const struct pt2_pnode *n = &g->nodes[k];
+        for (uint32_t j = 0; !found && j < n->num_outs; j++)
+            found = result_is_sized_by(n->outs[j], name);
+        for (uint32_t j = 0; !found && j < n->num_args; j++)
+            found = n->args[j].kind == PT2_ARG_GRAPH && sized_by(n->args[j].graph, name);
+    }
+    return found;
+}
+
+/* A number that is passed as a tensor and sizes tensors inside is read on the host, by each graph that needs it. */
+static void bind_number(struct pt2_lower *L, const struct pt2_pgraph *pg, uint32_t k, struct pt2_slot *s)
+{
+    const struct pt2_pvalue *v = pg->inputs[k];
+    if (v->kind != PT2_VALUE_INT || !v->expr || v->expr->op != PT2_SYM_NAME || !s->scalar ||
+        !(s->scalar->has & PT2_HAS_LOAD) || !sized_by(pg, v->expr->name))
+        return;
+    int symbol = pt2_symbol(L->E, v->expr->name);
+    pt2_mark_bound(L, symbol);
+    pt2_node_item(L->g, pt2_cast(L->E, PT2_IDX, s->scalar), symbol);
+    s->scalar = pt2_sym(L->E, symbol);
+}
+
 /* Every body must leave its operands alone: PyTorch does not export loops that write them. */
 static void expect_unwritten(struct pt2_lower *L, const struct pt2_slot *in, int n)
 {
@@ -234,8 +277,10 @@ static struct pt2_graph *lower_graph(struct pt2_lower *L, const struct pt2_pgrap
     expect_inputs(L, pg, n);
     g = op_graph_begin(L, pg->name, &saved);
     struct pt2_slot *in = PT2_NEW_N(L->arena, struct pt2_slot, n);
-    for (int k = 0; k < n; k++)
+    for (int k = 0; k < n; k++) {
         in[k] = inner_slot(L, outer[k]);
+        bind_number(L, pg, (uint32_t)k, &in[k]);
+    }
     inline_graph(L, pg, in, out);
     expect_unwritten(L, in, n);
     for (uint32_t k = 0; k < pg->num_outputs; k++) {
