@@ -246,7 +246,7 @@ static void bind_number(struct pt2_lower *L, const struct pt2_pgraph *pg, uint32
         !(s->scalar->has & PT2_HAS_LOAD) || !sized_by(pg, v->expr->name))
         return;
     int symbol = pt2_symbol(L->E, v->expr->name);
-    pt2_mark_bound(L, symbol);
+    pt2_mark_bound(L, symbol, PT2_BOUND_BY_DATA);
     pt2_node_item(L->g, pt2_cast(L->E, PT2_IDX, s->scalar), symbol);
     s->scalar = pt2_sym(L->E, symbol);
 }
@@ -343,9 +343,9 @@ struct free_symbols {
 static void note_free(void *ctx, pt2_ex e)
 {
     struct free_symbols *f = ctx;
-    if (e->op != PT2_E_SYM || pt2_is_bound(f->L, (int)e->i))
+    if (e->op != PT2_E_SYM || pt2_binder_of(f->L, (int)e->i))
         return;
-    pt2_mark_bound(f->L, (int)e->i);
+    pt2_mark_bound(f->L, (int)e->i, PT2_BOUND_BY_DATA);
     pt2_push(f->L->arena, &f->list, (int)e->i);
 }
 

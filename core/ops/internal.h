@@ -23,12 +23,15 @@ struct pt2_applied {
     const struct pt2_op_type *types; /* declared, or NULL: inferred */
 };
 
+/* What gives a symbol its value. */
+enum pt2_binder { PT2_BOUND_NOT_YET, PT2_BOUND_BY_INPUT, PT2_BOUND_BY_DATA };
+
 struct pt2_lower_priv {
     jmp_buf *unwind;          /* op_fail ends here; everything allocated on the way is in arenas */
     pt2_status status;
     struct pt2_slot *slots;   /* of the program graph being lowered, by value index */
     uint32_t num_stores;
-    uint8_t *bound;           /* by symbol: an input or a node binds it already */
+    uint8_t *bound;           /* by symbol: enum pt2_binder */
     uint32_t num_bound;
     struct pt2_lowered *out;
     bool autocast;            /* inside torch.autocast */
@@ -57,8 +60,8 @@ pt2_ex pt2_lower_symexpr(struct pt2_lower *L, const struct pt2_symexpr *e);
 void pt2_lower_ranges(struct pt2_lower *L);
 
 /* tensor.c */
-bool pt2_is_bound(const struct pt2_lower *L, int symbol);
-void pt2_mark_bound(struct pt2_lower *L, int symbol);
+enum pt2_binder pt2_binder_of(const struct pt2_lower *L, int symbol);
+void pt2_mark_bound(struct pt2_lower *L, int symbol, enum pt2_binder by);
 
 /* alias.c */
 pt2_t *pt2_mirror(struct pt2_lower *L, pt2_t *of, pt2_dtype dtype,

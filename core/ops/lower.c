@@ -371,7 +371,7 @@ static pt2_t *storage_input(struct pt2_lower *L, uint32_t spec, pt2_t *t, const 
 static void mark_symbol(void *ctx, pt2_ex e)
 {
     if (e->op == PT2_E_SYM)
-        pt2_mark_bound(ctx, (int)e->i);
+        pt2_mark_bound(ctx, (int)e->i, PT2_BOUND_BY_INPUT);
 }
 
 static pt2_t *user_tensor(struct pt2_lower *L, uint32_t spec, const char *name)

@@ -310,12 +310,13 @@ void op_write(struct pt2_lower *L, pt2_t *t, pt2_t *value)
 
 /* ---- data-dependent integers ---- */
 
-bool pt2_is_bound(const struct pt2_lower *L, int symbol)
+enum pt2_binder pt2_binder_of(const struct pt2_lower *L, int symbol)
 {
-    return (uint32_t)symbol < L->priv->num_bound && L->priv->bound[symbol];
+    bool listed = (uint32_t)symbol < L->priv->num_bound;
+    return listed ? (enum pt2_binder)L->priv->bound[symbol] : PT2_BOUND_NOT_YET;
 }
 
-void pt2_mark_bound(struct pt2_lower *L, int symbol)
+void pt2_mark_bound(struct pt2_lower *L, int symbol, enum pt2_binder by)
 {
     struct pt2_lower_priv *p = L->priv;
     if ((uint32_t)symbol >= p->num_bound) {
@@ -326,7 +327,7 @@ void pt2_mark_bound(struct pt2_lower *L, int symbol)
         p->bound = b;
         p->num_bound = n;
     }
-    p->bound[symbol] = 1;
+    p->bound[symbol] = (uint8_t)by;
 }
 
 static int named_symbol(struct pt2_lower *L, const struct pt2_symexpr *e)
@@ -334,7 +335,7 @@ static int named_symbol(struct pt2_lower *L, const struct pt2_symexpr *e)
     if (!e || e->op != PT2_SYM_NAME)
         return -1;
     int s = pt2_symbol(L->E, e->name);
-    return pt2_is_bound(L, s) ? -1 : s;
+    return pt2_binder_of(L, s) ? -1 : s;
 }
 
 /* The symbol that the file names for result k: its value, or the first size of it that is a symbol without a value yet.
@@ -372,7 +373,7 @@ void op_check(struct pt2_lower *L, pt2_ex cond, const char *message)
     } else {
         int symbol = pt2_symbol(L->E, pt2_arena_printf(L->arena, "assertion%u", L->E->symbols.count));
         L->E->symbols.data[symbol].lo = L->E->symbols.data[symbol].hi = 1;
-        pt2_mark_bound(L, symbol);
+        pt2_mark_bound(L, symbol, PT2_BOUND_BY_DATA);
         pt2_node_item(L->g, pt2_cast(L->E, PT2_IDX, cond), symbol);
         L->g->nodes.data[L->g->nodes.count - 1]->message = text;
     }
@@ -386,7 +387,7 @@ pt2_ex op_item(struct pt2_lower *L, pt2_ex body, int k)
         L->E->symbols.data[symbol].lo = body->lo;
         L->E->symbols.data[symbol].hi = body->hi;
     }
-    pt2_mark_bound(L, symbol);
+    pt2_mark_bound(L, symbol, PT2_BOUND_BY_DATA);
     pt2_node_item(L->g, pt2_cast(L->E, PT2_IDX, body), symbol);
     return pt2_sym(L->E, symbol);
 }

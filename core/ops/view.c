@@ -211,7 +211,7 @@ static bool defines_size(struct pt2_lower *L, int k, int d)
     const struct pt2_symexpr *e = m && d < m->rank ? m->sizes[d] : NULL;
     if (!e || e->op != PT2_SYM_NAME || e->name[0] != 'u')
         return false;
-    return !pt2_is_bound(L, pt2_symbol(L->E, e->name));
+    return !pt2_binder_of(L, pt2_symbol(L->E, e->name));
 }
 
 /* Result k: [start, end) of dimension dim in steps; the size is the file's. */
