@@ -156,6 +156,9 @@ static void find_fours(void *ctx, pt2_ex e)
     q->any = true;
 }
 
+/* Four of the stage are not too much for a driver's compiler. */
+static bool light(const struct pt2_stage *s) { return pt2_weight(s->body) * PT2_PLACES <= PT2_MAX_WEIGHT; }
+
 /* The stage at all places. */
 static void make_places(const struct fours *q, const struct pt2_stage *s, struct pt2_rows_stage *rs)
 {
@@ -176,7 +179,7 @@ static bool make_fours(struct find *f, struct pt2_stage *s, struct pt2_rows_stag
     struct fours q = { .f = f };
     pt2_ex at[PT2_PLACES], four = pt2_idx(E, PT2_PLACES);
     uint32_t before = f->rows->quads.count;
-    if (!pt2_prove_divides(E, four, *extent))
+    if (!light(s) || !pt2_prove_divides(E, four, *extent))
         return false;
     pt2_ex count = pt2_floordiv(E, *extent, four), base = pt2_muli(E, pt2_var(E, var, count), PT2_PLACES);
     for (int k = 0; k < PT2_PLACES; k++)
@@ -355,12 +358,14 @@ static void share_four(struct fours *q, int k)
 /* Whether four neighbours can share an invocation: nothing but what has a place each. */
 static bool has_fours(const struct find *f)
 {
+    int weight = 0;
     for (int k = 0; k < f->num_stages; k++) {
         const struct pt2_stage *s = &f->stages[k];
         if ((s->kind == PT2_STAGE_REDUCE && pt2_gives_position(s->op)) || (s->kind == PT2_STAGE_STORE && s->num_loops))
             return false;
+        weight += pt2_weight(s->body);
     }
-    return has_form(f);
+    return has_form(f) && weight * PT2_PLACES <= PT2_MAX_WEIGHT;
 }
 
 /* Compiling their longer text must pay. */
