@@ -682,75 +682,79 @@ PT_INLINE float pt_hypot_f32(float x, float y)
 
 /* ---- circles ---- */
 
-/* 32 bits of 2/pi = 0.1010001... from word n on; word 0 holds the first bits behind the point, those before are 0. */
+/* 32 bits of 2/pi = 0.1010001... from word n on; word 0 holds the first bits behind the point, those before are 0. One
+ * selection after the other: compilers make branches of selections inside of each other. */
 PT_INLINE uint pt_two_over_pi(int n)
 {
-    return n < 0 ? 0u : n == 0 ? 0xa2f9836eu : n == 1 ? 0x4e441529u : n == 2 ? 0xfc2757d1u : n == 3 ? 0xf534ddc0u
-           : n == 4 ? 0xdb629599u : n == 5 ? 0x3c439041u : 0xfe5163abu;
+    uint w = n == 0 ? 0xa2f9836eu : 0u;
+    w = n == 1 ? 0x4e441529u : w;
+    w = n == 2 ? 0xfc2757d1u : w;
+    w = n == 3 ? 0xf534ddc0u : w;
+    w = n == 4 ? 0xdb629599u : w;
+    w = n == 5 ? 0x3c439041u : w;
+    return n == 6 ? 0xfe5163abu : w;
 }
-/* 32 bits that start `bit` bits behind the point. */
-PT_INLINE uint pt_two_over_pi_at(int bit)
+/* The 32 bits that start s bits behind the start of the word a, which b follows; s < 32. */
+PT_INLINE uint pt_bits_across(uint a, uint b, int s)
 {
-    int w = bit >> 5, s = bit & 31;
-    return s == 0 ? pt_two_over_pi(w) : (pt_two_over_pi(w) << s) | (pt_two_over_pi(w + 1) >> (32 - s));
+    return (a << s) | ((b >> 1) >> (31 - s));
 }
 PT_INLINE bool pt_trig_is_small(float x)
 {
     return pt_abs_f32(x) < 6000.0f;
 }
-/* x = q * pi/2 + r, |r| <= pi/4 and a little. This is r for small x: pi/2 in four parts, three of 12 bits. */
-PT_INLINE float pt_trig_small_rest(float x)
+/* x = quadrant * pi/2 + rest, |rest| <= pi/4 and a little. */
+struct pt_turn {
+    float rest;
+    int quadrant;
+};
+/* Of small x: pi/2 in four parts, three of 12 bits. */
+PT_INLINE pt_turn pt_trig_small_turn(float x)
 {
+    pt_turn t;
     float n = pt_floor_f32(x * 0.636619772f + 0.5f);
     PT_PRECISE float r = x - n * 1.5703125f;
     r = r - n * 0.000483751297f;
     r = r - n * 7.54953362e-8f;
     r = r - n * 2.56334406e-12f;
-    return r;
+    t.rest = r;
+    t.quadrant = pt_cvt_f32_i32(n);
+    return t;
 }
 /* Payne and Hanek: the significand times those bits of 2/pi that count modulo 4, as a fixed-point number with 94 bits
  * behind the point. */
-PT_INLINE float pt_trig_large_rest(float x)
+PT_INLINE pt_turn pt_trig_large_turn(float x)
 {
-    int i = pt_bits_f32_i32(x), at = ((i >> 23) & 255) - 152;
+    pt_turn t;
+    int i = pt_bits_f32_i32(x), at = ((i >> 23) & 255) - 152, s = at & 31, n = at >> 5;
     uint m = pt_cvt_i32_u32((i & 0x7fffff) | 0x800000);
-    uint w0 = pt_two_over_pi_at(at), w1 = pt_two_over_pi_at(at + 32), w2 = pt_two_over_pi_at(at + 64);
+    uint a = pt_two_over_pi(n), b = pt_two_over_pi(n + 1), c = pt_two_over_pi(n + 2), d = pt_two_over_pi(n + 3);
+    uint w0 = pt_bits_across(a, b, s), w1 = pt_bits_across(b, c, s), w2 = pt_bits_across(c, d, s);
     uint lo = m * w2, mid = m * w1, hi = m * w0, carry = pt_mulhi_u32(m, w2);
     mid += carry;
     hi += pt_mulhi_u32(m, w1) + (mid < carry ? 1u : 0u);
+    int q = pt_cvt_u32_i32((hi + 0x20000000u) >> 30);
     /* The fraction, as a signed number of 2^-32 quarter turns. */
     bool flip = (hi & 0x20000000u) != 0u;
-    hi = (hi << 2) | (mid >> 30);
-    mid = (mid << 2) | (lo >> 30);
-    if (flip) {
-        hi = ~hi;
-        mid = ~mid;
-    }
+    uint ones = flip ? 0xffffffffu : 0u;
+    hi = ((hi << 2) | (mid >> 30)) ^ ones;
+    mid = ((mid << 2) | (lo >> 30)) ^ ones;
     int z = hi == 0u ? 32 + pt_clz_u32(mid | 1u) : pt_clz_u32(hi);
     uint top = z >= 32 ? mid << (z - 32) : z == 0 ? hi : (hi << z) | (mid >> (32 - z));
     float r = pt_cvt_i32_f32(pt_cvt_u32_i32(top >> 1)) * pt_bits_i32_f32((127 - 31 - z) << 23) * 1.57079633f;
-    return flip != (i < 0) ? -r : r;
+    t.rest = flip != (i < 0) ? -r : r;
+    t.quadrant = i < 0 ? -q : q;
+    return t;
 }
-PT_INLINE int pt_trig_large_quadrant(float x)
+PT_INLINE pt_turn pt_trig_turn(float x)
 {
-    int i = pt_bits_f32_i32(x), at = ((i >> 23) & 255) - 152;
-    uint m = pt_cvt_i32_u32((i & 0x7fffff) | 0x800000);
-    uint w0 = pt_two_over_pi_at(at), w1 = pt_two_over_pi_at(at + 32), w2 = pt_two_over_pi_at(at + 64);
-    uint mid = m * w1, hi = m * w0, carry = pt_mulhi_u32(m, w2);
-    mid += carry;
-    hi += pt_mulhi_u32(m, w1) + (mid < carry ? 1u : 0u);
-    int q = pt_cvt_u32_i32((hi + 0x20000000u) >> 30);
-    return i < 0 ? -q : q;
-}
-PT_INLINE float pt_trig_rest(float x)
-{
+    pt_turn t;
     if (pt_trig_is_small(x))
-        return pt_trig_small_rest(x);
-    return (pt_bits_f32_i32(x) & 0x7fffffff) >= 0x7f800000 ? pt_nan_f32() : pt_trig_large_rest(x);
-}
-PT_INLINE int pt_trig_quadrant(float x)
-{
-    return pt_trig_is_small(x) ? pt_cvt_f32_i32(pt_floor_f32(x * 0.636619772f + 0.5f)) : pt_trig_large_quadrant(x);
+        t = pt_trig_small_turn(x);
+    else
+        t = pt_trig_large_turn(x);
+    t.rest = (pt_bits_f32_i32(x) & 0x7fffffff) >= 0x7f800000 ? pt_nan_f32() : t.rest;
+    return t;
 }
 PT_INLINE float pt_sin_poly_f32(float r)
 {
@@ -770,24 +774,27 @@ PT_INLINE float pt_sin_of_f32(float r, int q)
 #ifndef PT_HAVE_SIN_F32
 PT_INLINE float pt_sin_f32(float x)
 {
-    float y = pt_sin_of_f32(pt_trig_rest(x), pt_trig_quadrant(x));
+    pt_turn t = pt_trig_turn(x);
+    float y = pt_sin_of_f32(t.rest, t.quadrant);
     return pt_isnan_f32(x) || pt_iszero_f32(x) ? x : y;
 }
 #endif
 #ifndef PT_HAVE_COS_F32
 PT_INLINE float pt_cos_f32(float x)
 {
-    float y = pt_sin_of_f32(pt_trig_rest(x), pt_trig_quadrant(x) + 1);
+    pt_turn t = pt_trig_turn(x);
+    float y = pt_sin_of_f32(t.rest, t.quadrant + 1);
     return pt_isnan_f32(x) ? x : y;
 }
 #endif
 #ifndef PT_HAVE_TAN_F32
 PT_INLINE float pt_tan_f32(float x)
 {
-    float r = pt_trig_rest(x), z = r * r, p = PT_POLY7(z, 0.333333492f, 0.133326381f, 0.0540628694f, 0.0212664697f,
+    pt_turn q = pt_trig_turn(x);
+    float r = q.rest, z = r * r, p = PT_POLY7(z, 0.333333492f, 0.133326381f, 0.0540628694f, 0.0212664697f,
             0.0108777322f, 3.49613729e-05f, 0.00440387521f);
     float t = r + r * z * p;
-    t = (pt_trig_quadrant(x) & 1) != 0 ? -pt_quotient_f32(1.0f, t) : t;
+    t = (q.quadrant & 1) != 0 ? -pt_quotient_f32(1.0f, t) : t;
     return pt_isnan_f32(x) || pt_iszero_f32(x) ? x : t;
 }
 #endif

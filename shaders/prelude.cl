@@ -23,6 +23,7 @@
 
 typedef long pt_i64;
 typedef ulong pt_u64;
+typedef struct pt_turn pt_turn;
 
 /* ---- geometry, shared memory ---- */
 

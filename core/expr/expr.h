@@ -190,6 +190,15 @@ void pt2_visit(pt2_ex e, pt2_visit_fn *fn, void *ctx);
 /* Number of distinct nodes that compute something (not leaves). */
 int pt2_cost(pt2_ex e);
 
+/* What an expression costs a driver's compiler: the sum over its distinct nodes of about how many instructions each
+ * one's function is. Of one node. */
+int pt2_weight(pt2_ex e);
+int pt2_weight_of(pt2_ex e);
+/* The most that one kernel weighs, whatever it is made of: passes cut bodies that weigh more (pass/split.c), and do not
+ * make them (pass/inline.c, plan/fuse.c); kernels write no body four times that would weigh more then (kernel/rows.c).
+ */
+enum { PT2_MAX_WEIGHT = 1000 };
+
 /* ---- evaluation on the host ---- */
 
 /* Value of an index, integer or bool expression over symbols and constants. `values[k]` is symbol k; `known[k]` tells

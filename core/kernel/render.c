@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Stages to text in the dialect of shaders/README.md. A node that is used once is written where it is used; one that is
- * used more often gets a variable, declared at the outermost loop at which all it needs is known. */
+ * used more often, or whose text is too deep for drivers' compilers, gets a variable, declared at the outermost loop at
+ * which all it needs is known. */
 #include "expr/internal.h"
 #include "kernel/attention.h"
 #include "kernel/render.h"
@@ -10,6 +11,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* Expressions inside of each other. Compilers make a branch of a condition: one loses count of its branches' nesting
+ * beyond 80, of which functions and loops need some; another reads 256 brackets at most. */
+enum { MAX_DEPTH = 32 };
 
 /* ---- types ---- */
 
@@ -110,6 +115,8 @@ static void cast(struct render *r, pt2_ex e)
         pt2_str_addf(&r->out, "pt_cvt_%s_%s(", from, to), expr(r, e->args[0]), text(r, ")");
     wrapped_close(r, e->dtype);
 }
+
+static bool is_shift(pt2_ex e) { return !wide(e->dtype) && (e->op == PT2_E_SHL || e->op == PT2_E_SHR); }
 
 /* Shift counts outside the width give 0, or the sign when shifting right. */
 static void shift(struct render *r, pt2_ex e)
@@ -215,7 +222,7 @@ static void arithmetic(struct render *r, pt2_ex e)
 {
     const char *op = plain_operator(e);
     wrapped_open(r, e->dtype);
-    if (e->op == PT2_E_SHL || e->op == PT2_E_SHR)
+    if (is_shift(e))
         shift(r, e);
     else if (is_zero_or_nan(e))
         call(r, "mul0", "f32", 1, e->args);
@@ -346,6 +353,9 @@ static void count(struct render *r, pt2_ex e, pt2_ex *order, uint32_t *n)
     if (u->count++ > 0 || u->name)
         return;
     u->level = e->op == PT2_E_VAR ? r->axis_level[e->i] : e->op == PT2_E_REG ? r->reg_level : 0;
+    if (is_shift(e)) /* writes its operands several times */
+        for (int k = 0; k < 2; k++)
+            count(r, e->args[k], order, n);
     const struct pt2_quad *quad = quad_of(r, e);
     if (quad && quad->part) {
         count(r, quad->first, order, n);
@@ -393,6 +403,37 @@ static bool worth_hoisting(const struct render *r, pt2_ex e, int inner)
     return r->uses[e->id].level < inner && !leaf(r, e);
 }
 
+/* The depth of what is written inside of e; its arguments' are known. */
+static int depth_inside(const struct render *r, pt2_ex e)
+{
+    int depth = 0;
+    for (int k = 0; k < e->num_args && !leaf(r, e); k++)
+        if (r->uses[e->args[k]->id].depth > depth)
+            depth = r->uses[e->args[k]->id].depth;
+    return depth;
+}
+
+/* Loops inside use it as a part of what they compute. */
+static bool feeds_deeper(const struct render *r, const struct body *b, uint32_t at, int level)
+{
+    for (uint32_t j = at + 1; j < b->n; j++)
+        if (r->uses[b->order[j]->id].level > level && b->order[j]->op != PT2_E_VAR)
+            for (int a = 0; a < b->order[j]->num_args; a++)
+                if (b->order[j]->args[a] == b->order[at])
+                    return true;
+    return false;
+}
+
+/* Whether the expression at this place of the body gets a variable. */
+static bool has_name(const struct render *r, const struct body *b, uint32_t at, int level, int innermost)
+{
+    pt2_ex e = b->order[at];
+    const struct use *u = &r->uses[e->id];
+    if (u->count > 1 || u->depth >= MAX_DEPTH)
+        return true;
+    return level < innermost && worth_hoisting(r, e, innermost) && feeds_deeper(r, b, at, level);
+}
+
 static void name_level(struct render *r, const struct body *b, int level, int innermost)
 {
     for (uint32_t k = 0; k < b->n; k++) {
@@ -406,18 +447,15 @@ static void name_level(struct render *r, const struct body *b, int level, int in
         }
         if (u->level != level || u->name || leaf(r, e))
             continue;
-        bool feeds_deeper = false;
-        for (uint32_t j = k + 1; j < b->n && !feeds_deeper; j++)
-            if (r->uses[b->order[j]->id].level > level)
-                for (int a = 0; a < b->order[j]->num_args; a++)
-                    feeds_deeper |= b->order[j]->op != PT2_E_VAR && b->order[j]->args[a] == e;
-        if (u->count < 2 && !(level < innermost && feeds_deeper && worth_hoisting(r, e, innermost)))
+        u->depth = 1 + depth_inside(r, e);
+        if (!has_name(r, b, k, level, innermost))
             continue;
         indent(r);
         pt2_str_addf(&r->out, "%s t%u = ", pt2_c_type(e->dtype), ++r->names);
         write_node(r, e);
         text(r, ";\n");
         u->name = r->names;
+        u->depth = 0;
     }
 }
 

@@ -19,6 +19,7 @@ struct use {
     uint32_t count;
     int level;   /* 0: the point; j: inside loop j */
     uint32_t name; /* has a variable t<name>, counted from 1; 0: none */
+    int depth;   /* of its text: the most expressions that are inside of each other; 0 once it has a variable */
 };
 
 struct render {

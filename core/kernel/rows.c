@@ -18,6 +18,7 @@ enum {
     SWAP_LANES = 8,       /* fewer read each other's results as fast */
     FOURS_POINTS = 256,   /* for each unit: fewer would leave units idle, were they fours */
     COLUMN_POINTS = 256,  /* neighbouring points fill the device and read neighbours */
+    FUNCTION = 20,        /* weighs what is more than a few instructions */
     MAX_VARS = PT2_OUTER_AXIS + 2 * PT2_MAX_RANK,
 };
 
@@ -156,6 +157,14 @@ static void find_fours(void *ctx, pt2_ex e)
     q->any = true;
 }
 
+/* Four of what is computed are not too much for a driver's compiler. Where functions are most of it, sharing indices and
+ * reads with neighbours gains little: they count more. */
+static void add_place(void *ctx, pt2_ex e)
+{
+    int weight = pt2_weight_of(e);
+    *(int *)ctx += PT2_PLACES * (weight >= FUNCTION ? 2 * weight : weight);
+}
+
 /* The stage at all places. */
 static void make_places(const struct fours *q, const struct pt2_stage *s, struct pt2_rows_stage *rs)
 {
@@ -176,7 +185,9 @@ static bool make_fours(struct find *f, struct pt2_stage *s, struct pt2_rows_stag
     struct fours q = { .f = f };
     pt2_ex at[PT2_PLACES], four = pt2_idx(E, PT2_PLACES);
     uint32_t before = f->rows->quads.count;
-    if (!pt2_prove_divides(E, four, *extent))
+    int weight = 0;
+    pt2_visit(s->body, add_place, &weight);
+    if (weight > PT2_MAX_WEIGHT || !pt2_prove_divides(E, four, *extent))
         return false;
     pt2_ex count = pt2_floordiv(E, *extent, four), base = pt2_muli(E, pt2_var(E, var, count), PT2_PLACES);
     for (int k = 0; k < PT2_PLACES; k++)
@@ -355,12 +366,14 @@ static void share_four(struct fours *q, int k)
 /* Whether four neighbours can share an invocation: nothing but what has a place each. */
 static bool has_fours(const struct find *f)
 {
+    int weight = 0;
     for (int k = 0; k < f->num_stages; k++) {
         const struct pt2_stage *s = &f->stages[k];
         if ((s->kind == PT2_STAGE_REDUCE && pt2_gives_position(s->op)) || (s->kind == PT2_STAGE_STORE && s->num_loops))
             return false;
+        pt2_visit(s->body, add_place, &weight);
     }
-    return has_form(f);
+    return has_form(f) && weight <= PT2_MAX_WEIGHT;
 }
 
 /* Compiling their longer text must pay. */

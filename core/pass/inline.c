@@ -3,7 +3,7 @@
  *
  * A MAP that only moves data (one LOAD, or none) is inlined always. One that computes is inlined when each of its
  * elements is computed at most a few times in all: by one consumer that reads every element about once, or by several
- * when it is cheap. A contraction reads its operands many times, so only casts and the like go there, and what makes
+ * when it is cheap. Long chains are cut where a body has become large (pt2_weight). A contraction reads its operands many times, so only casts and the like go there, and what makes
  * large elements of small ones (weights that are quantised): reading these again costs less than reading the result.
  * Half types keep PyTorch's rounding: the inlined body is rounded to the storage type.
  *
@@ -182,7 +182,7 @@ static bool decide(struct ctx *c, struct pt2_node *n)
         return false;
     pt2_visit(n->body, count, &s);
     int cost = pt2_cost(n->body);
-    if (s.nodes > MAX_SIZE)
+    if (s.nodes > MAX_SIZE || pt2_weight(n->body) > PT2_MAX_WEIGHT / 2)
         return false;
     if (!c->views_only && (i->part || i->kept))
         return false;

@@ -30,7 +30,8 @@ void pt2_pass_siblings(struct pt2_graph *g);
 void pt2_pass_concat(struct pt2_graph *g);
 /* The most values that one node's expressions read: kernels bind at most a few buffers more. */
 enum { PT2_MAX_READS = 12 };
-/* A body that reads more values than that is cut: parts of it become MAPs of their own. */
+/* A body that reads more values than that, or weighs more than PT2_MAX_WEIGHT, is cut: parts of it become MAPs of their
+ * own. */
 void pt2_pass_split(struct pt2_graph *g);
 /* Nodes that no output needs are removed. */
 void pt2_pass_dce(struct pt2_graph *g);

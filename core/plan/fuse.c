@@ -263,6 +263,15 @@ static bool too_many_buffers(struct fuse *f, struct pt2_node *n, const struct pt
     return b.count > limit;
 }
 
+/* One kernel would be too much for a driver's compiler. */
+static bool too_heavy(const struct pt2_node *n, const struct pt2_region *r)
+{
+    int weight = pt2_weight(n->body);
+    for (uint32_t k = 0; k < r->members.count; k++)
+        weight += pt2_weight(r->members.data[k].node->body);
+    return weight > PT2_MAX_WEIGHT;
+}
+
 static bool try_join(struct fuse *f, struct pt2_node *n, struct pt2_region *r)
 {
     struct match m = { .f = f, .r = r, .n = n, .ok = true };
@@ -277,7 +286,7 @@ static bool try_join(struct fuse *f, struct pt2_node *n, struct pt2_region *r)
     if (!m.any && (n->kind != PT2_NODE_REDUCE || !same_space(&m)))
         return false;
     if (!all_matched(&m) || !injective(&m) || too_many_buffers(f, n, r, m.any ? MAX_BUFFERS : MAX_SIBLING_BUFFERS) ||
-        depends_through_another(f, n, r))
+        too_heavy(n, r) || depends_through_another(f, n, r))
         return false;
     int *outer = outer_axes(f, &m);
     if (!only_at_points(&m, outer) || leaves_idle(f, n, r))

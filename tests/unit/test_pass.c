@@ -24,7 +24,7 @@ static const struct pass {
 } passes[] = {
     { "cse", pt2_pass_cse }, { "dce", pt2_pass_dce }, { "inline", inline_all }, { "inline_views", inline_views },
     { "inplace", pt2_pass_inplace }, { "fold", fold }, { "siblings", pt2_pass_siblings },
-    { "concat", pt2_pass_concat }, { "products", pt2_pass_products },
+    { "concat", pt2_pass_concat }, { "products", pt2_pass_products }, { "split", pt2_pass_split },
 };
 
 static char *read_file(const char *path)
