@@ -149,17 +149,51 @@ pt2_ex pt2_lower_symexpr(struct pt2_lower *L, const struct pt2_symexpr *e)
     return lower(L, e);
 }
 
+static bool mentions(const struct pt2_symexpr *e, const char *name)
+{
+    bool found = e->op == PT2_SYM_NAME && !strcmp(e->name, name);
+    for (uint32_t k = 0; !found && k < e->num_args; k++)
+        found = mentions(e->args[k], name);
+    return found;
+}
+
+static bool sizes_mention(const struct pt2_pvalue *v, const char *name)
+{
+    bool found = false;
+    for (int d = 0; v->meta && d < v->meta->rank; d++)
+        found |= mentions(v->meta->sizes[d], name);
+    return found;
+}
+
+/* A Python int that is an input, and no size of the graph depends on it. */
+static bool is_number(const struct pt2_pgraph *g, const char *name)
+{
+    bool number = false, size = false;
+    for (uint32_t k = 0; k < g->num_inputs; k++) {
+        const struct pt2_pvalue *v = g->inputs[k];
+        number |= v->kind == PT2_VALUE_INT && v->expr && v->expr->op == PT2_SYM_NAME && !strcmp(v->expr->name, name);
+        size |= sizes_mention(v, name);
+    }
+    for (uint32_t k = 0; number && k < g->num_nodes; k++)
+        for (uint32_t j = 0; j < g->nodes[k].num_outs; j++)
+            size |= sizes_mention(g->nodes[k].outs[j], name);
+    return number && !size;
+}
+
 void pt2_lower_ranges(struct pt2_lower *L)
 {
     for (uint32_t k = 0; k < L->program->num_ranges; k++) {
         const struct pt2_symbol_range *r = &L->program->ranges[k];
         int id = pt2_symbol(L->E, r->name); /* may move the table */
         struct pt2_symbol *s = &L->E->symbols.data[id];
-        s->lo = r->lo < -PT2_INF ? -PT2_INF : r->lo;
-        s->hi = r->hi > PT2_INF ? PT2_INF : r->hi;
-        if (r->name[0] == 's' && s->lo < 0)
+        s->lo = pt2_clip(r->lo);
+        s->hi = pt2_clip(r->hi);
+        /* where nobody asked for a range, the exporter writes 0 or 2, and PyTorch runs what it wrote on any number */
+        if (r->name[0] == 's' && s->lo <= 2 && s->hi == PT2_INF && is_number(L->program->graph, r->name))
+            s->lo = -PT2_INF;
+        else if (r->name[0] == 's' && s->lo < 0)
             s->lo = 0; /* a size */
         else if (r->name[0] == 's' && s->lo == 2 && s->hi == PT2_INF)
-            s->lo = 1; /* nobody asked for a range: the exporter writes 2, and PyTorch runs what it wrote on 1 */
+            s->lo = 1; /* likewise a size */
     }
 }

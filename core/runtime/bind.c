@@ -131,7 +131,7 @@ static pt2_status bind_symbol(struct pt2_session *s, int symbol, int64_t value, 
     if (s->known[symbol] && s->values[symbol] != value)
         return pt2_fail(PT2_ERR_INPUT, "input %s: %s(%s) is %lld, but %lld elsewhere", name, where, sym->name,
                         (long long)value, (long long)s->values[symbol]);
-    if (value < sym->lo || value > sym->hi) {
+    if (!pt2_symbol_takes(sym, value)) {
         char hi[32] = "any";
         if (sym->hi < PT2_INF)
             snprintf(hi, sizeof hi, "%lld", (long long)sym->hi);
