@@ -344,7 +344,7 @@ static pt2_ex parametrise(void *ctx, pt2_ex e)
 {
     struct build *b = ctx;
     pt2_ex args[PT2_MAX_TERMS + 2], r = e;
-    if (e->op == PT2_E_VAR || e->num_args > PT2_MAX_TERMS)
+    if (e->op == PT2_E_VAR || e->num_args > PT2_MAX_TERMS + 2)
         return e;
     if (e->id < b->memo_count && b->memo[e->id])
         return b->memo[e->id];

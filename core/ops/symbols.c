@@ -15,15 +15,21 @@ static void unify(struct pt2_lower *L, pt2_ex *a, pt2_ex *b)
     *b = pt2_cast(L->E, t, *b);
 }
 
+/* Operands first … end - 1, halves by halves: a file's long list makes no deep expression. */
+static pt2_ex fold_part(struct pt2_lower *L, enum pt2_expr_op op, const struct pt2_symexpr *e, bool logic,
+                        uint32_t first, uint32_t end)
+{
+    if (end - first == 1)
+        return logic ? pt2_cast(L->E, PT2_BOOL, lower(L, e->args[first])) : lower(L, e->args[first]);
+    uint32_t middle = first + (end - first + 1) / 2;
+    pt2_ex a = fold_part(L, op, e, logic, first, middle), b = fold_part(L, op, e, logic, middle, end);
+    unify(L, &a, &b);
+    return pt2_bin(L->E, op, a, b);
+}
+
 static pt2_ex fold(struct pt2_lower *L, enum pt2_expr_op op, const struct pt2_symexpr *e)
 {
-    pt2_ex r = lower(L, e->args[0]);
-    for (uint32_t k = 1; k < e->num_args; k++) {
-        pt2_ex b = lower(L, e->args[k]);
-        unify(L, &r, &b);
-        r = pt2_bin(L->E, op, r, b);
-    }
-    return r;
+    return fold_part(L, op, e, false, 0, e->num_args);
 }
 
 static pt2_ex float_arg(struct pt2_lower *L, const struct pt2_symexpr *e, uint32_t k)
@@ -64,10 +70,7 @@ static pt2_ex boolean(struct pt2_lower *L, const struct pt2_symexpr *e, uint32_t
 
 static pt2_ex logic(struct pt2_lower *L, enum pt2_expr_op op, const struct pt2_symexpr *e)
 {
-    pt2_ex r = boolean(L, e, 0);
-    for (uint32_t k = 1; k < e->num_args; k++)
-        r = pt2_bin(L->E, op, r, boolean(L, e, k));
-    return r;
+    return fold_part(L, op, e, true, 0, e->num_args);
 }
 
 static pt2_ex select(struct pt2_lower *L, const struct pt2_symexpr *e)
