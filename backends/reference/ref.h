@@ -28,7 +28,7 @@ enum ref_class { REF_I, REF_F, REF_D };
 /* d[i] = f(a[i], b[i], c[i]); operands may be one register, the result is another one. */
 typedef void ref_op_fn(int n, void *restrict d, const void *a, const void *b, const void *c);
 
-enum ref_instr_kind { REF_OP, REF_CONST, REF_PARAM, REF_LOAD, REF_CHECK };
+enum ref_instr_kind { REF_OP, REF_CONST, REF_PARAM, REF_PARAM64, REF_LOAD, REF_CHECK };
 
 struct ref_instr {
     enum ref_instr_kind kind;

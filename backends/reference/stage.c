@@ -83,6 +83,11 @@ static bool exec_check(struct ref_lanes *x, const struct ref_instr *in)
     return true;
 }
 
+static int64_t word_pair(const int32_t *high)
+{
+    return (int64_t)((uint64_t)(uint32_t)high[0] << 32 | (uint32_t)high[1]);
+}
+
 bool ref_exec(struct ref_lanes *x, const ref_code *code)
 {
     for (uint32_t k = 0; k < code->count; k++) {
@@ -91,6 +96,7 @@ bool ref_exec(struct ref_lanes *x, const ref_code *code)
         switch (in->kind) {
         case REF_OP: in->fn(x->n, ref_reg(x, in->dst), ref_reg(x, in->a), ref_reg(x, in->b), ref_reg(x, in->c)); break;
         case REF_CONST: exec_const(x, in); break;
+        case REF_PARAM64: FILL(int64_t, ref_reg(x, in->dst), x->n, word_pair(x->call->params + in->number)); break;
         case REF_PARAM: FILL(int64_t, ref_reg(x, in->dst), x->n, x->call->params[in->number]); break;
         case REF_LOAD: ok = exec_load(x, in); break;
         case REF_CHECK: ok = exec_check(x, in); break;

@@ -138,9 +138,10 @@ static int emit_const(struct translator *t, pt2_ex e)
 
 static int emit_param(struct translator *t, pt2_ex e)
 {
-    if (e->i < 0 || e->i >= t->p->kernel->num_params)
+    bool wide = e->dtype == PT2_I64;
+    if (e->i < 0 || e->i + wide >= t->p->kernel->num_params)
         return fail(t, "no such parameter", e->i);
-    return push(t, 0, (struct ref_instr){ .kind = REF_PARAM, .number = (int)e->i });
+    return push(t, 0, (struct ref_instr){ .kind = wide ? REF_PARAM64 : REF_PARAM, .number = (int)e->i });
 }
 
 static int emit_var(struct translator *t, pt2_ex e, int *level)

@@ -58,7 +58,9 @@ static pt2_status read_value(scope_t *scope, variant_t *v, at_t *at, struct pt2_
     const struct pt2_pvalue *value = pt2_map_get(&scope->defined, name);
     if (!value)
         return pt2_at_fail(at, PT2_ERR_FORMAT, "value %.100s is used before it is defined", name);
-    if ((int)value->kind != v->kind)
+    /* a cond's numbers stand in its list of tensors */
+    bool number = v->lists && (value->kind == PT2_VALUE_INT || value->kind == PT2_VALUE_FLOAT);
+    if ((int)value->kind != v->kind && !number)
         return pt2_at_fail(at, PT2_ERR_FORMAT, "value %.100s is of another kind", name);
     arg->kind = PT2_ARG_VALUE;
     arg->value = value;

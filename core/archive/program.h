@@ -47,11 +47,11 @@ struct pt2_symexpr {
     int64_t i;
     double f;
     const char *name; /* arena; PT2_SYM_NAME */
-    uint32_t num_args;
+    uint32_t num_args, height; /* height: of the tree, 0 for a leaf */
     const struct pt2_symexpr **args; /* arena */
 };
 
-/* Parses srepr (torch 2.6+) or infix (before) text. Limits: 4096 bytes, depth 64, 256 arguments. Errors: FORMAT. */
+/* Parses srepr (torch 2.6+) or infix (before) text. Limits: 1 MiB, depth 400. Errors: FORMAT. */
 PT2_MUST_USE pt2_status pt2_symexpr_parse(struct pt2_arena *arena, const char *text, size_t len,
                                           const struct pt2_symexpr **out_expr);
 

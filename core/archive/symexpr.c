@@ -3,7 +3,10 @@
  * Symbolic expressions: one precedence-climbing parser for both spellings, as the pure call grammar of sympy's srepr
  * (torch 2.6+) is a subset of the infix grammar (before) but for its leaves: Symbol(), Integer(), Float(), Rational().
  * Sums and products are kept n-ary, so that depth stays that of the text's parentheses.
- * Nesting is bounded before recursion, and only the names of one table can be called. */
+ * Nesting is bounded before recursion, and only the names of one table can be called.
+ *
+ * The exporter's own printer recurses by three or more frames a level, of which Python allows 1,000: MAX_NESTING lies
+ * above that. A text of MAX_TEXT bytes takes less than a second and 100 MB; the largest known has 4,313 bytes. */
 #include "archive/program.h"
 
 #include "archive/text.h"
@@ -11,7 +14,8 @@
 #include <ctype.h>
 #include <math.h>
 
-enum { MAX_TEXT = 4096, MAX_NESTING = 64, MAX_ARGS = 256, ANY = MAX_ARGS };
+enum { MAX_TEXT = 1 << 20, MAX_NESTING = 400 };
+#define ANY UINT32_MAX
 
 typedef const struct pt2_symexpr *expr;
 
@@ -21,7 +25,7 @@ struct parser {
     int depth;
 };
 
-typedef PT2_VEC(expr) items_t; /* in the arena, as recursion times MAX_ARGS is too much for small stacks */
+typedef PT2_VEC(expr) items_t; /* in the arena: nothing here is sized by a limit, and stacks may be small */
 
 /* ---- building ---- */
 
@@ -51,6 +55,8 @@ static expr new_call(struct parser *p, enum pt2_sym_op op, const expr *args, uin
     struct pt2_symexpr *e = leaf(p, op);
     e->num_args = count;
     e->args = pt2_arena_copy(p->arena, args, count * sizeof *args);
+    for (uint32_t k = 0; k < count; k++)
+        e->height = e->height > args[k]->height ? e->height : args[k]->height + 1;
     return e;
 }
 
@@ -255,8 +261,6 @@ static pt2_status parse_items(struct parser *p, items_t *items)
 {
     do {
         expr item;
-        if (items->count == MAX_ARGS)
-            return fail(p, "too many arguments");
         PT2_TRY(parse_expr(p, &item));
         pt2_push(p->arena, items, item);
     } while (accept(p, ","));
@@ -266,24 +270,24 @@ static pt2_status parse_items(struct parser *p, items_t *items)
 /* Piecewise((value, condition), ..., (value, True)), its pairs spelled ExprCondPair(...) in srepr. */
 static pt2_status parse_piecewise(struct parser *p, expr *out)
 {
-    expr values[MAX_NESTING], conditions[MAX_NESTING];
-    uint32_t n = 0;
+    items_t values = {0}, conditions = {0};
     do {
-        if (n == MAX_NESTING)
-            return fail(p, "too many pieces");
+        expr value, condition;
         accept(p, "ExprCondPair");
         PT2_TRY(expect(p, "("));
-        PT2_TRY(parse_expr(p, &values[n]));
+        PT2_TRY(parse_expr(p, &value));
         PT2_TRY(expect(p, ","));
-        PT2_TRY(parse_expr(p, &conditions[n]));
+        PT2_TRY(parse_expr(p, &condition));
         PT2_TRY(expect(p, ")"));
-        n++;
+        pt2_push(p->arena, &values, value);
+        pt2_push(p->arena, &conditions, condition);
     } while (accept(p, ","));
-    if (conditions[n - 1]->op != PT2_SYM_BOOL || !conditions[n - 1]->i)
+    uint32_t n = values.count - 1;
+    if (conditions.data[n]->op != PT2_SYM_BOOL || !conditions.data[n]->i)
         return fail(p, "Piecewise without a default");
-    *out = values[--n];
+    *out = values.data[n];
     while (n--) {
-        const expr args[3] = {conditions[n], values[n], *out};
+        const expr args[3] = {conditions.data[n], values.data[n], *out};
         *out = new_call(p, PT2_SYM_SELECT, args, 3);
     }
     return PT2_OK;
@@ -377,7 +381,7 @@ static const struct function functions[] = {
     {.name = "BitwiseFn_bitwise_and", PT2_SYM_BIT_AND, 2, 2},
     {.name = "BitwiseFn_bitwise_or", PT2_SYM_BIT_OR, 2, 2},
     {.name = "BitwiseFn_bitwise_xor", PT2_SYM_BIT_XOR, 2, 2},
-    {.name = "IsNonOverlappingAndDenseIndicator", PT2_SYM_DENSE_INDICATOR, 0, ANY},
+    {.name = "IsNonOverlappingAndDenseIndicator", PT2_SYM_DENSE_INDICATOR, 0, 2 * PT2_MAX_RANK},
 };
 
 static bool is_word(const char *w, size_t len, const char *text)
@@ -523,8 +527,6 @@ static pt2_status parse_chain(struct parser *p, const struct binary *b, expr *le
     pt2_push(p->arena, &items, *left);
     do {
         expr right;
-        if (items.count == MAX_ARGS)
-            return fail(p, "too many operands");
         p->at += strlen(next->token);
         PT2_TRY(parse_binary(p, next->level + 1, &right));
         pt2_push(p->arena, &items, *next->token == '-' ? negate(p, right) : right);
@@ -559,17 +561,6 @@ static pt2_status parse_binary(struct parser *p, int lowest, expr *out)
     return PT2_OK;
 }
 
-/* "a//b//c" and Piecewise deepen the tree without nesting the text; the text's length bounds the recursion here. */
-static int height(expr e)
-{
-    int highest = 0;
-    for (uint32_t i = 0; i < e->num_args; i++) {
-        int h = height(e->args[i]);
-        highest = h > highest ? h : highest;
-    }
-    return highest + 1;
-}
-
 pt2_status pt2_symexpr_parse(struct pt2_arena *arena, const char *text, size_t len, const struct pt2_symexpr **out_expr)
 {
     struct parser p = {.arena = arena, .text = text, .at = text, .end = text + len};
@@ -579,5 +570,6 @@ pt2_status pt2_symexpr_parse(struct pt2_arena *arena, const char *text, size_t l
     skip_space(&p);
     if (p.at != p.end)
         return fail(&p, "unexpected text");
-    return height(*out_expr) > MAX_NESTING ? fail(&p, "nested too deeply") : PT2_OK;
+    /* "a//b//c" and Piecewise deepen the tree without nesting the text */
+    return (*out_expr)->height > MAX_NESTING ? fail(&p, "nested too deeply") : PT2_OK;
 }

@@ -10,7 +10,7 @@
 
 #include <cjson/cJSON.h>
 
-enum { MAX_DEPTH = 64, MAX_KEY_SHOWN = 80 };
+enum { MAX_DEPTH = 200, MAX_KEY_SHOWN = 80 };
 
 struct reader {
     struct pt2_arena *arena;

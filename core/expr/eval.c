@@ -53,8 +53,8 @@ static pt2_status cast(const struct eval *v, pt2_ex e, struct number *out)
     pt2_ex a = e->args[0];
     PT2_TRY(eval(v, a, out));
     if (pt2_is_float_type(e->dtype)) {
-        if (!pt2_is_float_type(a->dtype))
-            out->f = (double)out->i;
+        if (!pt2_is_float_type(a->dtype)) /* rounded once */
+            out->f = e->dtype == PT2_F32 ? (double)(float)out->i : (double)out->i;
         if (e->dtype == PT2_F32)
             out->f = (double)(float)out->f;
     } else {
@@ -67,9 +67,19 @@ static pt2_status cast(const struct eval *v, pt2_ex e, struct number *out)
 static int64_t ipow(int64_t a, int64_t b, bool *over)
 {
     int64_t r = 1;
-    for (; b > 0 && !*over; b--)
-        *over = __builtin_mul_overflow(r, a, &r);
+    for (; b > 0 && !*over; b >>= 1) {
+        *over = (b & 1) && __builtin_mul_overflow(r, a, &r);
+        if (b > 1)
+            *over |= __builtin_mul_overflow(a, a, &a);
+    }
     return r;
+}
+
+/* Sizes are Python's integers, which a shift does not cut. */
+static bool shift_left(pt2_ex e, int64_t a, int64_t b, int64_t *out)
+{
+    *out = b < 0 || b > 62 ? 0 : (int64_t)((uint64_t)a << b);
+    return e->dtype == PT2_IDX && a && (b < 0 || b > 62 || *out >> b != a);
 }
 
 static pt2_status int_binary(pt2_ex e, int64_t a, int64_t b, int64_t *out)
@@ -90,7 +100,7 @@ static pt2_status int_binary(pt2_ex e, int64_t a, int64_t b, int64_t *out)
     case PT2_E_AND: *out = a & b; break;
     case PT2_E_OR: *out = a | b; break;
     case PT2_E_XOR: *out = a ^ b; break;
-    case PT2_E_SHL: *out = b < 0 || b > 62 ? 0 : (int64_t)((uint64_t)a << b); break;
+    case PT2_E_SHL: over = shift_left(e, a, b, out); break;
     case PT2_E_SHR: *out = a >> (b < 0 || b > 62 ? 63 : b); break;
     case PT2_E_LT: *out = a < b; break;
     case PT2_E_LE: *out = a <= b; break;
@@ -132,6 +142,18 @@ static double rounded(pt2_dtype storage, double x)
     return pt2_load_double(storage, &stored, 0);
 }
 
+/* Of float32: how the kernels' parameters hold a float. */
+static pt2_status bits(pt2_ex e, struct number a, struct number *out)
+{
+    float f = (float)a.f;
+    int32_t i;
+    if (e->dtype != PT2_I32 || e->args[0]->dtype != PT2_F32)
+        return pt2_fail(PT2_ERR_INTERNAL, "a bitcast in a size expression");
+    memcpy(&i, &f, sizeof i);
+    out->i = i;
+    return PT2_OK;
+}
+
 static pt2_status unary(pt2_ex e, struct number a, struct number *out)
 {
     switch (e->op) {
@@ -156,6 +178,7 @@ static pt2_status unary(pt2_ex e, struct number a, struct number *out)
     case PT2_E_ACOS: out->f = acos(a.f); break;
     case PT2_E_ATAN: out->f = atan(a.f); break;
     case PT2_E_ASINH: out->f = asinh(a.f); break;
+    case PT2_E_BITCAST: return bits(e, a, out);
     case PT2_E_ROUNDTO: out->f = rounded((pt2_dtype)e->i, a.f); break;
     default:
         return pt2_fail(PT2_ERR_INTERNAL, "operator %s in a size expression",

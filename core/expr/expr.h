@@ -16,7 +16,8 @@
  *   VAR     an index variable: axis number and extent; its value is in [0, extent)
  *   LOAD    element of a graph value at integer indices, which may contain LOADs themselves (a gather).
  *           In a kernel: element of a buffer at one linear index.
- *   PARAM, REG   only in kernels: an integer argument of the launch; the result of an earlier stage
+ *   PARAM, REG   only in kernels: an int32 argument of the launch (int64: two of them, the high word first); the result
+ *           of an earlier stage
  *
  * Thread-safety: one thread at a time per pt2_exprs; finished expressions may be read by any thread.
  */
@@ -95,13 +96,24 @@ typedef const struct pt2_expr *pt2_ex;
 
 enum { PT2_HAS_SYM = 1, PT2_HAS_VAR = 2, PT2_HAS_LOAD = 4, PT2_HAS_PARAM = 8, PT2_HAS_REG = 16 };
 
-/* Infinity for lo and hi: far enough from the ends of int64 that sums of bounds do not overflow. */
+/* Infinity for lo and hi: far enough from the ends of int64 that sums of bounds do not overflow. As hi, and negative as
+ * lo, it is no bound: values may lie beyond it. */
 #define PT2_INF ((int64_t)1 << 60)
 
 struct pt2_symbol {
     const char *name; /* arena */
     int64_t lo, hi;   /* inclusive range */
 };
+
+static inline int64_t pt2_clip(int64_t bound)
+{
+    return bound < -PT2_INF ? -PT2_INF : bound > PT2_INF ? PT2_INF : bound;
+}
+
+static inline bool pt2_symbol_takes(const struct pt2_symbol *s, int64_t value)
+{
+    return (value >= s->lo || s->lo <= -PT2_INF) && (value <= s->hi || s->hi >= PT2_INF);
+}
 
 struct pt2_exprs {
     struct pt2_arena arena;
@@ -127,6 +139,7 @@ pt2_ex pt2_num(struct pt2_exprs *E, int dtype, double f);       /* constant of a
 pt2_ex pt2_sym(struct pt2_exprs *E, int symbol);                /* PT2_IDX */
 pt2_ex pt2_var(struct pt2_exprs *E, int axis, pt2_ex extent);   /* PT2_IDX; a constant 0 when the extent is 1 */
 pt2_ex pt2_param(struct pt2_exprs *E, int number, int64_t lo, int64_t hi); /* PT2_IDX */
+pt2_ex pt2_param64(struct pt2_exprs *E, int number); /* PT2_I64, of arguments `number` and the next */
 pt2_ex pt2_reg(struct pt2_exprs *E, int number, int dtype);
 /* Element of value `id` (of compute type `dtype`); no bounds are enforced here: lowering uses pt2_load of graph.h. */
 pt2_ex pt2_load_raw(struct pt2_exprs *E, int dtype, int64_t id, int n, const pt2_ex *index);

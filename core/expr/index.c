@@ -49,7 +49,9 @@ static int factors_of(pt2_ex e, pt2_ex *out, int n)
 static pt2_ex mul_monomials(struct pt2_exprs *E, pt2_ex a, pt2_ex b)
 {
     pt2_ex x, y, f[32];
-    int64_t c = pt2_sat_mul(pt2_monomial(E, a, &x), pt2_monomial(E, b, &y));
+    int64_t c = pt2_monomial(E, a, &x);
+    if (__builtin_mul_overflow(c, pt2_monomial(E, b, &y), &c))
+        return binary(E, PT2_E_MUL, a, b);
     int n = factors_of(y, f, factors_of(x, f, 0));
     for (int i = 1; i < n; i++)
         for (int j = i; j > 0 && f[j - 1]->id > f[j]->id; j--) {
@@ -79,6 +81,11 @@ static pt2_ex mul(struct pt2_exprs *E, pt2_ex a, pt2_ex b)
     return mul_monomials(E, a, b);
 }
 
+static bool add_constant(struct pt2_sum *s, int64_t c)
+{
+    return !__builtin_add_overflow(s->constant, c, &s->constant);
+}
+
 /* Splits x = g·q + r into the terms that g divides and the rest. */
 static bool split(struct pt2_exprs *E, pt2_ex x, pt2_ex g, pt2_ex *out_q, pt2_ex *out_r)
 {
@@ -96,14 +103,16 @@ static bool split(struct pt2_exprs *E, pt2_ex x, pt2_ex g, pt2_ex *out_q, pt2_ex
     struct pt2_term t;
     pt2_ex rest;
     int64_t gc = pt2_monomial(E, g, &rest);
-    if (!rest && gc > 0) {
-        q.constant += pt2_floordiv64(s.constant, gc);
-        r.constant += s.constant - gc * pt2_floordiv64(s.constant, gc);
-    } else if (s.constant && pt2_term_divide(E, (struct pt2_term){ s.constant, NULL }, g, &t)) {
-        q.constant += t.coef;
-    } else {
-        r.constant += s.constant;
-    }
+    bool ok = true;
+    if (!rest && gc > 0)
+        ok = add_constant(&q, pt2_floordiv64(s.constant, gc)) &&
+             add_constant(&r, s.constant - gc * pt2_floordiv64(s.constant, gc));
+    else if (s.constant && pt2_term_divide(E, (struct pt2_term){ s.constant, NULL }, g, &t))
+        ok = add_constant(&q, t.coef);
+    else
+        ok = add_constant(&r, s.constant);
+    if (!ok)
+        return false;
     *out_q = pt2_sum_build(E, &q);
     *out_r = pt2_sum_build(E, &r);
     return true;
@@ -201,7 +210,7 @@ static pt2_ex floordiv(struct pt2_exprs *E, pt2_ex x, pt2_ex c)
         return pt2_idx(E, 1);
     if (c->lo >= 0 && in_range(E, x, c))
         return pt2_idx(E, 0);
-    if (x->hi < 0 && x->lo >= -c->lo)
+    if (x->hi < 0 && x->lo > -PT2_INF && x->lo >= -c->lo)
         return pt2_idx(E, -1);
     pt2_ex q, r, e;
     if (split(E, x, c, &q, &r) && !pt2_is_int(q, 0))
@@ -235,9 +244,9 @@ static pt2_ex min_max(struct pt2_exprs *E, int op, pt2_ex a, pt2_ex b)
 {
     if (a == b)
         return a;
-    if (a->hi <= b->lo || pt2_prove_le(E, a, b))
+    if (pt2_prove_le(E, a, b))
         return op == PT2_E_MIN ? a : b;
-    if (b->hi <= a->lo || pt2_prove_le(E, b, a))
+    if (pt2_prove_le(E, b, a))
         return op == PT2_E_MIN ? b : a;
     return a->id < b->id ? binary(E, op, a, b) : binary(E, op, b, a);
 }

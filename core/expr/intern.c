@@ -144,11 +144,11 @@ pt2_ex pt2_idx(struct pt2_exprs *E, int64_t i)
 pt2_ex pt2_sym(struct pt2_exprs *E, int symbol)
 {
     const struct pt2_symbol *s = &E->symbols.data[symbol];
-    if (s->lo == s->hi)
+    if (s->lo == s->hi && s->lo > -PT2_INF && s->hi < PT2_INF)
         return pt2_idx(E, s->lo);
     struct pt2_expr *e = (struct pt2_expr *)(uintptr_t)pt2_intern(E, PT2_E_SYM, PT2_IDX, symbol, 0, 0, NULL);
-    e->lo = pt2_max64(s->lo, -PT2_INF);
-    e->hi = pt2_min64(s->hi, PT2_INF);
+    e->lo = pt2_clip(s->lo);
+    e->hi = pt2_clip(s->hi);
     return e;
 }
 
@@ -162,9 +162,14 @@ pt2_ex pt2_var(struct pt2_exprs *E, int axis, pt2_ex extent)
 pt2_ex pt2_param(struct pt2_exprs *E, int number, int64_t lo, int64_t hi)
 {
     struct pt2_expr *e = (struct pt2_expr *)(uintptr_t)pt2_intern(E, PT2_E_PARAM, PT2_IDX, number, 0, 0, NULL);
-    e->lo = pt2_max64(lo, -PT2_INF);
-    e->hi = pt2_min64(hi, PT2_INF);
+    e->lo = pt2_clip(lo);
+    e->hi = pt2_clip(hi);
     return e;
+}
+
+pt2_ex pt2_param64(struct pt2_exprs *E, int number)
+{
+    return pt2_intern(E, PT2_E_PARAM, PT2_I64, number, 0, 0, NULL);
 }
 
 pt2_ex pt2_reg(struct pt2_exprs *E, int number, int dtype)

@@ -189,7 +189,7 @@ static pt2_ex difference(struct pt2_exprs *E, pt2_ex a, pt2_ex b)
 static bool prove_diff(struct pt2_exprs *E, pt2_ex a, pt2_ex b, int64_t at_least)
 {
     if (E->expanding) /* called from a constructor while proving: only what intervals tell */
-        return pt2_sat_add(b->lo, -a->hi) >= at_least;
+        return a->hi < PT2_INF && b->lo > -PT2_INF && pt2_sat_add(b->lo, -a->hi) >= at_least;
     E->expanding = true;
     E->proof_steps = 0;
     bool ok = nonneg(E, pt2_addi(E, difference(E, a, b), -at_least), 0);
@@ -199,7 +199,8 @@ static bool prove_diff(struct pt2_exprs *E, pt2_ex a, pt2_ex b, int64_t at_least
 
 bool pt2_prove_le(struct pt2_exprs *E, pt2_ex a, pt2_ex b)
 {
-    return a == b || a->hi <= b->lo || prove_diff(E, a, b, 0);
+    bool apart = a->hi < PT2_INF && b->lo > -PT2_INF && a->hi <= b->lo; /* PT2_INF is no bound */
+    return a == b || apart || prove_diff(E, a, b, 0);
 }
 
 bool pt2_prove_lt(struct pt2_exprs *E, pt2_ex a, pt2_ex b)

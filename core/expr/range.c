@@ -150,7 +150,7 @@ static struct range range(const struct pt2_expr *e)
     struct range a = e->num_args > 0 ? (struct range){ e->args[0]->lo, e->args[0]->hi } : all;
     switch (e->op) {
     case PT2_E_CONST:
-        a.lo = a.hi = pt2_max64(-PT2_INF, pt2_min64(e->i, PT2_INF));
+        a.lo = a.hi = pt2_clip(e->i);
         return a;
     case PT2_E_VAR: return (struct range){ 0, last_of(a.hi) };
     case PT2_E_LOAD: return all;

@@ -35,14 +35,15 @@ pt2_ex pt2_term_build(struct pt2_exprs *E, int64_t coef, pt2_ex atom)
     return pt2_intern(E, PT2_E_MUL, PT2_IDX, 0, 0, n, args);
 }
 
-/* Adds coef·atom, keeping terms sorted and dropping those that cancel. */
+/* Adds coef·atom, keeping terms sorted and dropping those that cancel. False: no room, or beyond 64 bits. */
 static bool add_term(struct pt2_sum *s, int64_t coef, pt2_ex atom)
 {
     int k = 0;
     while (k < s->count && s->terms[k].atom->id < atom->id)
         k++;
     if (k < s->count && s->terms[k].atom == atom) {
-        s->terms[k].coef = pt2_sat_add(s->terms[k].coef, coef);
+        if (__builtin_add_overflow(s->terms[k].coef, coef, &s->terms[k].coef))
+            return false;
         if (s->terms[k].coef == 0) {
             memmove(&s->terms[k], &s->terms[k + 1], (size_t)(s->count - k - 1) * sizeof *s->terms);
             s->count--;
@@ -69,10 +70,9 @@ bool pt2_sum_add(struct pt2_exprs *E, struct pt2_sum *s, int64_t factor, pt2_ex 
     }
     pt2_ex atom;
     int64_t coef = pt2_monomial(E, e, &atom);
-    if (atom)
-        return add_term(s, pt2_sat_mul(factor, coef), atom);
-    s->constant = pt2_sat_add(s->constant, pt2_sat_mul(factor, coef));
-    return true;
+    if (__builtin_mul_overflow(factor, coef, &coef))
+        return false;
+    return atom ? add_term(s, coef, atom) : !__builtin_add_overflow(s->constant, coef, &s->constant);
 }
 
 bool pt2_sum_of(struct pt2_exprs *E, pt2_ex e, struct pt2_sum *out)
@@ -86,7 +86,7 @@ bool pt2_term_divide(struct pt2_exprs *E, struct pt2_term t, pt2_ex c, struct pt
 {
     pt2_ex atom;
     int64_t k = pt2_monomial(E, c, &atom);
-    if (k == 0 || t.coef % k)
+    if (k == 0 || (k == -1 && t.coef == INT64_MIN) || t.coef % k)
         return false;
     pt2_ex have[32];
     int n = 0;
@@ -180,8 +180,7 @@ static bool absorb(struct pt2_exprs *E, struct pt2_sum *s, int k, pt2_ex partner
             return false;
         drop_term(&trial, at);
     }
-    trial.constant -= p.constant;
-    if (!pt2_sum_add(E, &trial, 1, merged))
+    if (__builtin_sub_overflow(trial.constant, p.constant, &trial.constant) || !pt2_sum_add(E, &trial, 1, merged))
         return false;
     *s = trial;
     return true;

@@ -290,17 +290,69 @@ static pt2_ex param_from(struct build *b, uint32_t k, pt2_ex e)
 
 static pt2_ex param(struct build *b, pt2_ex e) { return param_from(b, b->num_sizes, e); }
 
+/* Whether the launch could not be made if 32 bits did not hold e: a size of a tensor is such a number. */
+static bool is_size(const struct build *b, pt2_ex e)
+{
+    bool found = e->lo >= INT32_MIN && e->hi <= INT32_MAX;
+    for (uint32_t i = 0; i < b->bufs.count; i++)
+        for (int k = 0; k < b->bufs.data[i]->rank; k++)
+            found |= b->bufs.data[i]->shape[k] == e;
+    return found;
+}
+
+/* A number that is data, not a size or an index: both words of it. */
+static pt2_ex wide_param(struct build *b, pt2_ex e)
+{
+    pt2_ex words[2] = { pt2_bin(b->E, PT2_E_SHR, e, pt2_idx(b->E, 32)), pt2_cast(b->E, PT2_I32, e) };
+    uint32_t k = b->num_sizes;
+    while (k < b->params.count && (b->params.data[k] != words[0] ||
+                                   (k + 1 < b->params.count && b->params.data[k + 1] != words[1])))
+        k++;
+    for (uint32_t w = b->params.count - k; w < 2; w++)
+        pt2_push(b->arena, &b->params, words[w]);
+    return pt2_param64(b->E, (int)k);
+}
+
+static bool compares(pt2_ex e)
+{
+    return e->op == PT2_E_LT || e->op == PT2_E_LE || e->op == PT2_E_EQ || e->op == PT2_E_NE;
+}
+
+/* The host rounds once, as PyTorch does; not all drivers do. */
+static pt2_ex float_param(struct build *b, pt2_ex e)
+{
+    pt2_ex bits = param(b, pt2_cast(b->E, PT2_IDX, pt2_bitcast(b->E, PT2_I32, e)));
+    return pt2_bitcast(b->E, PT2_F32, pt2_cast(b->E, PT2_I32, bits));
+}
+
+/* Data of sizes that are the same for all points: numbers of 64 bits, and what their comparison gives, which the host
+ * knows. NULL: e is no such thing. */
+static pt2_ex data_param(struct build *b, pt2_ex e)
+{
+    if (e->num_args == 0 || e->args[0]->dtype != PT2_IDX || e->dtype == PT2_IDX)
+        return NULL;
+    if (compares(e))
+        return pt2_cast(b->E, PT2_BOOL, param(b, pt2_cast(b->E, PT2_IDX, e)));
+    if (e->op != PT2_E_CAST || is_size(b, e->args[0]))
+        return NULL;
+    return e->dtype == PT2_F32 ? float_param(b, e) : pt2_cast(b->E, e->dtype, wide_param(b, e->args[0]));
+}
+
 /* The largest index expressions that hold for all points become parameters; small constants stay, for the compiler's
  * sake. Nothing is simplified again: the structure must be the same for all sizes. */
 static pt2_ex parametrise(void *ctx, pt2_ex e)
 {
     struct build *b = ctx;
     pt2_ex args[PT2_MAX_TERMS + 2], r = e;
-    if (e->op == PT2_E_VAR || e->num_args > PT2_MAX_TERMS)
+    if (e->op == PT2_E_VAR || e->num_args > PT2_MAX_TERMS + 2)
         return e;
     if (e->id < b->memo_count && b->memo[e->id])
         return b->memo[e->id];
-    if (e->dtype == PT2_IDX && !(e->has & (PT2_HAS_VAR | PT2_HAS_LOAD | PT2_HAS_REG | PT2_HAS_PARAM))) {
+    bool same = !(e->has & (PT2_HAS_VAR | PT2_HAS_LOAD | PT2_HAS_REG | PT2_HAS_PARAM));
+    pt2_ex data = same ? data_param(b, e) : NULL;
+    if (data) {
+        r = data;
+    } else if (e->dtype == PT2_IDX && same) {
         bool small = e->op == PT2_E_CONST && e->i >= -2 && e->i <= (b->k->rows ? PT2_PLACES : 2);
         r = small ? e : param(b, e);
     } else {

@@ -87,6 +87,15 @@ static void constant(struct render *r, pt2_ex e)
         pt2_str_addf(&r->out, e->i < 0 ? "(%lld)" : "%lld", (long long)e->i);
 }
 
+static void parameter(struct render *r, pt2_ex e)
+{
+    long long k = e->i;
+    if (wide(e->dtype))
+        pt2_str_addf(&r->out, "pt_lit_%s(P(%lld), pt_cvt_i32_u32(P(%lld)))", pt2_suffix(e->dtype), k, k + 1);
+    else
+        pt2_str_addf(&r->out, "P(%lld)", k);
+}
+
 static void wrapped_open(struct render *r, int dtype)
 {
     int bits = narrow_bits(dtype);
@@ -295,7 +304,7 @@ static void write_node(struct render *r, pt2_ex e)
         else
             pt2_str_addf(&r->out, "i%lld", (long long)e->i);
         return;
-    case PT2_E_PARAM: pt2_str_addf(&r->out, "P(%lld)", (long long)e->i); return;
+    case PT2_E_PARAM: parameter(r, e); return;
     case PT2_E_REG: pt2_str_addf(&r->out, "r%lld", (long long)e->i); return;
     case PT2_E_LOAD: load(r, e); return;
     case PT2_E_CAST: cast(r, e); return;

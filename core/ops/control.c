@@ -208,22 +208,6 @@ static struct pt2_slot inner_slot(struct pt2_lower *L, struct pt2_slot outer)
     return s;
 }
 
-static bool names_symbol(const struct pt2_symexpr *e, const char *name)
-{
-    bool found = e->op == PT2_SYM_NAME && !strcmp(e->name, name);
-    for (uint32_t k = 0; !found && k < e->num_args; k++)
-        found = names_symbol(e->args[k], name);
-    return found;
-}
-
-static bool result_is_sized_by(const struct pt2_pvalue *v, const char *name)
-{
-    bool found = false;
-    for (int d = 0; v->meta && !found && d < v->meta->rank; d++)
-        found = names_symbol(v->meta->sizes[d], name);
-    return found;
-}
-
 /* Whether a tensor of the graph, or of one inside, has a size that depends on the symbol. */
 static bool sized_by(const struct pt2_pgraph *g, const char *name)
 {
@@ -231,7 +215,7 @@ static bool sized_by(const struct pt2_pgraph *g, const char *name)
     for (uint32_t k = 0; !found && k < g->num_nodes; k++) {
         const struct pt2_pnode *n = &g->nodes[k];
         for (uint32_t j = 0; !found && j < n->num_outs; j++)
-            found = result_is_sized_by(n->outs[j], name);
+            found = pt2_is_sized_by(n->outs[j], name);
         for (uint32_t j = 0; !found && j < n->num_args; j++)
             found = n->args[j].kind == PT2_ARG_GRAPH && sized_by(n->args[j].graph, name);
     }

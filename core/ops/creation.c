@@ -254,8 +254,8 @@ static void lower_iota(struct pt2_lower *L)
     struct pt2_exprs *E = L->E;
     if (op_out_rank(L, 0) != 1)
         op_fail(L, PT2_ERR_FORMAT, "a range of rank %d", op_out_rank(L, 0));
-    pt2_ex i = pt2_mul(E, out_vars(L)[0], op_size(L, "step", 1));
-    return_body(L, pt2_cast(E, PT2_I64, pt2_add(E, i, op_size(L, "start", 0))));
+    pt2_ex i = pt2_mul(E, pt2_cast(E, PT2_I64, out_vars(L)[0]), op_scalar(L, "step", PT2_I64, 1));
+    return_body(L, pt2_add(E, i, op_scalar(L, "start", PT2_I64, 0)));
 }
 
 /* ---- table ---- */

@@ -261,7 +261,7 @@ static void lower_item(struct pt2_lower *L)
         op_fail(L, PT2_ERR_UNSUPPORTED, "a complex number as a Python scalar");
     pt2_ex v = op_at(L, x, &zero);
     if (pt2_dtype_is_int(x->dtype))
-        v = op_item(L, pt2_cast(L->E, PT2_IDX, v), 0);
+        v = op_item(L, pt2_cast(L->E, PT2_I64, v), 0);
     else if (pt2_dtype_is_float(x->dtype))
         v = pt2_cast(L->E, PT2_F64, v);
     op_result_scalar(L, 0, v);

@@ -58,6 +58,7 @@ struct pt2_mirror {
 /* symbols.c */
 pt2_ex pt2_lower_symexpr(struct pt2_lower *L, const struct pt2_symexpr *e);
 void pt2_lower_ranges(struct pt2_lower *L);
+bool pt2_is_sized_by(const struct pt2_pvalue *v, const char *name); /* a size of the tensor depends on the symbol */
 
 /* tensor.c */
 enum pt2_binder pt2_binder_of(const struct pt2_lower *L, int symbol);

@@ -422,22 +422,39 @@ struct sampler {
     pt2_ex *at;   /* output index */
 };
 
-/* Reflects v at the half-integers low/2 and high/2. */
-static pt2_ex reflect(struct pt2_lower *L, pt2_ex v, pt2_ex low, pt2_ex high)
+/* PyTorch computes planes by vectors and volumes one by one, by other formulas, which matter where coordinates are NaN,
+ * infinite or so large that they are rounded. Reflects v at low and low + span. */
+static pt2_ex reflect_plane(struct pt2_lower *L, pt2_ex v, double low, pt2_ex span)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex twice = pt2_cast(E, v->dtype, pt2_muli(E, span, 2)), l = num(L, v->dtype, low);
+    pt2_ex d = pt2_un(E, PT2_E_ABS, pt2_sub(E, v, l));
+    pt2_ex turns = pt2_un(E, PT2_E_TRUNC, pt2_bin(E, PT2_E_DIV, d, twice));
+    pt2_ex extra = pt2_sub(E, d, pt2_mul(E, turns, twice));
+    return pt2_add(E, pt2_min(E, extra, pt2_sub(E, twice, extra)), l);
+}
+
+static pt2_ex reflect_volume(struct pt2_lower *L, pt2_ex v, double low, pt2_ex span)
 {
     struct pt2_exprs *E = L->E;
     int t = v->dtype;
-    pt2_ex zero = num(L, t, 0), one = num(L, t, 1), two = num(L, t, 2);
-    pt2_ex min = pt2_bin(E, PT2_E_DIV, pt2_cast(E, t, low), two);
-    pt2_ex span = pt2_bin(E, PT2_E_DIV, pt2_cast(E, t, pt2_sub(E, high, low)), two);
-    pt2_ex point = pt2_le(E, span, zero), safe = pt2_select(E, point, one, span);
-    pt2_ex d = pt2_un(E, PT2_E_ABS, pt2_sub(E, v, min));
-    pt2_ex extra = pt2_bin(E, PT2_E_REM, d, safe);
-    pt2_ex flips = pt2_un(E, PT2_E_FLOOR, pt2_bin(E, PT2_E_DIV, d, safe));
-    pt2_ex pairs = pt2_un(E, PT2_E_FLOOR, pt2_mul(E, flips, num(L, t, 0.5))); /* exact, and much less than a remainder */
-    pt2_ex odd = pt2_eq(E, pt2_sub(E, flips, pt2_mul(E, pairs, two)), one);
-    pt2_ex r = pt2_select(E, odd, pt2_add(E, pt2_sub(E, span, extra), min), pt2_add(E, extra, min));
-    return pt2_select(E, point, zero, r);
+    pt2_ex size = pt2_cast(E, t, pt2_max(E, span, pt2_idx(E, 1))), l = num(L, t, low);
+    pt2_ex d = pt2_un(E, PT2_E_ABS, pt2_sub(E, v, l));
+    pt2_ex extra = pt2_bin(E, PT2_E_REM, d, size), flips = pt2_un(E, PT2_E_FLOOR, pt2_bin(E, PT2_E_DIV, d, size));
+    pt2_ex pairs = pt2_un(E, PT2_E_FLOOR, pt2_mul(E, flips, num(L, t, 0.5))); /* exact, and less than a remainder */
+    pt2_ex odd = pt2_eq(E, pt2_sub(E, flips, pt2_mul(E, pairs, num(L, t, 2))), num(L, t, 1));
+    odd = pt2_and(E, odd, pt2_lt(E, flips, num(L, t, 2147483648.0))); /* they are counted in an int */
+    return pt2_select(E, odd, pt2_add(E, pt2_sub(E, size, extra), l), pt2_add(E, extra, l));
+}
+
+/* NaN becomes the first pixel of a plane, and the last one of a volume. */
+static pt2_ex clip(struct pt2_lower *L, const struct sampler *s, pt2_ex v, pt2_ex size)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex zero = num(L, s->t, 0), top = pt2_cast(E, s->t, pt2_addi(E, size, -1));
+    if (s->dims == 2)
+        return pt2_select(E, pt2_lt(E, zero, v), pt2_min(E, v, top), zero);
+    return pt2_select(E, pt2_lt(E, v, top), pt2_max(E, v, zero), top);
 }
 
 /* compute_coordinates: what the padding mode makes of a source coordinate. */
@@ -446,11 +463,12 @@ static pt2_ex pad_coordinate(struct pt2_lower *L, const struct sampler *s, pt2_e
     struct pt2_exprs *E = L->E;
     if (s->pad == PAD_ZEROS)
         return v;
-    if (s->pad == PAD_REFLECTION)
-        v = s->align ? reflect(L, v, pt2_idx(E, 0), pt2_muli(E, pt2_addi(E, size, -1), 2))
-                     : reflect(L, v, pt2_idx(E, -1), pt2_addi(E, pt2_muli(E, size, 2), -1));
-    pt2_ex top = pt2_cast(E, s->t, pt2_addi(E, size, -1));
-    return pt2_min(E, pt2_max(E, v, num(L, s->t, 0)), top);
+    if (s->pad == PAD_REFLECTION) {
+        pt2_ex span = s->align ? pt2_addi(E, size, -1) : size;
+        v = (s->dims == 2 ? reflect_plane : reflect_volume)(L, v, s->align ? 0 : -0.5, span);
+        v = pt2_select(E, pt2_le(E, span, pt2_idx(E, 0)), num(L, s->t, 0), v);
+    }
+    return clip(L, s, v, size);
 }
 
 /* Coordinate k (0: x, the last spatial dimension), in pixels. */
@@ -463,11 +481,13 @@ static pt2_ex coordinate(struct pt2_lower *L, const struct sampler *s, pt2_t *gr
         index[1 + d] = s->at[2 + d];
     index[1 + s->dims] = pt2_idx(E, k);
     pt2_ex v = op_to(L, op_at(L, grid, index), (pt2_dtype)s->t), one = num(L, s->t, 1), half = num(L, s->t, 0.5);
-    pt2_ex n = pt2_cast(E, s->t, size);
+    pt2_ex n = pt2_cast(E, s->t, size), span = s->align ? pt2_sub(E, n, one) : n;
     v = pt2_add(E, v, one);
-    if (s->align)
-        return pt2_mul(E, pt2_mul(E, v, half), pt2_sub(E, n, one));
-    return pt2_mul(E, pt2_sub(E, pt2_mul(E, v, n), one), half);
+    if (s->dims == 2) {
+        v = pt2_mul(E, v, pt2_mul(E, span, half));
+        return s->align ? v : pt2_sub(E, v, half);
+    }
+    return s->align ? pt2_mul(E, pt2_mul(E, v, half), span) : pt2_mul(E, pt2_sub(E, pt2_mul(E, v, n), one), half);
 }
 
 /* A whole float as an index; what no integer can be (NaN, huge) lies outside every image. */
@@ -478,8 +498,9 @@ static pt2_ex pixel(struct pt2_lower *L, pt2_ex v)
     return to_index(L, pt2_select(E, sane, v, num(L, v->dtype, -100)));
 }
 
-/* The pixel at whole coordinates p (x first), 0 outside. */
-static pt2_ex pixel_value(struct pt2_lower *L, const struct sampler *s, const pt2_ex *p)
+/* The pixel at whole coordinates p (x first) times its weight (NULL: 1); the pixels outside of a plane are 0, those of a
+ * volume left out, whatever their weight. */
+static pt2_ex pixel_value(struct pt2_lower *L, const struct sampler *s, const pt2_ex *p, pt2_ex weight)
 {
     struct pt2_exprs *E = L->E;
     pt2_ex index[PT2_MAX_RANK], inside = pt2_int(E, PT2_BOOL, 1);
@@ -491,7 +512,9 @@ static pt2_ex pixel_value(struct pt2_lower *L, const struct sampler *s, const pt
         inside = pt2_and(E, inside, pt2_and(E, pt2_le(E, pt2_idx(E, 0), p[k]), pt2_lt(E, p[k], s->x->shape[d])));
         index[d] = p[k];
     }
-    return op_at_or(L, s->x, index, inside, pt2_num(E, wide, 0));
+    pt2_ex zero = pt2_num(E, wide, 0), v = op_at_or(L, s->x, index, inside, zero);
+    v = weight ? pt2_mul(E, v, weight) : v;
+    return s->dims == 3 && weight ? pt2_select(E, inside, v, zero) : v;
 }
 
 /* Sum over the corners of the cell around c. */
@@ -512,7 +535,7 @@ static pt2_ex sample_linear(struct pt2_lower *L, const struct sampler *s, const 
             w = w ? pt2_mul(E, w, f) : f;
             p[k] = up ? pt2_addi(E, low[k], 1) : low[k];
         }
-        pt2_ex v = pt2_mul(E, pixel_value(L, s, p), w);
+        pt2_ex v = pixel_value(L, s, p, w);
         sum = sum ? pt2_add(E, sum, v) : v;
     }
     return sum;
@@ -523,7 +546,7 @@ static pt2_ex sample_nearest(struct pt2_lower *L, const struct sampler *s, const
     pt2_ex p[3];
     for (int k = 0; k < s->dims; k++)
         p[k] = pixel(L, pt2_un(L->E, PT2_E_ROUND, c[k]));
-    return pixel_value(L, s, p);
+    return pixel_value(L, s, p, NULL);
 }
 
 /* Bicubic: 16 pixels, each of whose coordinates is padded on its own. */
@@ -541,7 +564,7 @@ static pt2_ex sample_cubic(struct pt2_lower *L, const struct sampler *s, const p
         pt2_ex row = NULL;
         for (int j = 0; j < 4; j++) {
             pt2_ex p[2] = { pos[0][j], pos[1][i] };
-            pt2_ex v = pt2_mul(E, pixel_value(L, s, p), w[0][j]);
+            pt2_ex v = pixel_value(L, s, p, w[0][j]);
             row = row ? pt2_add(E, row, v) : v;
         }
         row = pt2_mul(E, row, w[1][i]);

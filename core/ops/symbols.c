@@ -15,15 +15,21 @@ static void unify(struct pt2_lower *L, pt2_ex *a, pt2_ex *b)
     *b = pt2_cast(L->E, t, *b);
 }
 
+/* Operands first … end - 1, halves by halves: a file's long list makes no deep expression. */
+static pt2_ex fold_part(struct pt2_lower *L, enum pt2_expr_op op, const struct pt2_symexpr *e, bool logic,
+                        uint32_t first, uint32_t end)
+{
+    if (end - first == 1)
+        return logic ? pt2_cast(L->E, PT2_BOOL, lower(L, e->args[first])) : lower(L, e->args[first]);
+    uint32_t middle = first + (end - first + 1) / 2;
+    pt2_ex a = fold_part(L, op, e, logic, first, middle), b = fold_part(L, op, e, logic, middle, end);
+    unify(L, &a, &b);
+    return pt2_bin(L->E, op, a, b);
+}
+
 static pt2_ex fold(struct pt2_lower *L, enum pt2_expr_op op, const struct pt2_symexpr *e)
 {
-    pt2_ex r = lower(L, e->args[0]);
-    for (uint32_t k = 1; k < e->num_args; k++) {
-        pt2_ex b = lower(L, e->args[k]);
-        unify(L, &r, &b);
-        r = pt2_bin(L->E, op, r, b);
-    }
-    return r;
+    return fold_part(L, op, e, false, 0, e->num_args);
 }
 
 static pt2_ex float_arg(struct pt2_lower *L, const struct pt2_symexpr *e, uint32_t k)
@@ -64,10 +70,7 @@ static pt2_ex boolean(struct pt2_lower *L, const struct pt2_symexpr *e, uint32_t
 
 static pt2_ex logic(struct pt2_lower *L, enum pt2_expr_op op, const struct pt2_symexpr *e)
 {
-    pt2_ex r = boolean(L, e, 0);
-    for (uint32_t k = 1; k < e->num_args; k++)
-        r = pt2_bin(L->E, op, r, boolean(L, e, k));
-    return r;
+    return fold_part(L, op, e, true, 0, e->num_args);
 }
 
 static pt2_ex select(struct pt2_lower *L, const struct pt2_symexpr *e)
@@ -149,17 +152,51 @@ pt2_ex pt2_lower_symexpr(struct pt2_lower *L, const struct pt2_symexpr *e)
     return lower(L, e);
 }
 
+static bool mentions(const struct pt2_symexpr *e, const char *name)
+{
+    bool found = e->op == PT2_SYM_NAME && !strcmp(e->name, name);
+    for (uint32_t k = 0; !found && k < e->num_args; k++)
+        found = mentions(e->args[k], name);
+    return found;
+}
+
+bool pt2_is_sized_by(const struct pt2_pvalue *v, const char *name)
+{
+    bool found = false;
+    for (int d = 0; v->meta && d < v->meta->rank; d++)
+        found |= mentions(v->meta->sizes[d], name);
+    return found;
+}
+
+/* A Python int that is an input, and no size of the graph depends on it. */
+static bool is_number(const struct pt2_pgraph *g, const char *name)
+{
+    bool number = false, size = false;
+    for (uint32_t k = 0; k < g->num_inputs; k++) {
+        const struct pt2_pvalue *v = g->inputs[k];
+        number |= v->kind == PT2_VALUE_INT && v->expr && v->expr->op == PT2_SYM_NAME && !strcmp(v->expr->name, name);
+        size |= pt2_is_sized_by(v, name);
+    }
+    for (uint32_t k = 0; number && k < g->num_nodes; k++)
+        for (uint32_t j = 0; j < g->nodes[k].num_outs; j++)
+            size |= pt2_is_sized_by(g->nodes[k].outs[j], name);
+    return number && !size;
+}
+
 void pt2_lower_ranges(struct pt2_lower *L)
 {
     for (uint32_t k = 0; k < L->program->num_ranges; k++) {
         const struct pt2_symbol_range *r = &L->program->ranges[k];
         int id = pt2_symbol(L->E, r->name); /* may move the table */
         struct pt2_symbol *s = &L->E->symbols.data[id];
-        s->lo = r->lo < -PT2_INF ? -PT2_INF : r->lo;
-        s->hi = r->hi > PT2_INF ? PT2_INF : r->hi;
-        if (r->name[0] == 's' && s->lo < 0)
+        s->lo = pt2_clip(r->lo);
+        s->hi = pt2_clip(r->hi);
+        /* where nobody asked for a range, the exporter writes 0 or 2, and PyTorch runs what it wrote on any number */
+        if (r->name[0] == 's' && s->lo <= 2 && s->hi == PT2_INF && is_number(L->program->graph, r->name))
+            s->lo = -PT2_INF;
+        else if (r->name[0] == 's' && s->lo < 0)
             s->lo = 0; /* a size */
         else if (r->name[0] == 's' && s->lo == 2 && s->hi == PT2_INF)
-            s->lo = 1; /* nobody asked for a range: the exporter writes 2, and PyTorch runs what it wrote on 1 */
+            s->lo = 1; /* likewise a size */
     }
 }

@@ -25,7 +25,7 @@ static pt2_status run_item(struct pt2_session *s, const struct pt2_node *n)
     PT2_TRY(pt2_read_value(s, n->base, &v, sizeof v));
     if (n->message && !v)
         return pt2_fail(PT2_ERR_INPUT, "%s", n->message);
-    if (v < sym->lo || v > sym->hi)
+    if (!pt2_symbol_takes(sym, v))
         return note_node(pt2_fail(PT2_ERR_INPUT, "%s is %lld at run time, outside its range %lld to %lld", sym->name,
                                   (long long)v, (long long)sym->lo, (long long)sym->hi), n);
     s->values[n->symbol] = v;

@@ -37,7 +37,7 @@ pt2_status pt2_bind_symbol(struct pt2_session *s, int symbol, int64_t value)
     if (s->known[symbol] && s->values[symbol] != value)
         return pt2_fail(PT2_ERR_INPUT, "%s is %lld, but %lld elsewhere", sym->name, (long long)value,
                         (long long)s->values[symbol]);
-    if (value < sym->lo || value > sym->hi) {
+    if (!pt2_symbol_takes(sym, value)) {
         char hi[32] = "any";
         if (sym->hi < PT2_INF)
             snprintf(hi, sizeof hi, "%lld", (long long)sym->hi);

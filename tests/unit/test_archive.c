@@ -181,30 +181,42 @@ static void test_bad_expressions(void **state)
     pt2_arena_free(&arena);
 }
 
+static pt2_status parse_repeated(struct pt2_arena *arena, const char *first, const char *more, int n, const char *last,
+                                 const struct pt2_symexpr **e)
+{
+    struct pt2_str s = {0};
+    pt2_str_add(&s, first);
+    for (int i = 0; i < n; i++)
+        pt2_str_add(&s, more);
+    for (int i = 0; i < n && *last; i++)
+        pt2_str_add(&s, last);
+    pt2_status status = pt2_symexpr_parse(arena, s.data, s.len, e);
+    pt2_str_free(&s);
+    return status;
+}
+
+/* Long texts are read; what nests deeply, as text or as a tree, is refused before anything recurses over it. */
 static void test_expression_limits(void **state)
 {
     struct pt2_arena arena = {0};
-    struct pt2_str s = {0};
     const struct pt2_symexpr *e;
     (void)state;
-    for (int i = 0; i < 70; i++)
-        pt2_str_add(&s, "Not(");
-    assert_int_equal(pt2_symexpr_parse(&arena, s.data, s.len, &e), PT2_ERR_FORMAT);
+    assert_int_equal(parse_repeated(&arena, "", "Not(", 410, "", &e), PT2_ERR_FORMAT);
     assert_message("too deeply");
-    s.len = 0;
-    pt2_str_add(&s, "s");
-    for (int i = 0; i < 70; i++)
-        pt2_str_add(&s, "//s");
-    assert_int_equal(pt2_symexpr_parse(&arena, s.data, s.len, &e), PT2_ERR_FORMAT);
-    s.len = 0;
-    pt2_str_add(&s, "s");
-    for (int i = 0; i < 255; i++)
-        pt2_str_add(&s, " + s");
-    assert_int_equal(pt2_symexpr_parse(&arena, s.data, s.len, &e), PT2_OK);
-    assert_int_equal(e->num_args, 256);
-    pt2_str_add(&s, " + s");
-    assert_int_equal(pt2_symexpr_parse(&arena, s.data, s.len, &e), PT2_ERR_FORMAT);
-    pt2_str_free(&s);
+    assert_int_equal(parse_repeated(&arena, "", "Not(", 390, ")", &e), PT2_ERR_FORMAT);
+    assert_message("wrong number of arguments");
+    assert_int_equal(parse_repeated(&arena, "", "-", 300000, "", &e), PT2_ERR_FORMAT);
+    assert_message("too deeply");
+    assert_int_equal(parse_repeated(&arena, "s", "//s", 300000, "", &e), PT2_ERR_FORMAT);
+    assert_message("too deeply");
+    assert_int_equal(parse_repeated(&arena, "s", "**s", 300000, "", &e), PT2_ERR_FORMAT);
+    assert_message("too deeply");
+    assert_int_equal(parse_repeated(&arena, "s", "//s", 380, "", &e), PT2_OK);
+    assert_int_equal(e->height, 380);
+    assert_int_equal(parse_repeated(&arena, "s", " + s", 200000, "", &e), PT2_OK);
+    assert_int_equal(e->num_args, 200001);
+    assert_int_equal(parse_repeated(&arena, "s", " + s", 300000, "", &e), PT2_ERR_FORMAT);
+    assert_message("bytes");
     pt2_arena_free(&arena);
 }
 

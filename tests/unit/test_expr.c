@@ -821,6 +821,41 @@ static void test_eval(void **state)
     }
 }
 
+/* Numbers beyond PT2_INF, which as a bound is none: sums are exact, nothing false is proved, and what the host computes
+ * is right or an error. */
+static void test_far(void **state)
+{
+    (void)state;
+    fresh();
+    pt2_exprs_init(&E);
+    const int64_t far = 1760000000123456789, n = far + 5;
+    const uint8_t known = 1;
+    int64_t got;
+    double f;
+    pt2_ex u = pt2_sym(&E, pt2_symbol(&E, "u")), k = pt2_idx(&E, far);
+    assert_true(pt2_symbol_takes(&E.symbols.data[0], n) && pt2_symbol_takes(&E.symbols.data[0], -n));
+    struct { pt2_ex e; int64_t want; } right[] = {
+        { pt2_add(&E, u, k), n + far }, { pt2_sub(&E, u, k), 5 }, { pt2_min(&E, u, k), far }, { pt2_max(&E, u, k), n },
+        { pt2_floormod(&E, u, k), 5 }, { pt2_floordiv(&E, u, pt2_idx(&E, -far)), -2 }, { pt2_muli(&E, u, 4), n * 4 },
+        { pt2_lt(&E, k, u), 1 }, { pt2_le(&E, u, k), 0 }, { pt2_eq(&E, u, k), 0 },
+        { pt2_bin(&E, PT2_E_SHR, u, pt2_idx(&E, 32)), n >> 32 },
+        { pt2_cast(&E, PT2_I32, u), (int32_t)n }, { pt2_bin(&E, PT2_E_POW, pt2_idx(&E, -1), u), 1 },
+        { pt2_bitcast(&E, PT2_I32, pt2_cast(&E, PT2_F32, pt2_sub(&E, u, k))), 0x40a00000 },
+    };
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        assert_int_equal(pt2_eval(&E, right[i].e, &n, &known, &got), PT2_OK);
+        assert_int_equal(got, right[i].want);
+    }
+    pt2_ex wrong[] = { pt2_muli(&E, u, 16), pt2_add(&E, pt2_muli(&E, u, 4), pt2_muli(&E, k, 4)),
+                       pt2_mul(&E, u, k), pt2_bin(&E, PT2_E_SHL, u, pt2_idx(&E, 3)), pt2_bin(&E, PT2_E_POW, u, pt2_idx(&E, 2)) };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(pt2_eval(&E, wrong[i], &n, &known, &got), PT2_ERR_INPUT);
+    /* 2^54 + 2^30 + 1 is nearer to 2^54 + 2^31; rounded to double first, it would be a tie */
+    const int64_t tie = (INT64_C(1) << 54) + (1 << 30) + 1;
+    assert_int_equal(pt2_eval_float(&E, pt2_cast(&E, PT2_F32, u), &tie, &known, &f), PT2_OK);
+    assert_true(f == 18014400656965632.0);
+}
+
 static int teardown(void **state)
 {
     (void)state;
@@ -834,6 +869,7 @@ int main(void)
         cmocka_unit_test(test_index), cmocka_unit_test(test_substitution), cmocka_unit_test(test_nothing_false),
         cmocka_unit_test(test_reshapes), cmocka_unit_test(test_windows), cmocka_unit_test(test_data),
         cmocka_unit_test(test_folding), cmocka_unit_test(test_eval),
+        cmocka_unit_test(test_far),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }
