@@ -3,6 +3,7 @@
  * what the device could do, the start, memory. */
 #include "runtime/inspect.h"
 #include "tools/agree.h"
+#include "tools/drivers.h"
 #include "tools/inputs.h"
 #include "tools/profile.h"
 #include "tools/startup.h"
@@ -76,7 +77,7 @@ static pt2_status load(struct bench *bench, const pt2_model_params *params)
 {
     double begin = now_ms();
     progress("%s: opening", bench->models.items[0]);
-    PT2_TRY(pt2_model_open(bench->models.items[0], params, &bench->model));
+    PT2_TRY(open_model(bench->models.items[0], params, &bench->model));
     PT2_TRY(pt2_session_create(bench->model, &bench->session));
     bench->load_ms = now_ms() - begin;
     count_kernels(bench);
@@ -165,11 +166,11 @@ static double most(const double *x, int n)
 static void print_memory(const struct bench *bench)
 {
     const struct pt2_memory *m = &bench->memory;
-    printf("memory    %.2f MB between kernels", (double)m->activations * 1e-6);
+    say("memory    %.2f MB between kernels", (double)m->activations * 1e-6);
     if (m->live)
-        printf(", %.2f of the largest live set (%.2f MB)", (double)m->activations / (double)m->live,
+        say(", %.2f of the largest live set (%.2f MB)", (double)m->activations / (double)m->live,
                (double)m->live * 1e-6);
-    printf("; inputs %.2f MB, state %.2f MB, weights %.2f MB; process %.1f MB\n", (double)m->inputs * 1e-6,
+    say("; inputs %.2f MB, state %.2f MB, weights %.2f MB; process %.1f MB\n", (double)m->inputs * 1e-6,
            (double)m->states * 1e-6, (double)m->weights * 1e-6, bench->rss_mb);
 }
 
@@ -177,33 +178,33 @@ static void print_overhead(const struct bench *bench)
 {
     const struct profile *p = &bench->profile;
     double overhead = bench->median_ms - p->busy_ms;
-    printf("          device %.3f ms, overhead %.3f ms", p->busy_ms, overhead);
+    say("          device %.3f ms, overhead %.3f ms", p->busy_ms, overhead);
     if (p->launches)
-        printf(", %.4f ms for each of %d launches", overhead / p->launches, p->launches);
+        say(", %.4f ms for each of %d launches", overhead / p->launches, p->launches);
     putchar('\n');
 }
 
 static void print_start(const char *name, const struct startup *s)
 {
-    printf("%-9s %.1f ms: load %.1f ms, first run %.1f ms; %d kernels compiled, %d found in our cache\n", name,
+    say("%-9s %.1f ms: load %.1f ms, first run %.1f ms; %d kernels compiled, %d found in our cache\n", name,
            s->process_ms, s->load_ms, s->first_ms, s->compiled, s->found);
 }
 
 static void print_text(const struct bench *bench, const struct plan_facts *facts)
 {
     char text[1024];
-    printf("device    %s\n", facts->device);
+    say("device    %s\n", facts->device);
     if (!bench->brief)
         profile_limits_text(&bench->profile);
-    printf("load      %.2f ms, first run %.2f ms; %d kernels compiled, %d found in our cache\n", bench->load_ms,
+    say("load      %.2f ms, first run %.2f ms; %d kernels compiled, %d found in our cache\n", bench->load_ms,
            bench->first_ms, bench->compiled, bench->found);
-    printf("run       median %.3f ms, fastest %.3f ms, slowest %.3f ms, of %d runs; processor %.3f ms\n",
+    say("run       median %.3f ms, fastest %.3f ms, slowest %.3f ms, of %d runs; processor %.3f ms\n",
            bench->median_ms, least(bench->ms, bench->runs), most(bench->ms, bench->runs), bench->runs,
            bench->cpu_median_ms);
     if (!bench->brief)
         print_overhead(bench);
     else if (facts->launches >= 0)
-        printf("launches  %.0f\n", facts->launches);
+        say("launches  %.0f\n", facts->launches);
     print_memory(bench);
     if (bench->startup) {
         print_start("start 1", &bench->starts[0]);
@@ -211,7 +212,7 @@ static void print_text(const struct bench *bench, const struct plan_facts *facts
     }
     if (bench->against) {
         agreement_text(&bench->agreement, bench->against, text, sizeof text);
-        printf("outputs   %s\n", text);
+        say("outputs   %s\n", text);
     }
     if (!bench->brief)
         profile_text(&bench->profile, bench->all);

@@ -3,6 +3,7 @@
  * ones. */
 #include "runtime/check.h"
 #include "tools/agree.h"
+#include "tools/drivers.h"
 #include "tools/inputs.h"
 #include "tools/tool.h"
 
@@ -36,7 +37,8 @@ static pt2_status compare_kernels(struct check *check, const pt2_model_params *p
 {
     const struct pt2_check_params how = { .inputs = tensors };
     progress("%s: comparing kernels", check->models.items[0]);
-    return pt2_model_check(check->models.items[0], params, &how, &check->report);
+    drivers_hold();
+    return drivers_release(pt2_model_check(check->models.items[0], params, &how, &check->report));
 }
 
 static pt2_status compare_outputs(struct check *check, const pt2_model *model, pt2_session *session)
@@ -62,7 +64,7 @@ static pt2_status check_model(struct check *check, const pt2_model_params *param
     pt2_tensor *tensors = NULL;
     pt2_status status = PT2_OK;
     if (check->input || check->against) {
-        PT2_GOTO(out, pt2_model_open(check->models.items[0], params, &model));
+        PT2_GOTO(out, open_model(check->models.items[0], params, &model));
         PT2_GOTO(out, pt2_session_create(model, &session));
     }
     if (check->input)
@@ -82,19 +84,19 @@ static void print_text(const struct check *check)
 {
     const struct pt2_check_report *r = &check->report;
     char text[1024];
-    printf("device   %s\n", r->device);
-    printf("kernels  %d compared, %d differ, %d on the reference backend; largest difference %.2g of the output\n",
+    say("device   %s\n", r->device);
+    say("kernels  %d compared, %d differ, %d on the reference backend; largest difference %.2g of the output\n",
            r->kernels, r->different, r->skipped, r->worst);
     if (r->different) {
-        printf("first    kernel %s, node %s, %s: %s\n", r->kernel, r->node, r->op, r->value_type);
-        printf("         element %lld is %.9g, reference %.9g; largest difference %.3g, relative %.3g, allowed %.3g\n",
+        say("first    kernel %s, node %s, %s: %s\n", r->kernel, r->node, r->op, r->value_type);
+        say("         element %lld is %.9g, reference %.9g; largest difference %.3g, relative %.3g, allowed %.3g\n",
                (long long)r->index, r->got, r->want, r->max_abs, r->max_rel, r->tolerance);
         if (*r->python_line)
-            printf("         %s\n", r->python_line);
+            say("         %s\n", r->python_line);
     }
     if (check->have_agreement) {
         agreement_text(&check->agreement, check->against, text, sizeof text);
-        printf("outputs  %s\n", text);
+        say("outputs  %s\n", text);
     }
 }
 

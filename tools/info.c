@@ -122,7 +122,7 @@ static void print_inputs(const struct pt2_program *program)
         if (spec->leaf < 0)
             continue;
         struct pt2_str type = input_type(spec);
-        printf("input     in_%-4d %-20s %s\n", spec->leaf, program->in_leaves[spec->leaf].name, pt2_str_text(&type));
+        say("input     in_%-4d %-20s %s\n", spec->leaf, program->in_leaves[spec->leaf].name, pt2_str_text(&type));
         pt2_str_free(&type);
     }
 }
@@ -135,7 +135,7 @@ static void print_outputs(const struct pt2_program *program)
             continue;
         struct pt2_str type = { 0 };
         constant_text(&type, spec->arg);
-        printf("output    out_%-3d %-20s %s\n", spec->leaf, program->out_leaves[spec->leaf].name,
+        say("output    out_%-3d %-20s %s\n", spec->leaf, program->out_leaves[spec->leaf].name,
                pt2_str_text(&type));
         pt2_str_free(&type);
     }
@@ -145,35 +145,35 @@ static void print_ranges(const struct pt2_program *program)
 {
     for (uint32_t i = 0; i < program->num_ranges; i++) {
         const struct pt2_symbol_range *r = &program->ranges[i];
-        printf("size      %s", r->name);
+        say("size      %s", r->name);
         if (r->lo != INT64_MIN)
-            printf(" >= %" PRId64, r->lo);
+            say(" >= %" PRId64, r->lo);
         if (r->hi != INT64_MAX)
-            printf(" <= %" PRId64, r->hi);
+            say(" <= %" PRId64, r->hi);
         putchar('\n');
     }
 }
 
 static void print_text(const struct pt2_program *program, const struct census *census)
 {
-    printf("archive   %s, %s, schema %d.%d, torch %s\n", program->path, program->layout, program->schema_major,
+    say("archive   %s, %s, schema %d.%d, torch %s\n", program->path, program->layout, program->schema_major,
            program->schema_minor, *program->torch_version ? program->torch_version : "unknown");
-    printf("program   %s\n", program->name);
+    say("program   %s\n", program->name);
     print_inputs(program);
     print_outputs(program);
     print_ranges(program);
     for (uint32_t i = 0; i < program->num_outputs; i++) {
         const char *name = state_name(program, &program->outputs[i]);
         if (name)
-            printf("state     %s\n", name);
+            say("state     %s\n", name);
     }
-    printf("weights   %.1f MB in %u storages\n", (double)program->weight_bytes * 1e-6, program->num_storages);
-    printf("samples   %s\n", program->samples         ? "yes"
+    say("weights   %.1f MB in %u storages\n", (double)program->weight_bytes * 1e-6, program->num_storages);
+    say("samples   %s\n", program->samples         ? "yes"
                              : program->samples_missing_why ? program->samples_missing_why
                                                             : "no");
-    printf("nodes     %d\n", census->nodes);
+    say("nodes     %d\n", census->nodes);
     for (uint32_t i = 0; i < census->ops.count; i++)
-        printf("%9d %s\n", census->ops.data[i]->count, census->ops.data[i]->target);
+        say("%9d %s\n", census->ops.data[i]->count, census->ops.data[i]->target);
 }
 
 /* ---- JSON ---- */

@@ -188,7 +188,7 @@ pt2_status state_load(pt2_session *session, const char *path)
     return status;
 }
 
-pt2_status state_save(pt2_session *session, const char *path)
+pt2_status state_save(pt2_session *session, struct outputs *files, const char *path)
 {
     struct pt2_npz npz = { 0 };
     pt2_status status = PT2_OK;
@@ -200,7 +200,7 @@ pt2_status state_save(pt2_session *session, const char *path)
             status = pt2_npz_add(&npz, name, &tensor);
     }
     if (status == PT2_OK)
-        status = pt2_npz_write(&npz, path);
+        status = outputs_add_npz(files, path, &npz);
     pt2_npz_free(&npz);
     return status;
 }

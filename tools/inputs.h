@@ -9,7 +9,7 @@
 #ifndef PT2_TOOLS_INPUTS_H
 #define PT2_TOOLS_INPUTS_H
 
-#include "base/npz.h"
+#include "tools/output.h"
 
 #include <stdbool.h>
 
@@ -32,6 +32,6 @@ PT2_MUST_USE pt2_status outputs_collect(const pt2_model *model, pt2_session *ses
 
 /* State by its names in the exported module. Errors: IO, FORMAT, INPUT, NOMEM. */
 PT2_MUST_USE pt2_status state_load(pt2_session *session, const char *path);
-PT2_MUST_USE pt2_status state_save(pt2_session *session, const char *path);
+PT2_MUST_USE pt2_status state_save(pt2_session *session, struct outputs *files, const char *path);
 
 #endif

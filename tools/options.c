@@ -13,11 +13,12 @@
 int usage_error(const struct command *command, const char *fmt, ...)
 {
     va_list ap;
+    char text[1024], line[1024];
     va_start(ap, fmt);
-    fputs("pt2gpu: ", stderr);
-    vfprintf(stderr, fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    fprintf(stderr, " (see pt2gpu %s --help)\n", command->name);
+    one_line(line, sizeof line, text);
+    fprintf(stderr, "pt2gpu: %s (see pt2gpu %s --help)\n", line, command->name);
     return STATUS_USAGE;
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * pt2gpu run: one session, one run per --input file (or one on the archive's sample inputs). Outputs are written when
- * all runs are done, so that a failure leaves no file behind. */
+ * all runs are done, so that a failure leaves the files of an earlier run as they were. */
 #include "tools/agree.h"
+#include "tools/drivers.h"
 #include "tools/inputs.h"
+#include "tools/output.h"
 #include "tools/print.h"
 #include "tools/tool.h"
 
@@ -32,7 +34,7 @@ static pt2_status open_session(struct run *run, const pt2_model_params *params)
 {
     double begin = now_ms();
     progress("%s: opening", run->models.items[0]);
-    PT2_TRY(pt2_model_open(run->models.items[0], params, &run->model));
+    PT2_TRY(open_model(run->models.items[0], params, &run->model));
     PT2_TRY(pt2_session_create(run->model, &run->session));
     pt2_session_set_seed(run->session, (uint64_t)run->seed);
     if (run->load_state)
@@ -75,19 +77,15 @@ static void output_path(const struct run *run, int k, char *path, size_t cap)
 static pt2_status write_outputs(const struct run *run)
 {
     char path[4096];
+    struct outputs files = { 0 };
     pt2_status status = PT2_OK;
-    int k;
-    for (k = 0; run->output && k < run->num_runs && status == PT2_OK; k++) {
+    for (int k = 0; run->output && k < run->num_runs && status == PT2_OK; k++) {
         output_path(run, k, path, sizeof path);
-        status = pt2_npz_write(&run->results[k], path);
+        status = outputs_add_npz(&files, path, &run->results[k]);
     }
     if (status == PT2_OK && run->save_state)
-        status = state_save(run->session, run->save_state);
-    while (status != PT2_OK && --k >= 0) {
-        output_path(run, k, path, sizeof path);
-        remove(path);
-    }
-    return status;
+        status = state_save(run->session, &files, run->save_state);
+    return outputs_end(&files, status);
 }
 
 /* ---- what is printed ---- */
@@ -99,15 +97,15 @@ static void print_outputs(const struct run *run, int k)
         pt2_leaf_info info;
         snprintf(name, sizeof name, "out_%d", i);
         const pt2_tensor *t = pt2_npz_find(&run->results[k], name);
-        printf("%-8s ", name);
+        say("%-8s ", name);
         if (!t) {
-            puts("None");
+            say("%s\n", "None");
             continue;
         }
         print_type(t->dtype, t->rank, t->shape);
         if (pt2_model_output_info(run->model, i, &info) == PT2_OK && strcmp(info.name, name) != 0)
-            printf("  %s", info.name);
-        printf("\n%9s", "");
+            say("  %s", info.name);
+        say("\n%9s", "");
         print_values(t, 9);
     }
 }
@@ -128,7 +126,7 @@ static pt2_status print_agreement(struct run *run, int k, cJSON *json)
     if (json)
         cJSON_AddStringToObject(json, "agreement", text);
     else
-        printf("%-8s %s\n", "result", text);
+        say("%-8s %s\n", "result", text);
     return PT2_OK;
 }
 
@@ -136,14 +134,14 @@ static pt2_status print_text(struct run *run)
 {
     bool quiet = run->output && !run->against.count;
     if (!quiet)
-        printf("%-8s %s\n", "device", plan_facts(run->model).device);
+        say("%-8s %s\n", "device", plan_facts(run->model).device);
     for (int k = 0; k < run->num_runs && !quiet; k++) {
         if (run->num_runs > 1)
-            printf("\nrun %d: %s\n", k, run->inputs.items[k]);
+            say("\nrun %d: %s\n", k, run->inputs.items[k]);
         if (!run->output)
             print_outputs(run, k);
         PT2_TRY(print_agreement(run, k, NULL));
-        printf("%-8s opened in %.1f ms, ran in %.1f ms\n", "time", run->open_ms, run->ms[k]);
+        say("%-8s opened in %.1f ms, ran in %.1f ms\n", "time", run->open_ms, run->ms[k]);
     }
     return PT2_OK;
 }

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * pt2gpu trace: when each launch of a run began and ended, for chrome://tracing or ui.perfetto.dev. */
+#include "base/utf8.h"
 #include "runtime/trace.h"
+#include "tools/drivers.h"
+#include "tools/output.h"
 #include "tools/tool.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +14,7 @@ static pt2_status traced_run(const char *path, const pt2_model_params *params, i
 {
     pt2_model *model = NULL;
     pt2_session *session = NULL;
-    pt2_status status = pt2_model_open(path, params, &model);
+    pt2_status status = open_model(path, params, &model);
     if (status == PT2_OK)
         status = pt2_session_create(model, &session);
     if (status == PT2_OK)
@@ -24,14 +28,27 @@ static pt2_status traced_run(const char *path, const pt2_model_params *params, i
     return status;
 }
 
-static enum exit_status write_trace(const char *json, const char *output)
+static pt2_status write_text(const char *text, const char *path, FILE *f)
 {
-    FILE *f = output ? fopen(output, "w") : stdout;
-    if (!f || fputs(json, f) < 0 || fputc('\n', f) < 0 || (output && fclose(f))) {
-        fprintf(stderr, "pt2gpu: cannot write %s\n", output ? output : "standard output");
-        return STATUS_DATA;
-    }
-    return STATUS_DONE;
+    struct pt2_str safe = { 0 };
+    pt2_utf8_escape(&safe, text, PT2_ESCAPE_JSON);
+    bool ok = f && fputs(pt2_str_text(&safe), f) >= 0 && fputc('\n', f) >= 0;
+    pt2_str_free(&safe);
+    if (f && f != stdout)
+        ok = fclose(f) == 0 && ok;
+    return ok ? PT2_OK : pt2_fail(PT2_ERR_IO, "%s: cannot be written (%s)", path, strerror(errno));
+}
+
+static pt2_status write_trace(const char *json, const char *output)
+{
+    struct outputs files = { 0 };
+    const char *path;
+    if (!output)
+        return write_text(json, "standard output", stdout);
+    pt2_status status = outputs_add(&files, output, &path);
+    if (status == PT2_OK)
+        status = write_text(json, output, fopen(path, "w"));
+    return outputs_end(&files, status);
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -55,7 +72,9 @@ static int run(const struct command *self, int argc, char **argv)
         pt2_status ok = target_params(&target, &params);
         if (ok == PT2_OK)
             ok = traced_run(rest.items[0], &params, warmup + 1, &json);
-        status = ok == PT2_OK ? (int)write_trace(json, output) : (int)tool_fail(ok);
+        if (ok == PT2_OK)
+            ok = write_trace(json, output);
+        status = ok == PT2_OK ? STATUS_DONE : (int)tool_fail(ok);
     }
     pt2_free(json);
     text_list_free(&rest);

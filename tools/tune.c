@@ -5,6 +5,7 @@
 #include "base/cache.h"
 #include "base/without.h"
 #include "runtime/trace.h"
+#include "tools/drivers.h"
 #include "tools/tool.h"
 
 #include <stdio.h>
@@ -23,11 +24,11 @@ static void print_tuned(void *ctx, const struct pt2_tuned *t)
     const struct pt2_pnode *n = pt2_region_origin(t->region);
     char chosen[48], best[48];
     if (!tune->kernels++)
-        printf("%-14s %9s  %-14s %9s %8s %6s %6s  %-28s  %s\n", "chosen tiles", "ms", "fastest", "ms", "ratio", "tried",
+        say("%-14s %9s  %-14s %9s %8s %6s %6s  %-28s  %s\n", "chosen tiles", "ms", "fastest", "ms", "ratio", "tried",
                "wrong", "kernel", "node");
     snprintf(chosen, sizeof chosen, "%dx%dx%d", t->chosen.rows, t->chosen.cols, t->chosen.depth);
     snprintf(best, sizeof best, "%dx%dx%d", t->best.rows, t->best.cols, t->best.depth);
-    printf("%-14s %9.4f  %-14s %9.4f %8.2f %6d %6d  %-28s  %s\n", chosen, t->chosen_ms, best, t->best_ms,
+    say("%-14s %9.4f  %-14s %9.4f %8.2f %6d %6d  %-28s  %s\n", chosen, t->chosen_ms, best, t->best_ms,
            t->best_ms > 0 ? t->chosen_ms / t->best_ms : 1, t->tried, t->wrong, t->region->kernel->name,
            n ? n->name : "");
     fflush(stdout);
@@ -45,15 +46,15 @@ static enum exit_status execute(struct tune *tune)
     if (status == PT2_OK)
         status = pt2_without_parse(params.without, &without);
     if (status == PT2_OK)
-        status = pt2_model_open(tune->models.items[0], &params, &model);
+        status = open_model(tune->models.items[0], &params, &model);
     if (status == PT2_OK)
         status = pt2_tune_model(model, tune->thorough ? PT2_TUNE_THOROUGH : PT2_TUNE_QUICK, tune->again,
                                 params.no_cache ? NULL : pt2_cache_dir(), without, print_tuned, tune);
     enum exit_status result = status == PT2_OK ? STATUS_DONE : tool_fail(status);
     if (status == PT2_OK && tune->kernels)
-        printf("%d kernels: %.4f ms before, %.4f ms now, once each\n", tune->kernels, tune->chosen_ms, tune->best_ms);
+        say("%d kernels: %.4f ms before, %.4f ms now, once each\n", tune->kernels, tune->chosen_ms, tune->best_ms);
     else if (status == PT2_OK)
-        puts("nothing to tune: no tiled kernels, or all are tuned already (--again tunes them once more)");
+        say("%s\n", "nothing to tune: no tiled kernels, or all are tuned already (--again tunes them once more)");
     pt2_model_destroy(&model);
     return result;
 }

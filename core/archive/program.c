@@ -3,10 +3,13 @@
  * Opening an archive: a list of steps, each of which relies on what the ones before it have checked.
  * Failing anywhere frees everything; what a step needs only while loading lives in the loader's scratch arena. */
 #include "archive/load.h"
+#include "archive/text.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { MAX_VERSION = 100, MAX_MESSAGE = 1000 };
 
 static const struct pt2_archive_limits defaults = {
     .json_bytes = (uint64_t)1 << 30,
@@ -22,7 +25,7 @@ static pt2_status step_zip(struct pt2_load *ld)
     const struct pt2_file *f = ld->file;
     pt2_status status = pt2_zip_open(&ld->scratch, ld->file, f->data, f->size, &ld->inflate_left, &ld->zip);
     if (status != PT2_OK && (f->size < 4 || memcmp(f->data, "PK\3\4", 4) != 0))
-        return pt2_layout_refuse_other(f->data, f->size);
+        return pt2_foreign_file(f->data, f->size);
     return status;
 }
 
@@ -73,7 +76,7 @@ static pt2_status read_header(struct pt2_load *ld, const struct pt2_at *root)
     PT2_TRY(pt2_at_maybe(root, "torch_version", &at));
     if (at.v)
         PT2_TRY(pt2_at_text(&at, &text));
-    ld->program->torch_version = pt2_load_intern(ld, text);
+    ld->program->torch_version = pt2_load_intern(ld, pt2_text_clean(&ld->scratch, text, strlen(text), MAX_VERSION));
     PT2_TRY(pt2_at_maybe(root, "range_constraints", &at));
     return at.v ? pt2_load_ranges(ld, &at) : PT2_OK;
 }
@@ -134,14 +137,16 @@ static struct pt2_archive_limits fill_limits(const struct pt2_archive_limits *li
 }
 
 /* Names from the file may hold anything; what people read must not. */
+static const char *clean_name(struct pt2_arena *arena, const char *name)
+{
+    return pt2_text_clean(arena, name, strlen(name), MAX_MESSAGE);
+}
+
 static void clean_message(void)
 {
-    char text[1024];
-    snprintf(text, sizeof text, "%s", pt2_error_message());
-    for (char *p = text; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
-    pt2_error_set(text);
+    struct pt2_arena arena = {0};
+    pt2_error_set(clean_name(&arena, pt2_error_message()));
+    pt2_arena_free(&arena);
 }
 
 static pt2_status load(struct pt2_program *program, const char *name, const struct pt2_archive_limits *limits)
@@ -150,6 +155,10 @@ static pt2_status load(struct pt2_program *program, const char *name, const stru
                           .limits = fill_limits(limits)};
     ld.inflate_left = ld.limits.inflate_bytes;
     pt2_status status = run_steps(&ld);
+    if (status == PT2_OK) /* found by its name; from here on it is shown only */
+        program->name = clean_name(ld.arena, program->name);
+    for (uint32_t i = 0; i < program->num_names; i++)
+        program->names[i] = clean_name(ld.arena, program->names[i]);
     cJSON_Delete(ld.json);
     pt2_zip_close(&ld.zip);
     pt2_arena_free(&ld.scratch);

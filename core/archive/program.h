@@ -201,6 +201,8 @@ struct pt2_program {
     struct pt2_arena arena;
     const char *path;          /* for messages; "<memory>" */
     const char *name;          /* "model" */
+    uint32_t num_names;        /* programs of the archive, this one too */
+    const char **names;        /* theirs */
     const char *layout;        /* "flat", "rooted, pickled weights", "rooted, raw weights" */
     const char *torch_version; /* "" before 2.5 */
     int schema_major, schema_minor;
@@ -214,7 +216,7 @@ struct pt2_program {
     struct pt2_symbol_range *ranges;
     uint32_t num_storages;
     struct pt2_sample *samples; /* num_in_leaves entries, or NULL when the archive has no (readable) sample inputs */
-    const char *samples_missing_why; /* when samples is NULL */
+    const char *samples_missing_why; /* when samples is NULL and the archive has some */
     uint64_t weight_bytes;      /* sum of the distinct storages */
     void *file;                 /* owned mapping, archive/ private */
 };
