@@ -152,6 +152,8 @@ static pt2_status find_rooted_records(struct pt2_load *ld, const char *root, con
     struct pt2_layout *l = &ld->layout;
     PT2_TRY(check_markers(ld, root, format));
     list_models(ld, root);
+    if (ld->only_names)
+        return PT2_OK;
     PT2_TRY(pick_model(ld));
     const char *models = pt2_arena_printf(&ld->scratch, "%smodels/", root);
     l->program = find(ld, models, ld->program->name, ".json");

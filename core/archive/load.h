@@ -26,6 +26,7 @@ struct pt2_load {
     struct pt2_arena scratch;  /* owned; freed when loading ends */
     struct pt2_file *file;
     const char *wanted;        /* name of the program, NULL: any */
+    bool only_names;           /* of the programs: loading ends with the layout */
     struct pt2_archive_limits limits;
     uint64_t inflate_left;
     struct pt2_zip zip;        /* owned */

@@ -112,7 +112,8 @@ static pt2_status run_steps(struct pt2_load *ld)
     static pt2_status (*const steps[])(struct pt2_load *ld) = {
         step_zip, step_layout, step_program, pt2_load_weights, pt2_load_subclasses, pt2_load_bind, step_samples,
     };
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+    size_t count = ld->only_names ? 2 : sizeof steps / sizeof *steps;
+    for (size_t i = 0; i < count; i++)
         PT2_TRY(steps[i](ld));
     return PT2_OK;
 }
@@ -149,16 +150,15 @@ static void clean_message(void)
     pt2_arena_free(&arena);
 }
 
-static pt2_status load(struct pt2_program *program, const char *name, const struct pt2_archive_limits *limits)
+static pt2_status load(struct pt2_program *program, const char *name, const struct pt2_archive_limits *limits,
+                       bool only_names)
 {
     struct pt2_load ld = {.program = program, .arena = &program->arena, .file = program->file, .wanted = name,
-                          .limits = fill_limits(limits)};
+                          .limits = fill_limits(limits), .only_names = only_names};
     ld.inflate_left = ld.limits.inflate_bytes;
     pt2_status status = run_steps(&ld);
-    if (status == PT2_OK) /* found by its name; from here on it is shown only */
+    if (status == PT2_OK && !only_names) /* found by its name; from here on it is shown only */
         program->name = clean_name(ld.arena, program->name);
-    for (uint32_t i = 0; i < program->num_names; i++)
-        program->names[i] = clean_name(ld.arena, program->names[i]);
     cJSON_Delete(ld.json);
     pt2_zip_close(&ld.zip);
     pt2_arena_free(&ld.scratch);
@@ -181,7 +181,7 @@ static pt2_status finish(pt2_status status, struct pt2_program *program, const c
                          const struct pt2_archive_limits *limits, struct pt2_program **out_program)
 {
     if (status == PT2_OK)
-        status = load(program, name, limits);
+        status = load(program, name, limits, false);
     if (status == PT2_OK) {
         *out_program = program;
         return PT2_OK;
@@ -211,6 +211,27 @@ pt2_status pt2_program_open_memory(const void *data, size_t size, const char *la
     file->data = data;
     file->size = size;
     return finish(PT2_OK, program, name, limits, out_program);
+}
+
+pt2_status pt2_program_names(const char *path, struct pt2_arena *arena, const char *const **out_names,
+                             uint32_t *out_count)
+{
+    struct pt2_program *program = NULL;
+    PT2_TRY(new_program(path, &program));
+    pt2_status status = pt2_file_map(path, program->file);
+    if (status == PT2_OK)
+        status = load(program, NULL, NULL, true);
+    if (status != PT2_OK) {
+        pt2_note(status, "%.300s", path);
+        clean_message();
+    }
+    const char **names = PT2_NEW_N(arena, const char *, program->num_names);
+    for (uint32_t i = 0; i < program->num_names; i++)
+        names[i] = pt2_arena_strdup(arena, program->names[i]);
+    *out_names = names;
+    *out_count = program->num_names;
+    pt2_program_destroy(&program);
+    return status;
 }
 
 void pt2_program_idle(const struct pt2_program *program, const struct pt2_storage *weight)

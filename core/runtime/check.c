@@ -270,7 +270,8 @@ static bool compare_value(struct check *c, struct pt2_session *s, const struct p
     double tolerance = c->params->tolerance > 0 ? c->params->tolerance : default_tolerance(v->dtype);
     struct recorded *want = next_of(c, v);
     if (!want || want->bytes != bytes) {
-        c->status = pt2_fail(PT2_ERR_INTERNAL, "the reference took another path at kernel %s", r->kernel->name);
+        c->status = pt2_note_origin(pt2_fail(PT2_ERR_INTERNAL, "the reference took another path at kernel %s",
+                                             r->kernel->name), pt2_region_origin(r));
         return true;
     }
     want->compared = true;

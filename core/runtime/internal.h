@@ -191,6 +191,9 @@ PT2_MUST_USE pt2_status pt2_write_value(struct pt2_session *s, const struct pt2_
 PT2_MUST_USE pt2_status pt2_copy_value(struct pt2_session *s, const struct pt2_value *dst, const struct pt2_value *src);
 PT2_MUST_USE pt2_status pt2_make_valid(struct pt2_session *s, const struct pt2_value *v, int device);
 
+/* Notes where in the program a failure arose: operator, node, Python line. Nothing when `n` is NULL. */
+pt2_status pt2_note_origin(pt2_status status, const struct pt2_pnode *n);
+
 /* run.c */
 PT2_MUST_USE pt2_status pt2_run_graph(struct pt2_session *s, uint32_t graph);
 void pt2_plan_state_free(struct pt2_session *s, struct pt2_plan_state *p);

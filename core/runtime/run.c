@@ -178,7 +178,8 @@ static pt2_status record(struct pt2_session *s, uint32_t graph, struct pt2_epoch
     pt2_status status = PT2_OK;
     uint32_t first = e->first + seg->first;
     for (uint32_t k = 0; status == PT2_OK && k < seg->count; k++) {
-        status = make_launch(s, &arena, graph, plan->steps[first + k].region, &list[k]);
+        status = pt2_note_origin(make_launch(s, &arena, graph, plan->steps[first + k].region, &list[k]),
+                                 pt2_region_origin(plan->steps[first + k].region));
         launch_deps(&arena, plan, e, first + k, first, &list[k]);
     }
     if (status == PT2_OK)
@@ -263,6 +264,12 @@ static bool made_in(const struct pt2_plan *plan, uint32_t first, uint32_t count,
     return false;
 }
 
+/* A defect that shows at a node is reported with it. */
+static pt2_status note_defect(pt2_status status, const struct pt2_pnode *n)
+{
+    return status == PT2_ERR_INTERNAL ? pt2_note_origin(status, n) : status;
+}
+
 static pt2_status bring_segment_inputs(struct pt2_session *s, const struct pt2_plan *plan, uint32_t first,
                                        uint32_t count)
 {
@@ -272,7 +279,7 @@ static pt2_status bring_segment_inputs(struct pt2_session *s, const struct pt2_p
             if (!(s->places[r->bufs[j]->id].valid & 1u << r->device) && !has_parts(s, r->bufs[j]) &&
                 made_in(plan, first, count, r->bufs[j]))
                 s->places[r->bufs[j]->id].valid = (uint8_t)(1u << r->device);
-        PT2_TRY(bring_inputs(s, r));
+        PT2_TRY(note_defect(bring_inputs(s, r), pt2_region_origin(r)));
     }
     return PT2_OK;
 }
@@ -304,6 +311,8 @@ static pt2_status run_segment(struct pt2_session *s, const struct pt2_plan *plan
     uint32_t first = e->first + seg->first;
     PT2_TRY(bring_segment_inputs(s, plan, first, seg->count));
     pt2_status status = d->backend->submit(d, seg->exec, s->points[seg->device], &s->points[seg->device]);
+    if (seg->count == 1) /* else no one knows which */
+        status = note_defect(status, pt2_region_origin(plan->steps[first].region));
     if (status == PT2_ERR_DEVICE_LOST)
         s->failed = true;
     PT2_TRY(status);
@@ -339,11 +348,9 @@ static pt2_status run_item(struct pt2_session *s, const struct pt2_node *n)
     if (n->message && !v)
         return pt2_fail(PT2_ERR_INPUT, "%s", n->message);
     if (v < sym->lo || v > sym->hi)
-        return pt2_note(pt2_fail(PT2_ERR_INPUT, "%s is %lld at run time, outside its range %lld to %lld", sym->name,
-                                 (long long)v, (long long)sym->lo, (long long)sym->hi),
-                        "node %s (%s)%s%s", n->origin ? n->origin->name : "", n->origin ? n->origin->target : "",
-                        n->origin && n->origin->python_line[0] ? " at " : "",
-                        n->origin ? n->origin->python_line : "");
+        return pt2_note_origin(pt2_fail(PT2_ERR_INPUT, "%s is %lld at run time, outside its range %lld to %lld",
+                                        sym->name, (long long)v, (long long)sym->lo, (long long)sym->hi),
+                               n->origin);
     s->values[n->symbol] = v;
     s->known[n->symbol] = 1;
     return pt2_check_sizes(s, n->symbol);
@@ -455,7 +462,7 @@ static pt2_status run_loop(struct pt2_session *s, const struct pt2_node *n)
     return PT2_OK;
 }
 
-static pt2_status run_host_step(struct pt2_session *s, const struct pt2_step *step)
+static pt2_status run_host_node(struct pt2_session *s, const struct pt2_step *step)
 {
     switch (step->kind) {
     case PT2_STEP_ITEM: return run_item(s, step->node);
@@ -463,6 +470,11 @@ static pt2_status run_host_step(struct pt2_session *s, const struct pt2_step *st
     case PT2_STEP_LOOP: return run_loop(s, step->node);
     default: return PT2_OK;
     }
+}
+
+static pt2_status run_host_step(struct pt2_session *s, const struct pt2_step *step)
+{
+    return note_defect(run_host_node(s, step), step->node ? step->node->origin : NULL);
 }
 
 pt2_status pt2_run_graph(struct pt2_session *s, uint32_t graph)
