@@ -215,7 +215,7 @@ static pt2_status exec_create(struct pt2_device *device, const struct pt2_launch
         size_t params = sizeof *l->params * (size_t)p->kernel->num_params;
         e->calls[i] = (struct ref_call){ .program = p, .points = l->points,
                                          .views = views_of(&e->arena, p->kernel, l->bindings),
-                                         .params = pt2_arena_copy(&e->arena, l->params, params) };
+                                         .params = pt2_arena_copy(&e->arena, l->params, params), .noise = l->noise };
     }
     return PT2_OK;
 }

@@ -147,7 +147,8 @@ static pt2_status make_launch(struct pt2_session *s, struct pt2_arena *arena, ui
             return pt2_fail(PT2_ERR_INTERNAL, "kernel %s: value %u is not on its device", r->kernel->name,
                             r->bufs[k]->id);
     }
-    *l = (struct pt2_launch){ .program = s->model->programs[graph][r->id], .bindings = b, .label = r->kernel->name };
+    *l = (struct pt2_launch){ .program = s->model->programs[graph][r->id], .bindings = b, .label = r->kernel->name,
+                             .noise = s->noise };
     return launch_params(s, arena, r, l);
 }
 
