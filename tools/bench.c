@@ -19,6 +19,7 @@ struct bench {
     struct target target;
     struct text_list models;
     const char *input, *against;
+    struct input_choice choice;
     int runs, warmup, profile_runs;
     bool json, brief, all, startup, remeasure, serve;
 
@@ -81,7 +82,7 @@ static pt2_status load(struct bench *bench, const pt2_model_params *params)
     PT2_TRY(pt2_session_create(bench->model, &bench->session));
     bench->load_ms = now_ms() - begin;
     count_kernels(bench);
-    return bench->input ? inputs_bind(&bench->inputs, bench->input, bench->model, bench->session) : PT2_OK;
+    return inputs_prepare(&bench->inputs, bench->input, &bench->choice, bench->model, bench->session);
 }
 
 /* Runs `count` times; the times are added to the two lists. */
@@ -141,7 +142,7 @@ static pt2_status look_closer(struct bench *bench)
     bench->memory = pt2_session_memory(bench->session);
     if (bench->brief)
         return PT2_OK;
-    return profile_model(bench->model, bench->input, bench->profile_runs, bench->remeasure, bench->target.no_cache,
+    return profile_model(bench->model, bench->input, &bench->choice, bench->profile_runs, bench->remeasure, bench->target.no_cache,
                          &bench->profile);
 }
 
@@ -348,7 +349,7 @@ static int check_options(const struct command *self, const struct bench *bench)
         return usage_error(self, "%s=0 measures nothing", bench->runs ? "--profile-runs" : "--runs");
     if (bench->serve && (bench->json || bench->startup))
         return usage_error(self, "--serve does not go with %s", bench->json ? "--json" : "--startup");
-    return OPTIONS_OK;
+    return random_usage(self, &bench->choice, bench->input != NULL);
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -358,6 +359,7 @@ static int run(const struct command *self, int argc, char **argv)
         { "runs", OPTION_NUMBER, &bench.runs, "N", "timed runs (20)" },
         { "warmup", OPTION_NUMBER, &bench.warmup, "N", "runs before them, after the first (2)" },
         { "input", OPTION_TEXT, &bench.input, "FILE", "inputs as for pt2gpu run; default: the sample inputs" },
+        RANDOM_OPTIONS(&bench.choice),
         { "against", OPTION_TEXT, &bench.against, "FILE", "compare the outputs with stored ones" },
         TARGET_OPTIONS(&bench.target),
         { "brief", OPTION_FLAG, &bench.brief, NULL, "only times and memory of runs, not of kernels" },
@@ -382,6 +384,7 @@ static int run(const struct command *self, int argc, char **argv)
     pt2_model_destroy(&bench.model);
     inputs_free(&bench.inputs);
     text_list_free(&bench.models);
+    text_list_free(&bench.choice.sizes);
     return status;
 }
 

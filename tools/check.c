@@ -15,6 +15,7 @@ struct check {
     struct target target;
     struct text_list models;
     const char *input, *against;
+    struct input_choice choice;
     bool json;
     struct pt2_check_report report;
     struct agreement agreement;
@@ -22,10 +23,10 @@ struct check {
 };
 
 /* What pt2_model_check needs of the input file: one tensor per leaf, in the dtype of the leaf. */
-static pt2_status leaf_inputs(const char *path, const pt2_model *model, pt2_session *session, struct inputs *inputs,
+static pt2_status leaf_inputs(const struct check *check, pt2_model *model, pt2_session *session, struct inputs *inputs,
                               pt2_tensor **out_tensors)
 {
-    PT2_TRY(inputs_bind(inputs, path, model, session));
+    PT2_TRY(inputs_prepare(inputs, check->input, &check->choice, model, session));
     *out_tensors = calloc((size_t)pt2_model_input_count(model) + 1, sizeof **out_tensors);
     if (!*out_tensors)
         return pt2_fail(PT2_ERR_NOMEM, "no memory for inputs");
@@ -63,14 +64,13 @@ static pt2_status check_model(struct check *check, const pt2_model_params *param
     struct inputs inputs = { 0 };
     pt2_tensor *tensors = NULL;
     pt2_status status = PT2_OK;
-    if (check->input || check->against) {
-        PT2_GOTO(out, open_model(check->models.items[0], params, &model));
-        PT2_GOTO(out, pt2_session_create(model, &session));
-    }
-    if (check->input)
-        PT2_GOTO(out, leaf_inputs(check->input, model, session, &inputs, &tensors));
+    PT2_GOTO(out, open_model(check->models.items[0], params, &model));
+    PT2_GOTO(out, pt2_session_create(model, &session));
+    PT2_GOTO(out, leaf_inputs(check, model, session, &inputs, &tensors));
     if (check->against)
         PT2_GOTO(out, compare_outputs(check, model, session));
+    pt2_session_destroy(&session);
+    pt2_model_destroy(&model); /* not in memory thrice */
     PT2_GOTO(out, compare_kernels(check, params, tensors));
 out:
     free(tensors);
@@ -159,6 +159,7 @@ static int run(const struct command *self, int argc, char **argv)
     struct check check = { .target = TARGET_INIT };
     const struct option options[] = {
         { "input", OPTION_TEXT, &check.input, "FILE", "inputs as for pt2gpu run; default: the sample inputs" },
+        RANDOM_OPTIONS(&check.choice),
         { "against", OPTION_TEXT, &check.against, "FILE.npz", "also compare the outputs with out_0, ... of the file" },
         TARGET_OPTIONS(&check.target),
         { "json", OPTION_FLAG, &check.json, NULL, "one object" },
@@ -168,8 +169,11 @@ static int run(const struct command *self, int argc, char **argv)
     if (status == OPTIONS_OK && !check.models.count)
         status = usage_error(self, "which model?");
     if (status == OPTIONS_OK)
+        status = random_usage(self, &check.choice, check.input != NULL);
+    if (status == OPTIONS_OK)
         status = (int)execute(&check);
     text_list_free(&check.models);
+    text_list_free(&check.choice.sizes);
     return status;
 }
 

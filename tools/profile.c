@@ -68,7 +68,7 @@ static pt2_status add_run(struct samples *s, const pt2_session *session, int run
     return PT2_OK;
 }
 
-static pt2_status measure(pt2_model *model, const char *input, struct samples *s)
+static pt2_status measure(pt2_model *model, const char *input, const struct input_choice *choice, struct samples *s)
 {
     pt2_session *session = NULL;
     struct inputs inputs = { 0 };
@@ -78,8 +78,7 @@ static pt2_status measure(pt2_model *model, const char *input, struct samples *s
         return pt2_fail(PT2_ERR_NOMEM, "no memory for %d runs", s->runs);
     PT2_GOTO(out, pt2_session_create(model, &session));
     pt2_session_time(session);
-    if (input)
-        PT2_GOTO(out, inputs_bind(&inputs, input, model, session));
+    PT2_GOTO(out, inputs_prepare(&inputs, input, choice, model, session));
     PT2_GOTO(out, pt2_session_run(session));
     for (int k = 0; k < s->runs; k++) {
         progress("measuring kernels, run %d of %d", k + 1, s->runs);
@@ -183,13 +182,14 @@ static pt2_status measure_limits(struct profile *out, bool again, bool no_cache)
     return PT2_OK;
 }
 
-pt2_status profile_model(pt2_model *model, const char *input, int runs, bool again, bool no_cache, struct profile *out)
+pt2_status profile_model(pt2_model *model, const char *input, const struct input_choice *choice, int runs, bool again,
+                         bool no_cache, struct profile *out)
 {
     struct samples s = { .runs = runs };
     *out = (struct profile){ .model = model };
     pt2_status status = measure_limits(out, again, no_cache);
     if (status == PT2_OK)
-        status = measure(model, input, &s);
+        status = measure(model, input, choice, &s);
     if (status == PT2_OK)
         status = make_rows(&s, out);
     free(s.data);

@@ -17,6 +17,7 @@ struct run {
     struct target target;
     struct text_list models, inputs, against;
     const char *output, *save_state, *load_state, *list;
+    struct input_choice choice;
     bool json;
     int seed;
 
@@ -54,8 +55,8 @@ static pt2_status allocate(struct run *run)
 
 static pt2_status run_one(struct run *run, int k)
 {
-    if (run->inputs.count)
-        PT2_TRY(inputs_bind(&run->loaded[k], run->inputs.items[k], run->model, run->session));
+    const char *file = run->inputs.count ? run->inputs.items[k] : NULL;
+    PT2_TRY(inputs_prepare(&run->loaded[k], file, &run->choice, run->model, run->session));
     progress("%s: run %d of %d", run->models.items[0], k + 1, run->num_runs);
     double begin = now_ms();
     PT2_TRY(pt2_session_run(run->session));
@@ -218,7 +219,7 @@ static void release(struct run *run)
 static int check_usage(const struct command *self, const struct run *run)
 {
     if (run->list) {
-        if (run->models.count || run->inputs.count || run->against.count || run->output)
+        if (run->models.count || run->inputs.count || run->against.count || run->output || run->choice.random)
             return usage_error(self, "--list names models and outputs: only options that choose a device go with it");
         return OPTIONS_OK;
     }
@@ -226,7 +227,7 @@ static int check_usage(const struct command *self, const struct run *run)
         return usage_error(self, "which model?");
     if (run->against.count && run->against.count != (run->inputs.count ? run->inputs.count : 1))
         return usage_error(self, "as many --against as --input");
-    return OPTIONS_OK;
+    return random_usage(self, &run->choice, run->inputs.count > 0);
 }
 
 static enum exit_status execute(struct run *run)
@@ -248,12 +249,14 @@ static int run_command(const struct command *self, int argc, char **argv)
     const struct option options[] = {
         { "input", OPTION_LIST, &run.inputs, "FILE", ".npz with in_0, in_1, ... (or the inputs' names), or .npy;" },
         { "", OPTION_FLAG, NULL, NULL, "several are consecutive runs of one session. Default: the sample inputs" },
+        RANDOM_OPTIONS(&run.choice),
         { "output", OPTION_TEXT, &run.output, "FILE.npz", "write out_0, out_1, ...; of several runs: FILE.0.npz, ..." },
         { "against", OPTION_LIST, &run.against, "FILE.npz", "compare with the arrays out_0, ... of the file" },
         { "load-state", OPTION_TEXT, &run.load_state, "FILE.npz", "set buffers, by name, before the first run" },
         { "seed", OPTION_NUMBER, &run.seed, "N", "of random operators (0); equal seeds give equal numbers" },
         { "save-state", OPTION_TEXT, &run.save_state, "FILE.npz", "write what the model changed, after the last run" },
-        { "list", OPTION_TEXT, &run.list, "FILE", "run many models: lines MODEL.pt2<TAB>OUT.npz" },
+        { "list", OPTION_TEXT, &run.list, "FILE", "run many models: lines MODEL.pt2<TAB>OUT.npz;" },
+        { "", OPTION_FLAG, NULL, NULL, "the exit status is the largest of those that the lines alone would have" },
         TARGET_OPTIONS(&run.target),
         { "json", OPTION_FLAG, &run.json, NULL, "one object on standard output" },
         { 0 },
@@ -267,6 +270,7 @@ static int run_command(const struct command *self, int argc, char **argv)
     text_list_free(&run.models);
     text_list_free(&run.inputs);
     text_list_free(&run.against);
+    text_list_free(&run.choice.sizes);
     return status;
 }
 

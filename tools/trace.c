@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "runtime/trace.h"
 #include "tools/drivers.h"
+#include "tools/inputs.h"
 #include "tools/output.h"
 #include "tools/tool.h"
 
@@ -10,21 +11,33 @@
 #include <stdio.h>
 #include <string.h>
 
-static pt2_status traced_run(const char *path, const pt2_model_params *params, int runs, char **out_json)
+struct trace {
+    struct target target;
+    struct text_list models;
+    const char *input, *output;
+    struct input_choice choice;
+    int warmup;
+};
+
+static pt2_status traced_run(const struct trace *trace, const pt2_model_params *params, char **out_json)
 {
+    struct inputs inputs = { 0 };
     pt2_model *model = NULL;
     pt2_session *session = NULL;
-    pt2_status status = open_model(path, params, &model);
+    pt2_status status = open_model(trace->models.items[0], params, &model);
     if (status == PT2_OK)
         status = pt2_session_create(model, &session);
     if (status == PT2_OK)
+        status = inputs_prepare(&inputs, trace->input, &trace->choice, model, session);
+    if (status == PT2_OK)
         pt2_session_time(session);
-    for (int k = 0; status == PT2_OK && k < runs; k++)
+    for (int k = 0; status == PT2_OK && k <= trace->warmup; k++)
         status = pt2_session_run(session);
     if (status == PT2_OK)
         status = pt2_session_trace(session, out_json);
     pt2_session_destroy(&session);
     pt2_model_destroy(&model);
+    inputs_free(&inputs);
     return status;
 }
 
@@ -51,33 +64,39 @@ static pt2_status write_trace(const char *json, const char *output)
     return outputs_end(&files, status);
 }
 
+static enum exit_status execute(const struct trace *trace, const pt2_model_params *params)
+{
+    char *json = NULL;
+    pt2_status status = traced_run(trace, params, &json);
+    if (status == PT2_OK)
+        status = write_trace(json, trace->output);
+    pt2_free(json);
+    return status == PT2_OK ? STATUS_DONE : tool_fail(status);
+}
+
 static int run(const struct command *self, int argc, char **argv)
 {
-    struct target target = TARGET_INIT;
-    const char *output = NULL;
-    int warmup = 1;
+    struct trace trace = { .target = TARGET_INIT, .warmup = 1 };
     const struct option options[] = {
-        TARGET_OPTIONS(&target),
-        { "output", OPTION_TEXT, &output, "FILE.json", "where to write (default: standard output)" },
-        { "warmup", OPTION_NUMBER, &warmup, "N", "runs before the traced one (default 1)" },
+        { "input", OPTION_TEXT, &trace.input, "FILE", "inputs as for pt2gpu run; default: the sample inputs" },
+        RANDOM_OPTIONS(&trace.choice),
+        TARGET_OPTIONS(&trace.target),
+        { "output", OPTION_TEXT, &trace.output, "FILE.json", "where to write (default: standard output)" },
+        { "warmup", OPTION_NUMBER, &trace.warmup, "N", "runs before the traced one (default 1)" },
         { 0 },
     };
-    struct text_list rest = { 0 };
     pt2_model_params params;
-    char *json = NULL;
-    int status = options_parse(self, options, argc, argv, &rest, 1);
-    if (status == OPTIONS_OK && !rest.count)
+    int status = options_parse(self, options, argc, argv, &trace.models, 1);
+    if (status == OPTIONS_OK && !trace.models.count)
         status = usage_error(self, "which model?");
+    if (status == OPTIONS_OK)
+        status = random_usage(self, &trace.choice, trace.input != NULL);
     if (status == OPTIONS_OK) {
-        pt2_status ok = target_params(&target, &params);
-        if (ok == PT2_OK)
-            ok = traced_run(rest.items[0], &params, warmup + 1, &json);
-        if (ok == PT2_OK)
-            ok = write_trace(json, output);
-        status = ok == PT2_OK ? STATUS_DONE : (int)tool_fail(ok);
+        pt2_status ok = target_params(&trace.target, &params);
+        status = ok == PT2_OK ? (int)execute(&trace, &params) : (int)tool_fail(ok);
     }
-    pt2_free(json);
-    text_list_free(&rest);
+    text_list_free(&trace.models);
+    text_list_free(&trace.choice.sizes);
     return status;
 }
 

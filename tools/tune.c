@@ -6,13 +6,17 @@
 #include "base/without.h"
 #include "runtime/trace.h"
 #include "tools/drivers.h"
+#include "tools/inputs.h"
 #include "tools/tool.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 struct tune {
     struct target target;
     struct text_list models;
+    const char *input;
+    struct input_choice choice;
     bool thorough, again;
     int kernels, wrong;
     double chosen_ms, best_ms;
@@ -37,19 +41,37 @@ static void print_tuned(void *ctx, const struct pt2_tuned *t)
     tune->wrong += t->wrong;
 }
 
+static pt2_status tune_model(struct tune *tune, const pt2_model_params *params, pt2_model *model)
+{
+    struct inputs inputs = { 0 };
+    pt2_session *session = NULL;
+    uint32_t without = 0;
+    pt2_tensor *leaves = calloc((size_t)pt2_model_input_count(model) + 1, sizeof *leaves);
+    pt2_status status = leaves ? pt2_without_parse(params->without, &without) : pt2_fail(PT2_ERR_NOMEM, "out of memory");
+    if (status == PT2_OK)
+        status = pt2_session_create(model, &session);
+    if (status == PT2_OK)
+        status = inputs_prepare(&inputs, tune->input, &tune->choice, model, session);
+    pt2_session_destroy(&session);
+    if (status == PT2_OK) {
+        inputs_leaves(&inputs, model, leaves);
+        status = pt2_tune_model(model, tune->thorough ? PT2_TUNE_THOROUGH : PT2_TUNE_QUICK, tune->again,
+                                params->no_cache ? NULL : pt2_cache_dir(), without, leaves, print_tuned, tune);
+    }
+    inputs_free(&inputs);
+    free(leaves);
+    return status;
+}
+
 static enum exit_status execute(struct tune *tune)
 {
     pt2_model_params params;
     pt2_model *model = NULL;
-    uint32_t without = 0;
     pt2_status status = target_params(&tune->target, &params);
-    if (status == PT2_OK)
-        status = pt2_without_parse(params.without, &without);
     if (status == PT2_OK)
         status = open_model(tune->models.items[0], &params, &model);
     if (status == PT2_OK)
-        status = pt2_tune_model(model, tune->thorough ? PT2_TUNE_THOROUGH : PT2_TUNE_QUICK, tune->again,
-                                params.no_cache ? NULL : pt2_cache_dir(), without, print_tuned, tune);
+        status = tune_model(tune, &params, model);
     enum exit_status result = status == PT2_OK ? STATUS_DONE : tool_fail(status);
     if (status == PT2_OK && tune->kernels)
         say("%d kernels: %.4f ms before, %.4f ms now, once each\n", tune->kernels, tune->chosen_ms, tune->best_ms);
@@ -65,6 +87,8 @@ static int run(const struct command *self, int argc, char **argv)
     const struct option options[] = {
         { "thorough", OPTION_FLAG, &tune.thorough, NULL, "all tiles there are, not only those near the chosen ones" },
         { "again", OPTION_FLAG, &tune.again, NULL, "also kernels that are tuned already" },
+        { "input", OPTION_TEXT, &tune.input, "FILE", "sizes to tune for; default: the sample inputs" },
+        RANDOM_OPTIONS(&tune.choice),
         TARGET_OPTIONS(&tune.target),
         { 0 },
     };
@@ -72,8 +96,11 @@ static int run(const struct command *self, int argc, char **argv)
     if (status == OPTIONS_OK && !tune.models.count)
         status = usage_error(self, "which model?");
     if (status == OPTIONS_OK)
+        status = random_usage(self, &tune.choice, tune.input != NULL);
+    if (status == OPTIONS_OK)
         status = (int)execute(&tune);
     text_list_free(&tune.models);
+    text_list_free(&tune.choice.sizes);
     return status;
 }
 
