@@ -96,6 +96,7 @@ struct pt2_launch {
     const uint32_t *deps;               /* earlier launches of the list that must be complete and visible */
     uint32_t num_deps;
     const char *label;                  /* for traces and debug tools */
+    uint32_t noise;                     /* interpreting devices: 0, or the seed of random rounding */
 };
 
 /* A copy inside the device, ordered like a launch. */

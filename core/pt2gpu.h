@@ -66,7 +66,8 @@ typedef pt2_status_code pt2_status;
 /* "bad file", "not supported", ... Static text. */
 PT2_API const char *pt2_status_name(pt2_status status);
 
-/* What the last failing call of this thread said. Valid until the next failure in this thread. Never NULL. */
+/* What the last failing call of this thread said: one line; what a driver's compiler printed follows on lines of its
+ * own. Valid until the next failure in this thread. Never NULL. */
 PT2_API const char *pt2_error_message(void);
 
 /* ---- dtypes ---- */

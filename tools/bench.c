@@ -3,6 +3,7 @@
  * what the device could do, the start, memory. */
 #include "runtime/inspect.h"
 #include "tools/agree.h"
+#include "tools/drivers.h"
 #include "tools/inputs.h"
 #include "tools/profile.h"
 #include "tools/startup.h"
@@ -18,6 +19,7 @@ struct bench {
     struct target target;
     struct text_list models;
     const char *input, *against;
+    struct input_choice choice;
     int runs, warmup, profile_runs;
     bool json, brief, all, startup, remeasure, serve;
 
@@ -76,11 +78,11 @@ static pt2_status load(struct bench *bench, const pt2_model_params *params)
 {
     double begin = now_ms();
     progress("%s: opening", bench->models.items[0]);
-    PT2_TRY(pt2_model_open(bench->models.items[0], params, &bench->model));
+    PT2_TRY(open_model(bench->models.items[0], params, &bench->model));
     PT2_TRY(pt2_session_create(bench->model, &bench->session));
     bench->load_ms = now_ms() - begin;
     count_kernels(bench);
-    return bench->input ? inputs_bind(&bench->inputs, bench->input, bench->model, bench->session) : PT2_OK;
+    return inputs_prepare(&bench->inputs, bench->input, &bench->choice, bench->model, bench->session);
 }
 
 /* Runs `count` times; the times are added to the two lists. */
@@ -140,7 +142,7 @@ static pt2_status look_closer(struct bench *bench)
     bench->memory = pt2_session_memory(bench->session);
     if (bench->brief)
         return PT2_OK;
-    return profile_model(bench->model, bench->input, bench->profile_runs, bench->remeasure, bench->target.no_cache,
+    return profile_model(bench->model, bench->input, &bench->choice, bench->profile_runs, bench->remeasure, bench->target.no_cache,
                          &bench->profile);
 }
 
@@ -165,11 +167,11 @@ static double most(const double *x, int n)
 static void print_memory(const struct bench *bench)
 {
     const struct pt2_memory *m = &bench->memory;
-    printf("memory    %.2f MB between kernels", (double)m->activations * 1e-6);
+    say("memory    %.2f MB between kernels", (double)m->activations * 1e-6);
     if (m->live)
-        printf(", %.2f of the largest live set (%.2f MB)", (double)m->activations / (double)m->live,
+        say(", %.2f of the largest live set (%.2f MB)", (double)m->activations / (double)m->live,
                (double)m->live * 1e-6);
-    printf("; inputs %.2f MB, state %.2f MB, weights %.2f MB; process %.1f MB\n", (double)m->inputs * 1e-6,
+    say("; inputs %.2f MB, state %.2f MB, weights %.2f MB; process %.1f MB\n", (double)m->inputs * 1e-6,
            (double)m->states * 1e-6, (double)m->weights * 1e-6, bench->rss_mb);
 }
 
@@ -177,33 +179,33 @@ static void print_overhead(const struct bench *bench)
 {
     const struct profile *p = &bench->profile;
     double overhead = bench->median_ms - p->busy_ms;
-    printf("          device %.3f ms, overhead %.3f ms", p->busy_ms, overhead);
+    say("          device %.3f ms, overhead %.3f ms", p->busy_ms, overhead);
     if (p->launches)
-        printf(", %.4f ms for each of %d launches", overhead / p->launches, p->launches);
+        say(", %.4f ms for each of %d launches", overhead / p->launches, p->launches);
     putchar('\n');
 }
 
 static void print_start(const char *name, const struct startup *s)
 {
-    printf("%-9s %.1f ms: load %.1f ms, first run %.1f ms; %d kernels compiled, %d found in our cache\n", name,
+    say("%-9s %.1f ms: load %.1f ms, first run %.1f ms; %d kernels compiled, %d found in our cache\n", name,
            s->process_ms, s->load_ms, s->first_ms, s->compiled, s->found);
 }
 
 static void print_text(const struct bench *bench, const struct plan_facts *facts)
 {
     char text[1024];
-    printf("device    %s\n", facts->device);
+    say("device    %s\n", facts->device);
     if (!bench->brief)
         profile_limits_text(&bench->profile);
-    printf("load      %.2f ms, first run %.2f ms; %d kernels compiled, %d found in our cache\n", bench->load_ms,
+    say("load      %.2f ms, first run %.2f ms; %d kernels compiled, %d found in our cache\n", bench->load_ms,
            bench->first_ms, bench->compiled, bench->found);
-    printf("run       median %.3f ms, fastest %.3f ms, slowest %.3f ms, of %d runs; processor %.3f ms\n",
+    say("run       median %.3f ms, fastest %.3f ms, slowest %.3f ms, of %d runs; processor %.3f ms\n",
            bench->median_ms, least(bench->ms, bench->runs), most(bench->ms, bench->runs), bench->runs,
            bench->cpu_median_ms);
     if (!bench->brief)
         print_overhead(bench);
     else if (facts->launches >= 0)
-        printf("launches  %.0f\n", facts->launches);
+        say("launches  %.0f\n", facts->launches);
     print_memory(bench);
     if (bench->startup) {
         print_start("start 1", &bench->starts[0]);
@@ -211,7 +213,7 @@ static void print_text(const struct bench *bench, const struct plan_facts *facts
     }
     if (bench->against) {
         agreement_text(&bench->agreement, bench->against, text, sizeof text);
-        printf("outputs   %s\n", text);
+        say("outputs   %s\n", text);
     }
     if (!bench->brief)
         profile_text(&bench->profile, bench->all);
@@ -347,7 +349,7 @@ static int check_options(const struct command *self, const struct bench *bench)
         return usage_error(self, "%s=0 measures nothing", bench->runs ? "--profile-runs" : "--runs");
     if (bench->serve && (bench->json || bench->startup))
         return usage_error(self, "--serve does not go with %s", bench->json ? "--json" : "--startup");
-    return OPTIONS_OK;
+    return random_usage(self, &bench->choice, bench->input != NULL);
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -357,6 +359,7 @@ static int run(const struct command *self, int argc, char **argv)
         { "runs", OPTION_NUMBER, &bench.runs, "N", "timed runs (20)" },
         { "warmup", OPTION_NUMBER, &bench.warmup, "N", "runs before them, after the first (2)" },
         { "input", OPTION_TEXT, &bench.input, "FILE", "inputs as for pt2gpu run; default: the sample inputs" },
+        RANDOM_OPTIONS(&bench.choice),
         { "against", OPTION_TEXT, &bench.against, "FILE", "compare the outputs with stored ones" },
         TARGET_OPTIONS(&bench.target),
         { "brief", OPTION_FLAG, &bench.brief, NULL, "only times and memory of runs, not of kernels" },
@@ -381,6 +384,7 @@ static int run(const struct command *self, int argc, char **argv)
     pt2_model_destroy(&bench.model);
     inputs_free(&bench.inputs);
     text_list_free(&bench.models);
+    text_list_free(&bench.choice.sizes);
     return status;
 }
 

@@ -3,6 +3,7 @@
  * ones. */
 #include "runtime/check.h"
 #include "tools/agree.h"
+#include "tools/drivers.h"
 #include "tools/inputs.h"
 #include "tools/tool.h"
 
@@ -14,6 +15,7 @@ struct check {
     struct target target;
     struct text_list models;
     const char *input, *against;
+    struct input_choice choice;
     bool json;
     struct pt2_check_report report;
     struct agreement agreement;
@@ -21,10 +23,10 @@ struct check {
 };
 
 /* What pt2_model_check needs of the input file: one tensor per leaf, in the dtype of the leaf. */
-static pt2_status leaf_inputs(const char *path, const pt2_model *model, pt2_session *session, struct inputs *inputs,
+static pt2_status leaf_inputs(const struct check *check, pt2_model *model, pt2_session *session, struct inputs *inputs,
                               pt2_tensor **out_tensors)
 {
-    PT2_TRY(inputs_bind(inputs, path, model, session));
+    PT2_TRY(inputs_prepare(inputs, check->input, &check->choice, model, session));
     *out_tensors = calloc((size_t)pt2_model_input_count(model) + 1, sizeof **out_tensors);
     if (!*out_tensors)
         return pt2_fail(PT2_ERR_NOMEM, "no memory for inputs");
@@ -36,7 +38,8 @@ static pt2_status compare_kernels(struct check *check, const pt2_model_params *p
 {
     const struct pt2_check_params how = { .inputs = tensors };
     progress("%s: comparing kernels", check->models.items[0]);
-    return pt2_model_check(check->models.items[0], params, &how, &check->report);
+    drivers_hold();
+    return drivers_release(pt2_model_check(check->models.items[0], params, &how, &check->report));
 }
 
 static pt2_status compare_outputs(struct check *check, const pt2_model *model, pt2_session *session)
@@ -61,14 +64,13 @@ static pt2_status check_model(struct check *check, const pt2_model_params *param
     struct inputs inputs = { 0 };
     pt2_tensor *tensors = NULL;
     pt2_status status = PT2_OK;
-    if (check->input || check->against) {
-        PT2_GOTO(out, pt2_model_open(check->models.items[0], params, &model));
-        PT2_GOTO(out, pt2_session_create(model, &session));
-    }
-    if (check->input)
-        PT2_GOTO(out, leaf_inputs(check->input, model, session, &inputs, &tensors));
+    PT2_GOTO(out, open_model(check->models.items[0], params, &model));
+    PT2_GOTO(out, pt2_session_create(model, &session));
+    PT2_GOTO(out, leaf_inputs(check, model, session, &inputs, &tensors));
     if (check->against)
         PT2_GOTO(out, compare_outputs(check, model, session));
+    pt2_session_destroy(&session);
+    pt2_model_destroy(&model); /* not in memory thrice */
     PT2_GOTO(out, compare_kernels(check, params, tensors));
 out:
     free(tensors);
@@ -82,19 +84,19 @@ static void print_text(const struct check *check)
 {
     const struct pt2_check_report *r = &check->report;
     char text[1024];
-    printf("device   %s\n", r->device);
-    printf("kernels  %d compared, %d differ, %d on the reference backend; largest difference %.2g of the output\n",
+    say("device   %s\n", r->device);
+    say("kernels  %d compared, %d differ, %d on the reference backend; largest difference %.2g of the output\n",
            r->kernels, r->different, r->skipped, r->worst);
     if (r->different) {
-        printf("first    kernel %s, node %s, %s: %s\n", r->kernel, r->node, r->op, r->value_type);
-        printf("         element %lld is %.9g, reference %.9g; largest difference %.3g, relative %.3g, allowed %.3g\n",
+        say("first    kernel %s, node %s, %s: %s\n", r->kernel, r->node, r->op, r->value_type);
+        say("         element %lld is %.9g, reference %.9g; largest difference %.3g, relative %.3g, allowed %.3g\n",
                (long long)r->index, r->got, r->want, r->max_abs, r->max_rel, r->tolerance);
         if (*r->python_line)
-            printf("         %s\n", r->python_line);
+            say("         %s\n", r->python_line);
     }
     if (check->have_agreement) {
         agreement_text(&check->agreement, check->against, text, sizeof text);
-        printf("outputs  %s\n", text);
+        say("outputs  %s\n", text);
     }
 }
 
@@ -157,6 +159,7 @@ static int run(const struct command *self, int argc, char **argv)
     struct check check = { .target = TARGET_INIT };
     const struct option options[] = {
         { "input", OPTION_TEXT, &check.input, "FILE", "inputs as for pt2gpu run; default: the sample inputs" },
+        RANDOM_OPTIONS(&check.choice),
         { "against", OPTION_TEXT, &check.against, "FILE.npz", "also compare the outputs with out_0, ... of the file" },
         TARGET_OPTIONS(&check.target),
         { "json", OPTION_FLAG, &check.json, NULL, "one object" },
@@ -166,8 +169,11 @@ static int run(const struct command *self, int argc, char **argv)
     if (status == OPTIONS_OK && !check.models.count)
         status = usage_error(self, "which model?");
     if (status == OPTIONS_OK)
+        status = random_usage(self, &check.choice, check.input != NULL);
+    if (status == OPTIONS_OK)
         status = (int)execute(&check);
     text_list_free(&check.models);
+    text_list_free(&check.choice.sizes);
     return status;
 }
 

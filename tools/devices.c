@@ -7,7 +7,7 @@
 
 static void print_row(int index, const pt2_device_info *info)
 {
-    printf("%2d  %s:%-2d %-10s %6.1f GiB  %s  [%s]\n", index, info->backend, info->number, info->kind,
+    say("%2d  %s:%-2d %-10s %6.1f GiB  %s  [%s]\n", index, info->backend, info->number, info->kind,
            (double)info->memory / (1 << 30), info->name, info->driver);
 }
 

@@ -122,7 +122,7 @@ static void print_inputs(const struct pt2_program *program)
         if (spec->leaf < 0)
             continue;
         struct pt2_str type = input_type(spec);
-        printf("input     in_%-4d %-20s %s\n", spec->leaf, program->in_leaves[spec->leaf].name, pt2_str_text(&type));
+        say("input     in_%-4d %-20s %s\n", spec->leaf, program->in_leaves[spec->leaf].name, pt2_str_text(&type));
         pt2_str_free(&type);
     }
 }
@@ -135,7 +135,7 @@ static void print_outputs(const struct pt2_program *program)
             continue;
         struct pt2_str type = { 0 };
         constant_text(&type, spec->arg);
-        printf("output    out_%-3d %-20s %s\n", spec->leaf, program->out_leaves[spec->leaf].name,
+        say("output    out_%-3d %-20s %s\n", spec->leaf, program->out_leaves[spec->leaf].name,
                pt2_str_text(&type));
         pt2_str_free(&type);
     }
@@ -145,35 +145,35 @@ static void print_ranges(const struct pt2_program *program)
 {
     for (uint32_t i = 0; i < program->num_ranges; i++) {
         const struct pt2_symbol_range *r = &program->ranges[i];
-        printf("size      %s", r->name);
+        say("size      %s", r->name);
         if (r->lo != INT64_MIN)
-            printf(" >= %" PRId64, r->lo);
+            say(" >= %" PRId64, r->lo);
         if (r->hi != INT64_MAX)
-            printf(" <= %" PRId64, r->hi);
+            say(" <= %" PRId64, r->hi);
         putchar('\n');
     }
 }
 
 static void print_text(const struct pt2_program *program, const struct census *census)
 {
-    printf("archive   %s, %s, schema %d.%d, torch %s\n", program->path, program->layout, program->schema_major,
+    say("archive   %s, %s, schema %d.%d, torch %s\n", program->path, program->layout, program->schema_major,
            program->schema_minor, *program->torch_version ? program->torch_version : "unknown");
-    printf("program   %s\n", program->name);
+    say("program   %s\n", program->name);
     print_inputs(program);
     print_outputs(program);
     print_ranges(program);
     for (uint32_t i = 0; i < program->num_outputs; i++) {
         const char *name = state_name(program, &program->outputs[i]);
         if (name)
-            printf("state     %s\n", name);
+            say("state     %s\n", name);
     }
-    printf("weights   %.1f MB in %u storages\n", (double)program->weight_bytes * 1e-6, program->num_storages);
-    printf("samples   %s\n", program->samples         ? "yes"
+    say("weights   %.1f MB in %u storages\n", (double)program->weight_bytes * 1e-6, program->num_storages);
+    say("samples   %s\n", program->samples         ? "yes"
                              : program->samples_missing_why ? program->samples_missing_why
                                                             : "no");
-    printf("nodes     %d\n", census->nodes);
+    say("nodes     %d\n", census->nodes);
     for (uint32_t i = 0; i < census->ops.count; i++)
-        printf("%9d %s\n", census->ops.data[i]->count, census->ops.data[i]->target);
+        say("%9d %s\n", census->ops.data[i]->count, census->ops.data[i]->target);
 }
 
 /* ---- JSON ---- */
@@ -249,7 +249,7 @@ static void add_sizes_and_state(cJSON *object, const struct pt2_program *program
     }
 }
 
-static void print_object(const struct pt2_program *program, const struct census *census)
+static cJSON *program_object(const struct pt2_program *program, const struct census *census)
 {
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "path", program->path);
@@ -266,26 +266,84 @@ static void print_object(const struct pt2_program *program, const struct census 
     cJSON *ops = cJSON_AddObjectToObject(object, "operators");
     for (uint32_t i = 0; i < census->ops.count; i++)
         cJSON_AddNumberToObject(ops, census->ops.data[i]->target, census->ops.data[i]->count);
-    print_json(object);
+    return object;
 }
 
 /* ---- the command ---- */
 
-static enum exit_status print_info(const char *path, const char *name, bool json)
+struct info {
+    const char *path;
+    bool json;
+    const char *const *names; /* of the programs to tell of */
+    uint32_t count;
+    cJSON *objects;           /* owned; an array */
+};
+
+static pt2_status tell_program(struct info *info, const char *name)
 {
     struct pt2_program *program = NULL;
-    pt2_status status = pt2_program_open(path, name, NULL, &program);
-    if (status != PT2_OK)
-        return tool_fail(status);
+    PT2_TRY(pt2_program_open(info->path, name, NULL, &program));
     struct census census = { 0 };
     take_census(&census, program);
-    if (json)
-        print_object(program, &census);
+    if (info->json)
+        cJSON_AddItemToArray(info->objects, program_object(program, &census));
     else
         print_text(program, &census);
     pt2_arena_free(&census.arena);
     pt2_program_destroy(&program);
-    return STATUS_DONE;
+    return PT2_OK;
+}
+
+static void print_names(const struct info *info)
+{
+    say("archive   %s, %u programs; --program chooses one\n", info->path, info->count);
+    for (uint32_t i = 0; i < info->count; i++)
+        say("          %s\n", info->names[i]);
+}
+
+/* One object for one program; for several an object that has theirs. */
+static void print_objects(struct info *info)
+{
+    cJSON *object = cJSON_DetachItemFromArray(info->objects, 0);
+    if (info->count > 1) {
+        cJSON_InsertItemInArray(info->objects, 0, object);
+        object = cJSON_CreateObject();
+        cJSON_AddStringToObject(object, "path", info->path);
+        cJSON_AddItemToObject(object, "programs", info->objects);
+        info->objects = NULL;
+    }
+    print_json(object);
+}
+
+static pt2_status tell(struct info *info, const char *wanted)
+{
+    struct pt2_arena arena = { 0 };
+    pt2_status status;
+    info->objects = cJSON_CreateArray();
+    info->names = &wanted;
+    info->count = 1;
+    if (!wanted)
+        PT2_GOTO(out, pt2_program_names(info->path, &arena, &info->names, &info->count));
+    if (info->count > 1 && !info->json)
+        print_names(info);
+    for (uint32_t i = 0; i < info->count; i++) {
+        if (info->count > 1 && !info->json)
+            say("\n");
+        PT2_GOTO(out, tell_program(info, info->names[i]));
+    }
+    if (info->json)
+        print_objects(info);
+out:
+    cJSON_Delete(info->objects);
+    pt2_arena_free(&arena);
+    return status;
+}
+
+static enum exit_status print_info(const char *path, const char *name, bool json)
+{
+    struct info info = { .path = path, .json = json };
+    pt2_status status = tell(&info, name);
+    return status == PT2_OK ? STATUS_DONE : tool_fail(status);
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -293,8 +351,8 @@ static int run(const struct command *self, int argc, char **argv)
     const char *name = NULL;
     bool json = false;
     const struct option options[] = {
-        { "program", OPTION_TEXT, &name, "NAME", "which program of an archive that holds several" },
-        { "json", OPTION_FLAG, &json, NULL, "one object" },
+        { "program", OPTION_TEXT, &name, "NAME", "which program of an archive that holds several; default: all" },
+        { "json", OPTION_FLAG, &json, NULL, "one object; of several programs one whose \"programs\" has theirs" },
         { 0 },
     };
     struct text_list rest = { 0 };

@@ -3,7 +3,9 @@
  * also takes as such. Python numbers are taken from any array of one number of their kind. */
 #include "tools/inputs.h"
 #include "base/dtype.h"
+#include "runtime/random_inputs.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +124,98 @@ pt2_status inputs_bind(struct inputs *inputs, const char *path, const pt2_model 
     return status;
 }
 
+/* ---- random inputs ---- */
+
+enum { MAX_SIZES = 64 };
+
+static bool parse_seed(const char *text, uint64_t *out_seed)
+{
+    char *end;
+    errno = 0;
+    *out_seed = *text ? strtoull(text, &end, 10) : 0;
+    return !*text || (*text >= '0' && *text <= '9' && !*end && !errno);
+}
+
+static bool parse_size(struct pt2_arena *arena, const char *text, struct pt2_size_choice *out)
+{
+    const char *equals = strchr(text, '=');
+    char *end;
+    if (!equals || equals == text || equals[1] < '0' || equals[1] > '9')
+        return false;
+    errno = 0;
+    out->size = strtoll(equals + 1, &end, 10);
+    out->name = pt2_arena_strndup(arena, text, (size_t)(equals - text));
+    return !*end && !errno;
+}
+
+int random_usage(const struct command *self, const struct input_choice *choice, bool has_files)
+{
+    struct pt2_arena arena = { 0 };
+    struct pt2_size_choice ignored;
+    uint64_t seed;
+    int status = OPTIONS_OK;
+    if (choice->random && has_files)
+        status = usage_error(self, "--random does not go with --input");
+    else if (choice->random && !parse_seed(choice->random, &seed))
+        status = usage_error(self, "--random=%s: not a number", choice->random);
+    else if (choice->sizes.count && !choice->random)
+        status = usage_error(self, "--size is for --random");
+    else if (choice->sizes.count > MAX_SIZES)
+        status = usage_error(self, "more than %d --size", MAX_SIZES);
+    for (int k = 0; k < choice->sizes.count && status == OPTIONS_OK; k++)
+        if (!parse_size(&arena, choice->sizes.items[k], &ignored))
+            status = usage_error(self, "--size=%s: a name and a number were expected, such as s12=512",
+                                 choice->sizes.items[k]);
+    pt2_arena_free(&arena);
+    return status;
+}
+
+static pt2_status draw_inputs(struct inputs *inputs, const struct input_choice *choice, pt2_model *model,
+                              pt2_session *session)
+{
+    struct pt2_size_choice sizes[MAX_SIZES];
+    int count = pt2_model_input_count(model);
+    pt2_tensor *leaves = PT2_NEW_N(&inputs->drawn, pt2_tensor, count + 1);
+    uint64_t seed = 0;
+    (void)parse_seed(choice->random, &seed); /* random_usage has checked them */
+    for (int k = 0; k < choice->sizes.count; k++)
+        (void)parse_size(&inputs->drawn, choice->sizes.items[k], &sizes[k]);
+    PT2_TRY(pt2_random_inputs(model, seed, sizes, choice->sizes.count, &inputs->drawn, leaves));
+    for (int k = 0; k < count; k++) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", k);
+        if (leaves[k].dtype == PT2_NONE)
+            continue;
+        PT2_TRY(pt2_npz_borrow(&inputs->bound, number, &leaves[k]));
+        PT2_TRY(pt2_session_set_input(session, k, &leaves[k]));
+    }
+    return PT2_OK;
+}
+
+/* Before anything runs, so that the message can say what to do. */
+static pt2_status need_samples(const pt2_model *model)
+{
+    pt2_leaf_info info;
+    pt2_tensor ignored;
+    for (int k = 0, n = pt2_model_input_count(model); k < n; k++) {
+        PT2_TRY(pt2_model_input_info(model, k, &info));
+        if (info.is_constant || info.dtype == PT2_NONE || pt2_model_sample_input(model, k, &ignored) == PT2_OK)
+            continue;
+        char why[1024];
+        snprintf(why, sizeof why, "%s", pt2_error_message());
+        return pt2_fail(PT2_ERR_INPUT, "%.900s; give --input=FILE or --random", why);
+    }
+    return PT2_OK;
+}
+
+pt2_status inputs_prepare(struct inputs *inputs, const char *path, const struct input_choice *choice, pt2_model *model,
+                          pt2_session *session)
+{
+    if (path)
+        return inputs_bind(inputs, path, model, session);
+    return choice->random ? draw_inputs(inputs, choice, model, session) : need_samples(model);
+}
+
 void inputs_leaves(const struct inputs *inputs, const pt2_model *model, pt2_tensor *out_leaves)
 {
     for (int i = 0, n = pt2_model_input_count(model); i < n; i++) {
@@ -137,6 +231,7 @@ void inputs_free(struct inputs *inputs)
     pt2_npz_free(&inputs->bound);
     pt2_npz_free(&inputs->file);
     pt2_npz_free(&inputs->converted);
+    pt2_arena_free(&inputs->drawn);
 }
 
 pt2_status outputs_collect(const pt2_model *model, pt2_session *session, bool borrow, struct pt2_npz *npz)
@@ -188,7 +283,7 @@ pt2_status state_load(pt2_session *session, const char *path)
     return status;
 }
 
-pt2_status state_save(pt2_session *session, const char *path)
+pt2_status state_save(pt2_session *session, struct outputs *files, const char *path)
 {
     struct pt2_npz npz = { 0 };
     pt2_status status = PT2_OK;
@@ -200,7 +295,7 @@ pt2_status state_save(pt2_session *session, const char *path)
             status = pt2_npz_add(&npz, name, &tensor);
     }
     if (status == PT2_OK)
-        status = pt2_npz_write(&npz, path);
+        status = outputs_add_npz(files, path, &npz);
     pt2_npz_free(&npz);
     return status;
 }

@@ -13,11 +13,12 @@
 int usage_error(const struct command *command, const char *fmt, ...)
 {
     va_list ap;
+    char text[1024], line[1024];
     va_start(ap, fmt);
-    fputs("pt2gpu: ", stderr);
-    vfprintf(stderr, fmt, ap);
+    vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    fprintf(stderr, " (see pt2gpu %s --help)\n", command->name);
+    one_line(line, sizeof line, text);
+    fprintf(stderr, "pt2gpu: %s (see pt2gpu %s --help)\n", line, command->name);
     return STATUS_USAGE;
 }
 
@@ -42,7 +43,9 @@ static void print_help(const struct command *command, const struct option *optio
            command->summary);
     for (const struct option *o = options; o->name; o++) {
         char left[64];
-        snprintf(left, sizeof left, "%s%s%s%s", *o->name ? "--" : "", o->name, o->arg ? "=" : "", o->arg ? o->arg : "");
+        bool maybe = o->kind == OPTION_MAYBE;
+        snprintf(left, sizeof left, "%s%s%s%s%s", *o->name ? "--" : "", o->name, maybe ? "[=" : o->arg ? "=" : "",
+                 o->arg ? o->arg : "", maybe ? "]" : "");
         printf("%s  %-24s %s\n", o == options ? "\n" : "", left, o->help);
     }
     printf("  %-24s %s\n", "--help", "this text");
@@ -77,7 +80,7 @@ static int set(const struct command *command, const struct option *o, const char
         return usage_error(command, "--%s needs a value", o->name);
     if (o->kind == OPTION_LIST)
         list_add(o->value, value);
-    else if (o->kind == OPTION_TEXT)
+    else if (o->kind == OPTION_TEXT || o->kind == OPTION_MAYBE)
         *(const char **)o->value = value;
     else if (!set_number(o, value))
         return usage_error(command, "--%s=%s: not a number", o->name, value);
@@ -95,6 +98,10 @@ static int parse_one(const struct command *command, const struct option *options
         if (value)
             return usage_error(command, "--%s takes no value", o->name);
         *(bool *)o->value = true;
+        return OPTIONS_OK;
+    }
+    if (o->kind == OPTION_MAYBE && !value) {
+        *(const char **)o->value = "";
         return OPTIONS_OK;
     }
     if (!value && *i + 1 < argc)

@@ -13,6 +13,7 @@ enum option_kind {
     OPTION_TEXT,   /* const char ** */
     OPTION_NUMBER, /* int *, >= 0 */
     OPTION_LIST,   /* struct text_list *: may be given several times */
+    OPTION_MAYBE,  /* const char **: a value may follow, after `=` only; "" when none does */
 };
 
 struct option {

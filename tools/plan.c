@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * pt2gpu plan: what runs where and why, the launches with their dependencies, memory. */
+#include "tools/drivers.h"
 #include "tools/tool.h"
 
 #include <stdio.h>
@@ -8,14 +9,14 @@ static enum exit_status print_plan(const char *path, const pt2_model_params *par
 {
     pt2_model *model = NULL;
     char *text = NULL;
-    pt2_status status = pt2_model_open(path, params, &model);
+    pt2_status status = open_model(path, params, &model);
     if (status == PT2_OK)
         status = pt2_model_plan_text(model, json, &text);
-    if (status == PT2_OK)
-        fputs(text, stdout);
+    if (status == PT2_OK && json)
+        say_json(text);
+    else if (status == PT2_OK)
+        say("%s", text);
     enum exit_status result = status == PT2_OK ? STATUS_DONE : tool_fail(status);
-    if (text && json)
-        putchar('\n');
     pt2_free(text);
     pt2_model_destroy(&model);
     return result;

@@ -4,6 +4,7 @@
 #include "tools/print.h"
 #include "base/dtype.h"
 #include "base/npz.h"
+#include "tools/tool.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,12 +21,12 @@ struct printer {
 
 void print_type(pt2_dtype dtype, int rank, const int64_t *shape)
 {
-    printf("%s %s", pt2_dtype_name(dtype), rank ? "[" : "scalar");
+    say("%s %s", pt2_dtype_name(dtype), rank ? "[" : "scalar");
     for (int i = 0; i < rank; i++) {
         if (shape[i] < 0)
-            printf("%s?", i ? ", " : "");
+            say("%s?", i ? ", " : "");
         else
-            printf("%s%lld", i ? ", " : "", (long long)shape[i]);
+            say("%s%lld", i ? ", " : "", (long long)shape[i]);
     }
     fputs(rank ? "]" : "", stdout);
 }
@@ -91,7 +92,7 @@ static void print_axis(const struct printer *p, int axis, int64_t at)
     if (axis == t->rank) {
         char text[160];
         format_element(p, text, sizeof text, at);
-        printf("%*s", p->width, text);
+        say("%*s", p->width, text);
         return;
     }
     bool last = axis == t->rank - 1;
@@ -100,9 +101,9 @@ static void print_axis(const struct printer *p, int axis, int64_t at)
         if (i && last)
             putchar(' ');
         else if (i)
-            printf("\n%*s", p->indent + axis + 1, "");
+            say("\n%*s", p->indent + axis + 1, "");
         if (p->shorten && t->shape[axis] > 2 * EDGE && i == EDGE) {
-            printf(last ? "... " : "...\n%*s", last ? 0 : p->indent + axis + 1, "");
+            say(last ? "... " : "...\n%*s", last ? 0 : p->indent + axis + 1, "");
             i = t->shape[axis] - EDGE;
         }
         print_axis(p, axis + 1, at + i * p->stride[axis]);

@@ -68,7 +68,7 @@ static pt2_status add_run(struct samples *s, const pt2_session *session, int run
     return PT2_OK;
 }
 
-static pt2_status measure(pt2_model *model, const char *input, struct samples *s)
+static pt2_status measure(pt2_model *model, const char *input, const struct input_choice *choice, struct samples *s)
 {
     pt2_session *session = NULL;
     struct inputs inputs = { 0 };
@@ -78,8 +78,7 @@ static pt2_status measure(pt2_model *model, const char *input, struct samples *s
         return pt2_fail(PT2_ERR_NOMEM, "no memory for %d runs", s->runs);
     PT2_GOTO(out, pt2_session_create(model, &session));
     pt2_session_time(session);
-    if (input)
-        PT2_GOTO(out, inputs_bind(&inputs, input, model, session));
+    PT2_GOTO(out, inputs_prepare(&inputs, input, choice, model, session));
     PT2_GOTO(out, pt2_session_run(session));
     for (int k = 0; k < s->runs; k++) {
         progress("measuring kernels, run %d of %d", k + 1, s->runs);
@@ -183,13 +182,14 @@ static pt2_status measure_limits(struct profile *out, bool again, bool no_cache)
     return PT2_OK;
 }
 
-pt2_status profile_model(pt2_model *model, const char *input, int runs, bool again, bool no_cache, struct profile *out)
+pt2_status profile_model(pt2_model *model, const char *input, const struct input_choice *choice, int runs, bool again,
+                         bool no_cache, struct profile *out)
 {
     struct samples s = { .runs = runs };
     *out = (struct profile){ .model = model };
     pt2_status status = measure_limits(out, again, no_cache);
     if (status == PT2_OK)
-        status = measure(model, input, &s);
+        status = measure(model, input, choice, &s);
     if (status == PT2_OK)
         status = make_rows(&s, out);
     free(s.data);
@@ -212,7 +212,7 @@ void profile_limits_text(const struct profile *p)
     int n = pt2_model_devices(p->model, &devices);
     for (int d = 0; d < n; d++)
         if (p->limits[d].bytes > 0)
-            printf("limits    %s: %.4g GFLOP/s in fused multiply-adds, %.4g GB/s of memory, as measured\n",
+            say("limits    %s: %.4g GFLOP/s in fused multiply-adds, %.4g GB/s of memory, as measured\n",
                    pt2_model_device_id(p->model, d), p->limits[d].operations * 1e-9, p->limits[d].bytes * 1e-9);
 }
 
@@ -221,7 +221,7 @@ static void print_known(const char *format, double x)
     char text[32] = "-";
     if (x >= 0)
         snprintf(text, sizeof text, format, x);
-    printf("%10s", text);
+    say("%10s", text);
 }
 
 /* "encoder.layer.0: linear, gelu" */
@@ -229,24 +229,24 @@ static void print_origin(const struct pt2_region *r)
 {
     const struct pt2_pnode *n = pt2_region_origin(r);
     if (n && n->module_path[0])
-        printf("  %s", n->module_path);
+        say("  %s", n->module_path);
     if (n)
-        printf("  %s", n->name);
+        say("  %s", n->name);
     putchar('\n');
 }
 
 static void print_row(const struct profile *p, const struct profile_row *r)
 {
-    printf("%10.4f", r->ms);
+    say("%10.4f", r->ms);
     print_known("%.1f%%", p->kernel_ms > 0 ? 100 * r->ms / p->kernel_ms : -1);
-    printf("%9d", r->launches);
+    say("%9d", r->launches);
     print_known("%.3g", r->operations < 0 ? -1 : r->operations * 1e-9);
     print_known("%.3g", r->bytes < 0 ? -1 : r->bytes * 1e-6);
     print_known("%.2f", r->operations < 0 || r->ms <= 0 ? -1 : r->operations / r->ms * 1e-6);
     print_known("%.2f", r->bytes < 0 || r->ms <= 0 ? -1 : r->bytes / r->ms * 1e-6);
     print_known("%.1f%%", r->roof < 0 ? -1 : 100 * r->roof);
-    printf("  %-10s", r->roof < 0 ? "" : r->arithmetic ? "arithmetic" : "memory");
-    printf("  %-28s", r->region->kernel->name);
+    say("  %-10s", r->roof < 0 ? "" : r->arithmetic ? "arithmetic" : "memory");
+    say("  %-28s", r->region->kernel->name);
     print_origin(r->region);
 }
 
@@ -263,22 +263,22 @@ static void print_sum(const struct profile *p, int first, const char *name)
         bytes = sum_known(bytes, r->bytes);
         roof = sum_known(roof, r->roof < 0 ? -1 : r->roof * r->ms);
     }
-    printf("%10.4f", ms);
+    say("%10.4f", ms);
     print_known("%.1f%%", p->kernel_ms > 0 ? 100 * ms / p->kernel_ms : -1);
-    printf("%9d", launches);
+    say("%9d", launches);
     print_known("%.3g", operations < 0 ? -1 : operations * 1e-9);
     print_known("%.3g", bytes < 0 ? -1 : bytes * 1e-6);
     print_known("%.2f", operations < 0 || ms <= 0 ? -1 : operations / ms * 1e-6);
     print_known("%.2f", bytes < 0 || ms <= 0 ? -1 : bytes / ms * 1e-6);
     print_known("%.1f%%", roof < 0 || ms <= 0 ? -1 : 100 * roof / ms);
-    printf("  %-10s  %s\n", "", name);
+    say("  %-10s  %s\n", "", name);
 }
 
 void profile_text(const struct profile *p, bool all)
 {
     int shown = all || p->count <= SHOWN ? p->count : SHOWN;
     char rest[64];
-    printf("\n%10s%10s%9s%10s%10s%10s%10s%10s  %-10s  %-28s  %s\n", "ms", "share", "launches", "GFLOP", "MB", "GFLOP/s",
+    say("\n%10s%10s%9s%10s%10s%10s%10s%10s  %-10s  %-28s  %s\n", "ms", "share", "launches", "GFLOP", "MB", "GFLOP/s",
            "GB/s", "of roof", "bound by", "kernel", "module, node");
     for (int k = 0; k < shown; k++)
         print_row(p, &p->rows[k]);

@@ -5,6 +5,7 @@
 #ifndef PT2_TOOLS_PROFILE_H
 #define PT2_TOOLS_PROFILE_H
 
+#include "tools/inputs.h"
 #include "plan/plan.h"
 #include "runtime/limits.h"
 #include "runtime/trace.h"
@@ -30,10 +31,10 @@ struct profile {
     struct pt2_limits *limits; /* owned; of each device of the model */
 };
 
-/* Runs the model `runs` times with its launches measured, after one run that is not counted. `input`: a file for each
- * run, or NULL. Limits are measured again when `again`; kept on disk unless `no_cache`. */
-PT2_MUST_USE pt2_status profile_model(pt2_model *model, const char *input, int runs, bool again, bool no_cache,
-                                      struct profile *out);
+/* Runs the model `runs` times with its launches measured, after one run that is not counted. `input`, `choice`: as
+ * inputs_prepare. Limits are measured again when `again`; kept on disk unless `no_cache`. */
+PT2_MUST_USE pt2_status profile_model(pt2_model *model, const char *input, const struct input_choice *choice,
+                                      int runs, bool again, bool no_cache, struct profile *out);
 void profile_free(struct profile *profile);
 
 void profile_limits_text(const struct profile *profile);

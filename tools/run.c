@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * pt2gpu run: one session, one run per --input file (or one on the archive's sample inputs). Outputs are written when
- * all runs are done, so that a failure leaves no file behind. */
+ * all runs are done, so that a failure leaves the files of an earlier run as they were. */
 #include "tools/agree.h"
+#include "tools/drivers.h"
 #include "tools/inputs.h"
+#include "tools/output.h"
 #include "tools/print.h"
 #include "tools/tool.h"
 
@@ -15,6 +17,7 @@ struct run {
     struct target target;
     struct text_list models, inputs, against;
     const char *output, *save_state, *load_state, *list;
+    struct input_choice choice;
     bool json;
     int seed;
 
@@ -32,7 +35,7 @@ static pt2_status open_session(struct run *run, const pt2_model_params *params)
 {
     double begin = now_ms();
     progress("%s: opening", run->models.items[0]);
-    PT2_TRY(pt2_model_open(run->models.items[0], params, &run->model));
+    PT2_TRY(open_model(run->models.items[0], params, &run->model));
     PT2_TRY(pt2_session_create(run->model, &run->session));
     pt2_session_set_seed(run->session, (uint64_t)run->seed);
     if (run->load_state)
@@ -52,8 +55,8 @@ static pt2_status allocate(struct run *run)
 
 static pt2_status run_one(struct run *run, int k)
 {
-    if (run->inputs.count)
-        PT2_TRY(inputs_bind(&run->loaded[k], run->inputs.items[k], run->model, run->session));
+    const char *file = run->inputs.count ? run->inputs.items[k] : NULL;
+    PT2_TRY(inputs_prepare(&run->loaded[k], file, &run->choice, run->model, run->session));
     progress("%s: run %d of %d", run->models.items[0], k + 1, run->num_runs);
     double begin = now_ms();
     PT2_TRY(pt2_session_run(run->session));
@@ -75,19 +78,15 @@ static void output_path(const struct run *run, int k, char *path, size_t cap)
 static pt2_status write_outputs(const struct run *run)
 {
     char path[4096];
+    struct outputs files = { 0 };
     pt2_status status = PT2_OK;
-    int k;
-    for (k = 0; run->output && k < run->num_runs && status == PT2_OK; k++) {
+    for (int k = 0; run->output && k < run->num_runs && status == PT2_OK; k++) {
         output_path(run, k, path, sizeof path);
-        status = pt2_npz_write(&run->results[k], path);
+        status = outputs_add_npz(&files, path, &run->results[k]);
     }
     if (status == PT2_OK && run->save_state)
-        status = state_save(run->session, run->save_state);
-    while (status != PT2_OK && --k >= 0) {
-        output_path(run, k, path, sizeof path);
-        remove(path);
-    }
-    return status;
+        status = state_save(run->session, &files, run->save_state);
+    return outputs_end(&files, status);
 }
 
 /* ---- what is printed ---- */
@@ -99,15 +98,15 @@ static void print_outputs(const struct run *run, int k)
         pt2_leaf_info info;
         snprintf(name, sizeof name, "out_%d", i);
         const pt2_tensor *t = pt2_npz_find(&run->results[k], name);
-        printf("%-8s ", name);
+        say("%-8s ", name);
         if (!t) {
-            puts("None");
+            say("%s\n", "None");
             continue;
         }
         print_type(t->dtype, t->rank, t->shape);
         if (pt2_model_output_info(run->model, i, &info) == PT2_OK && strcmp(info.name, name) != 0)
-            printf("  %s", info.name);
-        printf("\n%9s", "");
+            say("  %s", info.name);
+        say("\n%9s", "");
         print_values(t, 9);
     }
 }
@@ -128,7 +127,7 @@ static pt2_status print_agreement(struct run *run, int k, cJSON *json)
     if (json)
         cJSON_AddStringToObject(json, "agreement", text);
     else
-        printf("%-8s %s\n", "result", text);
+        say("%-8s %s\n", "result", text);
     return PT2_OK;
 }
 
@@ -136,14 +135,14 @@ static pt2_status print_text(struct run *run)
 {
     bool quiet = run->output && !run->against.count;
     if (!quiet)
-        printf("%-8s %s\n", "device", plan_facts(run->model).device);
+        say("%-8s %s\n", "device", plan_facts(run->model).device);
     for (int k = 0; k < run->num_runs && !quiet; k++) {
         if (run->num_runs > 1)
-            printf("\nrun %d: %s\n", k, run->inputs.items[k]);
+            say("\nrun %d: %s\n", k, run->inputs.items[k]);
         if (!run->output)
             print_outputs(run, k);
         PT2_TRY(print_agreement(run, k, NULL));
-        printf("%-8s opened in %.1f ms, ran in %.1f ms\n", "time", run->open_ms, run->ms[k]);
+        say("%-8s opened in %.1f ms, ran in %.1f ms\n", "time", run->open_ms, run->ms[k]);
     }
     return PT2_OK;
 }
@@ -220,7 +219,7 @@ static void release(struct run *run)
 static int check_usage(const struct command *self, const struct run *run)
 {
     if (run->list) {
-        if (run->models.count || run->inputs.count || run->against.count || run->output)
+        if (run->models.count || run->inputs.count || run->against.count || run->output || run->choice.random)
             return usage_error(self, "--list names models and outputs: only options that choose a device go with it");
         return OPTIONS_OK;
     }
@@ -228,7 +227,7 @@ static int check_usage(const struct command *self, const struct run *run)
         return usage_error(self, "which model?");
     if (run->against.count && run->against.count != (run->inputs.count ? run->inputs.count : 1))
         return usage_error(self, "as many --against as --input");
-    return OPTIONS_OK;
+    return random_usage(self, &run->choice, run->inputs.count > 0);
 }
 
 static enum exit_status execute(struct run *run)
@@ -250,12 +249,14 @@ static int run_command(const struct command *self, int argc, char **argv)
     const struct option options[] = {
         { "input", OPTION_LIST, &run.inputs, "FILE", ".npz with in_0, in_1, ... (or the inputs' names), or .npy;" },
         { "", OPTION_FLAG, NULL, NULL, "several are consecutive runs of one session. Default: the sample inputs" },
+        RANDOM_OPTIONS(&run.choice),
         { "output", OPTION_TEXT, &run.output, "FILE.npz", "write out_0, out_1, ...; of several runs: FILE.0.npz, ..." },
         { "against", OPTION_LIST, &run.against, "FILE.npz", "compare with the arrays out_0, ... of the file" },
         { "load-state", OPTION_TEXT, &run.load_state, "FILE.npz", "set buffers, by name, before the first run" },
         { "seed", OPTION_NUMBER, &run.seed, "N", "of random operators (0); equal seeds give equal numbers" },
         { "save-state", OPTION_TEXT, &run.save_state, "FILE.npz", "write what the model changed, after the last run" },
-        { "list", OPTION_TEXT, &run.list, "FILE", "run many models: lines MODEL.pt2<TAB>OUT.npz" },
+        { "list", OPTION_TEXT, &run.list, "FILE", "run many models: lines MODEL.pt2<TAB>OUT.npz;" },
+        { "", OPTION_FLAG, NULL, NULL, "the exit status is the largest of those that the lines alone would have" },
         TARGET_OPTIONS(&run.target),
         { "json", OPTION_FLAG, &run.json, NULL, "one object on standard output" },
         { 0 },
@@ -269,6 +270,7 @@ static int run_command(const struct command *self, int argc, char **argv)
     text_list_free(&run.models);
     text_list_free(&run.inputs);
     text_list_free(&run.against);
+    text_list_free(&run.choice.sizes);
     return status;
 }
 

@@ -2,6 +2,8 @@
  * What the subcommands share. */
 #include "tools/tool.h"
 #include "base/status.h"
+#include "base/utf8.h"
+#include "tools/drivers.h"
 
 #include <cjson/cJSON.h>
 #include <stdarg.h>
@@ -31,20 +33,54 @@ enum exit_status exit_status_of(pt2_status status)
 
 void one_line(char *dst, size_t cap, const char *text)
 {
-    snprintf(dst, cap, "%s", text);
+    struct pt2_str safe = { 0 };
+    pt2_utf8_escape(&safe, text, PT2_ESCAPE_TEXT);
+    snprintf(dst, cap, "%s", pt2_str_text(&safe));
+    pt2_str_free(&safe);
     for (char *p = dst; *p; p++)
         if ((unsigned char)*p < ' ')
             *p = ' ';
 }
 
+static void put_safe(FILE *file, const char *text)
+{
+    struct pt2_str safe = { 0 };
+    pt2_utf8_escape(&safe, text, PT2_ESCAPE_TEXT);
+    fputs(pt2_str_text(&safe), file);
+    pt2_str_free(&safe);
+}
+
+void say(const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (n < (int)sizeof text) {
+        put_safe(stdout, text);
+        return;
+    }
+    char *all = malloc((size_t)n + 1);
+    if (!all)
+        abort(); /* a line of output */
+    va_start(ap, fmt);
+    vsnprintf(all, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    put_safe(stdout, all);
+    free(all);
+}
+
 enum exit_status tool_fail(pt2_status status)
 {
     char line[1024];
-    const char *text = pt2_error_message();
-    one_line(line, sizeof line, *text ? text : pt2_status_name(status));
+    const char *text = pt2_error_message(), *rest = strchr(text, '\n');
+    snprintf(line, sizeof line, "%.*s", rest ? (int)(rest - text) : (int)strlen(text), text);
+    one_line(line, sizeof line, *line ? line : pt2_status_name(status));
     progress(NULL);
     fflush(stdout);
     fprintf(stderr, "pt2gpu: %s\n", line);
+    drivers_say(stderr, rest ? rest + 1 : "");
     return exit_status_of(status);
 }
 
@@ -164,10 +200,18 @@ struct plan_facts plan_facts(const pt2_model *model)
     return facts;
 }
 
+void say_json(const char *text)
+{
+    struct pt2_str safe = { 0 };
+    pt2_utf8_escape(&safe, text, PT2_ESCAPE_JSON);
+    puts(pt2_str_text(&safe));
+    pt2_str_free(&safe);
+}
+
 void print_json(cJSON *json)
 {
     char *text = cJSON_PrintUnformatted(json);
-    puts(text ? text : "null");
+    say_json(text ? text : "null");
     cJSON_free(text);
     cJSON_Delete(json);
 }

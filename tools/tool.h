@@ -23,9 +23,14 @@ enum exit_status {
 };
 
 enum exit_status exit_status_of(pt2_status status);
-/* Prints "pt2gpu: <pt2_error_message()>" on one line of standard error; returns the exit status. */
+/* Prints "pt2gpu: <pt2_error_message()>" on one line of standard error; what a driver's compiler said, if anything,
+ * follows. Returns the exit status. */
 enum exit_status tool_fail(pt2_status status);
-/* Copies a message into one line: control characters become spaces. */
+/* Prints text on standard output; what a terminal must not obey is escaped (base/utf8.h). */
+void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Prints one JSON text and a line's end; whatever its strings hold, the output is UTF-8. */
+void say_json(const char *text);
+/* Copies a message into one line: line ends become spaces, other control characters are escaped. */
 void one_line(char *dst, size_t cap, const char *text);
 
 /* Replaces the progress line on standard error, if that is a terminal; NULL removes it. */
@@ -49,7 +54,7 @@ struct target {
       "auto, vulkan, opencl, reference; several: in order of preference" },                                          \
     { "device", OPTION_NUMBER, &(t)->device, "N",                                                                    \
       "number of the device within the backend (auto: in the list of devices)" },                                    \
-    { "program", OPTION_TEXT, &(t)->program, "NAME", "which program of an archive that holds several" },             \
+    { "program", OPTION_TEXT, &(t)->program, "NAME", "which program of an archive that holds several (info lists them)" }, \
     { "no-cache", OPTION_FLAG, &(t)->no_cache, NULL, "neither read nor write compiled kernels on disk" },            \
     { "tune", OPTION_TEXT, &(t)->tune, "off|quick|thorough",                                                         \
       "look for faster tiles first (off); those that were found are used in any case" },                             \

@@ -146,7 +146,7 @@ static pt2_status build_failed(struct ocl_device *dev, const char *kernel, cl_pr
     if (log && ocl.clGetProgramBuildInfo(program, dev->id, CL_PROGRAM_BUILD_LOG, size, log, NULL))
         log[0] = 0;
     pt2_status status = ocl_fail(dev, error, "clBuildProgram");
-    status = pt2_fail(status, "kernel %s: %s refused it (%s): %.*s", kernel, dev->base.desc.name, ocl_error_name(error),
+    status = pt2_fail(status, "kernel %s: %s refused it (%s)\n%.*s", kernel, dev->base.desc.name, ocl_error_name(error),
                       LOG_CHARS, log && log[0] ? log : "no message");
     free(log);
     return status;

@@ -9,6 +9,7 @@
  *   accumulate.c what ⊕ does to lanes
  *   memory.c     loads and stores of every dtype, with bounds
  *   lanes.c      what each scalar operator does to lanes
+ *   noise.c      random rounding
  *   pool.c       threads
  *   library.c    LIBRARY nodes; fft.c, linalg.c …: their algorithms
  *
@@ -28,6 +29,9 @@ enum ref_class { REF_I, REF_F, REF_D };
 /* d[i] = f(a[i], b[i], c[i]); operands may be one register, the result is another one. */
 typedef void ref_op_fn(int n, void *restrict d, const void *a, const void *b, const void *c);
 
+/* How an operator on floats rounds; all but EXACT are perturbed in runs that round at random. */
+enum ref_rounding { REF_EXACT, REF_ADD, REF_SUB, REF_MUL, REF_DIV, REF_SQRT, REF_FUNCTION, REF_NARROW };
+
 enum ref_instr_kind { REF_OP, REF_CONST, REF_PARAM, REF_PARAM64, REF_LOAD, REF_CHECK };
 
 struct ref_instr {
@@ -39,6 +43,8 @@ struct ref_instr {
     int64_t i;            /* CONST */
     double f;
     ref_op_fn *fn; /* OP */
+    enum ref_rounding rounding; /* OP */
+    pt2_dtype storage;          /* NARROW: to a small float; NONE: float64 to float32 */
 };
 
 typedef PT2_VEC(struct ref_instr) ref_code;
@@ -85,6 +91,7 @@ struct ref_call {
     const struct ref_view *views;
     const int32_t *params;
     uint64_t points;
+    uint32_t noise; /* 0: results are rounded to nearest; else the seed of random rounding */
 };
 
 /* What one thread needs to run blocks of a call. */
@@ -97,6 +104,7 @@ struct ref_lanes {
     bool inner;        /* lanes are iterations of one point */
     int width;         /* lanes that uniform code fills: the points of the block; inner: what chunks use */
     int n;             /* lanes that count now */
+    uint64_t random;   /* state of random rounding; 0: to nearest */
     pt2_status status;
     char message[256];
 };
@@ -142,6 +150,19 @@ void ref_acc_merge(enum pt2_reduce_op op, int dtype, int n, void *acc, int64_t *
 void ref_acc_finish(enum pt2_reduce_op op, int dtype, int n, const void *acc, const int64_t *pos, void *out);
 /* A scatter's combination of two lanes of one class. */
 void ref_combine(enum pt2_reduce_op op, int dtype, void *into, const void *v);
+
+/* ---- noise.c ---- */
+
+enum ref_rounding ref_rounding_of(pt2_ex e);
+void ref_noise_start(struct ref_lanes *x, uint64_t block);
+/* Perturbs what an operator has computed. */
+void ref_noise(struct ref_lanes *x, const struct ref_instr *in);
+/* Values that will be rounded to a small float: moved, in `out`, or as they are. */
+const void *ref_noise_narrow(struct ref_lanes *x, int n, const void *v, pt2_dtype to, float *out);
+/* Rounds accumulators after a step. */
+void ref_noise_sum(struct ref_lanes *x, enum pt2_reduce_op op, int dtype, int n, void *acc);
+/* Rounds an element that a scatter has combined a term with. */
+void ref_noise_combined(struct ref_lanes *x, int dtype, void *element);
 
 /* ---- translate.c, stage.c, launch.c ---- */
 

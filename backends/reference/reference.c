@@ -227,7 +227,7 @@ static pt2_status exec_create(struct pt2_device *device, const struct pt2_launch
         const struct pt2_launch *l = &launches[i];
         const struct ref_program *p = &l->program->program;
         size_t params = sizeof *l->params * (size_t)p->kernel->num_params;
-        e->calls[i] = (struct ref_call){ .program = p, .points = l->points,
+        e->calls[i] = (struct ref_call){ .program = p, .points = l->points, .noise = l->noise,
                                          .params = pt2_arena_copy(&e->arena, l->params, params) };
         status = views_of(&e->arena, p->kernel, l->bindings, &e->calls[i].views);
     }

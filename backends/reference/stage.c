@@ -94,7 +94,11 @@ bool ref_exec(struct ref_lanes *x, const ref_code *code)
         const struct ref_instr *in = &code->data[k];
         bool ok = true;
         switch (in->kind) {
-        case REF_OP: in->fn(x->n, ref_reg(x, in->dst), ref_reg(x, in->a), ref_reg(x, in->b), ref_reg(x, in->c)); break;
+        case REF_OP:
+            in->fn(x->n, ref_reg(x, in->dst), ref_reg(x, in->a), ref_reg(x, in->b), ref_reg(x, in->c));
+            if (x->random && in->rounding != REF_EXACT)
+                ref_noise(x, in);
+            break;
         case REF_CONST: exec_const(x, in); break;
         case REF_PARAM64: FILL(int64_t, ref_reg(x, in->dst), x->n, word_pair(x->call->params + in->number)); break;
         case REF_PARAM: FILL(int64_t, ref_reg(x, in->dst), x->n, x->call->params[in->number]); break;
@@ -234,10 +238,12 @@ static bool reduce_step(struct ref_lanes *x, const struct ref_stage *s, void *st
     (void)state;
     if (op == PT2_RED_SUM && s->dtype == PT2_F32) {
         ref_acc_sum_f32(x->n, scratch(x, ACC), v);
+        ref_noise_sum(x, op, s->dtype, x->n, scratch(x, ACC));
         return true;
     }
     v = ref_acc_widen(op, s->dtype, x->n, v, scratch(x, TEMP));
     ref_acc_step(op, s->dtype, x->n, scratch(x, ACC), scratch(x, POS), v, at, stride, false);
+    ref_noise_sum(x, op, s->dtype, x->n, scratch(x, ACC));
     return true;
 }
 
@@ -282,10 +288,11 @@ static int compact(int n, enum ref_class class, const int64_t *cond, const int64
 static bool store_lanes(struct ref_lanes *x, int buf, int n, const int64_t *index, const void *v)
 {
     const struct ref_view *view = &x->call->views[buf];
+    float moved[REF_MAX_LANES];
     int bad = ref_outside(n, index, view->count);
     if (bad >= 0)
         return outside(x, "store", buf, index[bad], view->count);
-    ref_store_of(view->dtype)(n, view->data, index, v);
+    ref_store_of(view->dtype)(n, view->data, index, ref_noise_narrow(x, n, v, view->dtype, moved));
     return true;
 }
 
@@ -301,6 +308,7 @@ static bool combine_lanes(struct ref_lanes *x, const struct ref_stage *s, int n,
         int64_t element = 0;
         ref_load_of(view->dtype)(1, &element, view->data, index + i);
         ref_combine(s->src->op, s->dtype, &element, (const char *)v + (size_t)i * step);
+        ref_noise_combined(x, s->dtype, &element);
         ref_store_of(view->dtype)(1, view->data, index + i, &element);
     }
     return true;
@@ -336,6 +344,7 @@ static bool scan_step(struct ref_lanes *x, const struct ref_stage *s, void *stat
     int count = x->inner ? x->n : 1, lanes = x->inner ? 1 : x->n;
     for (int i = 0; i < count; i++) {
         ref_acc_step(op, s->dtype, lanes, acc, pos, v + i, at + (int64_t)i * stride, 0, true);
+        ref_noise_sum(x, op, s->dtype, lanes, acc);
         ref_acc_finish(op, s->dtype, lanes, acc, pos, out + (size_t)i * size);
     }
     return store_lanes(x, s->src->buf, x->n, ref_reg(x, s->index), out);
@@ -458,6 +467,7 @@ bool ref_run_block(struct ref_lanes *x, uint64_t first, int count)
 {
     const struct ref_program *p = x->call->program;
     x->width = x->n = count;
+    ref_noise_start(x, first);
     if (p->point >= 0)
         FILL(int64_t, ref_reg(x, p->point), count, (int64_t)first + (x->inner ? 0 : i));
     for (int k = 0; k < p->kernel->num_stages; k++) {

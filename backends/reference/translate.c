@@ -115,6 +115,18 @@ static int push_op(struct translator *t, int level, ref_op_fn *fn, int a, int b,
     return push(t, level, (struct ref_instr){ .kind = REF_OP, .fn = fn, .a = a, .b = b, .c = c });
 }
 
+/* What the instruction that was pushed last does to a float that is not exact. */
+static void set_rounding(struct translator *t, int level, pt2_ex e)
+{
+    ref_code *code = code_at(t, level);
+    if (t->status != PT2_OK || ref_class_of(e->dtype) == REF_I || !code->count)
+        return;
+    struct ref_instr *in = &code->data[code->count - 1];
+    in->class = ref_class_of(e->dtype);
+    in->rounding = ref_rounding_of(e);
+    in->storage = e->op == PT2_E_ROUNDTO ? (pt2_dtype)e->i : PT2_NONE;
+}
+
 static int push_wrapped(struct translator *t, int level, int dtype, ref_op_fn *fn, int a, int b, int c)
 {
     int r = push_op(t, level, fn, a, b, c);
@@ -207,7 +219,12 @@ static int emit_nary(struct translator *t, pt2_ex e, int level)
             if (reorder && entry_of(t, e->args[i])->level != at)
                 continue;
             int a = emit(t, e->args[i]);
-            r = r < 0 ? a : push_wrapped(t, at, e->dtype, fn, r, a, r);
+            if (r >= 0) {
+                r = push_wrapped(t, at, e->dtype, fn, r, a, r);
+                set_rounding(t, at, e);
+            } else {
+                r = a;
+            }
         }
     }
     return r;
@@ -269,7 +286,10 @@ static int emit(struct translator *t, pt2_ex e)
         reg = emit_load(t, n, e, level);
         break;
     case PT2_E_ADD: case PT2_E_MUL: reg = emit_nary(t, e, level); break;
-    default: reg = emit_op(t, e, level); break;
+    default:
+        reg = emit_op(t, e, level);
+        set_rounding(t, level, e);
+        break;
     }
     n->reg = reg;
     n->level = level;

@@ -34,10 +34,12 @@ static shaderc_compiler_t get_compiler(struct vk_device *d)
     return compiler;
 }
 
-static pt2_status take_result(shaderc_compilation_result_t result, struct vk_spirv *out)
+/* What the compiler says comes on lines of its own. */
+static pt2_status take_result(const char *kernel, shaderc_compilation_result_t result, struct vk_spirv *out)
 {
     if (!result || shaderc_result_get_compilation_status(result) != shaderc_compilation_status_success)
-        return pt2_fail(PT2_ERR_COMPILE, "%s", result ? shaderc_result_get_error_message(result) : "shaderc failed");
+        return pt2_fail(PT2_ERR_COMPILE, "kernel %s: shaderc refused it\n%s", kernel,
+                        result ? shaderc_result_get_error_message(result) : "");
     out->size = shaderc_result_get_length(result);
     out->words = malloc(out->size + 1);
     if (!out->words)
@@ -58,7 +60,7 @@ static pt2_status run_shaderc(struct vk_device *d, const struct pt2_kernel *k, c
     shaderc_compile_options_set_optimization_level(options, shaderc_optimization_level_zero);
     shaderc_compilation_result_t result =
         shaderc_compile_into_spv(compiler, text->data, text->len, shaderc_compute_shader, k->name, "main", options);
-    pt2_status status = take_result(result, out);
+    pt2_status status = take_result(k->name, result, out);
     if (result)
         shaderc_result_release(result);
     shaderc_compile_options_release(options);

@@ -5,6 +5,7 @@
 #include "archive/json.h"
 
 #include "archive/text.h"
+#include "base/utf8.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -41,7 +42,7 @@ static pt2_status pass_string(struct prepass *p)
 {
     copy(p, 1);
     while (p->in < p->end) {
-        size_t left = (size_t)(p->end - p->in), n = pt2_text_utf8(p->in, left);
+        size_t left = (size_t)(p->end - p->in), n = pt2_utf8_length(p->in, left);
         if (*p->in == '"') {
             copy(p, 1);
             return PT2_OK;
@@ -53,7 +54,7 @@ static pt2_status pass_string(struct prepass *p)
         if (*p->in == '\\' && left >= 6 && !memcmp(p->in, "\\u0000", 6))
             return pt2_fail(PT2_ERR_FORMAT, "JSON string with \\u0000");
         if (*p->in == '\\' && left >= 2)
-            n = 1 + pt2_text_utf8(p->in + 1, left - 1);
+            n = 1 + pt2_utf8_length(p->in + 1, left - 1);
         copy(p, n);
     }
     return pt2_fail(PT2_ERR_FORMAT, "JSON string without an end");

@@ -35,7 +35,8 @@ static pt2_status find_flat_records(struct pt2_load *ld)
 {
     if (ld->wanted && strcmp(ld->wanted, "model") != 0)
         return pt2_fail(PT2_ERR_ARG, "the archive has one program, called \"model\", but not \"%.100s\"", ld->wanted);
-    ld->program->name = "model";
+    ld->program->names = PT2_NEW_N(ld->arena, const char *, 1);
+    ld->program->name = ld->program->names[ld->program->num_names++] = "model";
     ld->layout.title = "flat";
     ld->layout.weights = find_flat(ld, "serialized_state_dict");
     ld->layout.constants = find_flat(ld, "serialized_constants");
@@ -56,40 +57,52 @@ static const char *model_name(struct pt2_load *ld, const char *folder, const cha
     return pt2_arena_strndup(ld->arena, record + begin, len - begin - (sizeof suffix - 1));
 }
 
-static pt2_status no_models(struct pt2_load *ld, const char *root)
+/* Names of all programs, in the order of the archive. */
+static void list_models(struct pt2_load *ld, const char *root)
 {
-    const char *folder = pt2_arena_printf(&ld->scratch, "%sdata/aotinductor/", root);
-    if (first_below(&ld->zip, folder))
-        return pt2_fail(PT2_ERR_UNSUPPORTED, "this package was compiled by AOTInductor for another runtime and holds "
-                                             "no program; save the model with torch.export.save");
-    return pt2_fail(PT2_ERR_FORMAT, "a pt2 archive without a program");
+    const char *folder = pt2_arena_printf(&ld->scratch, "%smodels/", root);
+    struct pt2_program *p = ld->program;
+    p->names = PT2_NEW_N(ld->arena, const char *, ld->zip.num_records);
+    for (uint32_t i = 0; i < ld->zip.num_records; i++) {
+        const char *name = model_name(ld, folder, ld->zip.records[i].name);
+        if (name)
+            p->names[p->num_names++] = name;
+    }
+}
+
+static const char *find_name(const struct pt2_program *p, const char *name)
+{
+    for (uint32_t i = 0; i < p->num_names; i++)
+        if (!strcmp(p->names[i], name))
+            return p->names[i];
+    return NULL;
+}
+
+static const char *all_names(struct pt2_load *ld)
+{
+    const struct pt2_program *p = ld->program;
+    const char *listed = "";
+    for (uint32_t i = 0; i < p->num_names && strlen(listed) < MAX_LISTED; i++)
+        listed = pt2_arena_printf(&ld->scratch, "%s%s\"%.100s\"", listed, *listed ? ", " : "", p->names[i]);
+    return listed;
 }
 
 /* The wanted model, or "model", or the only one; else an error that lists them all. */
-static pt2_status pick_model(struct pt2_load *ld, const char *root)
+static pt2_status pick_model(struct pt2_load *ld)
 {
-    const char *folder = pt2_arena_printf(&ld->scratch, "%smodels/", root), *last = NULL, *found = NULL;
-    const char *wanted = ld->wanted ? ld->wanted : "model", *listed = "";
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < ld->zip.num_records; i++) {
-        const char *name = model_name(ld, folder, ld->zip.records[i].name);
-        if (!name)
-            continue;
-        count++;
-        last = name;
-        if (!strcmp(name, wanted))
-            found = name;
-        if (strlen(listed) < MAX_LISTED)
-            listed = pt2_arena_printf(&ld->scratch, "%s%s\"%.100s\"", listed, *listed ? ", " : "", name);
-    }
-    if (!count)
-        return no_models(ld, root);
-    if (!found && !ld->wanted && count == 1)
-        found = last;
-    if (!found)
-        return pt2_fail(PT2_ERR_ARG, "the archive has no program \"%.100s\"; choose one of %s", wanted, listed);
-    ld->program->name = found;
-    return PT2_OK;
+    struct pt2_program *p = ld->program;
+    if (!p->num_names)
+        return pt2_fail(PT2_ERR_FORMAT, "a pt2 archive without a program");
+    p->name = find_name(p, ld->wanted ? ld->wanted : "model");
+    if (!p->name && !ld->wanted && p->num_names == 1)
+        p->name = p->names[0];
+    if (p->name)
+        return PT2_OK;
+    if (ld->wanted)
+        return pt2_fail(PT2_ERR_ARG, "the archive has no program \"%.100s\"; choose one of %s", ld->wanted,
+                        all_names(ld));
+    return pt2_fail(PT2_ERR_ARG, "the archive has %u programs and none is called \"model\"; choose one of %s",
+                    p->num_names, all_names(ld));
 }
 
 /* A raw config if there is one, else a pickle. */
@@ -138,7 +151,10 @@ static pt2_status find_rooted_records(struct pt2_load *ld, const char *root, con
 {
     struct pt2_layout *l = &ld->layout;
     PT2_TRY(check_markers(ld, root, format));
-    PT2_TRY(pick_model(ld, root));
+    list_models(ld, root);
+    if (ld->only_names)
+        return PT2_OK;
+    PT2_TRY(pick_model(ld));
     const char *models = pt2_arena_printf(&ld->scratch, "%smodels/", root);
     l->program = find(ld, models, ld->program->name, ".json");
     l->weights = find_tensors(ld, root, "weights", &l->weights_dir);
@@ -146,34 +162,6 @@ static pt2_status find_rooted_records(struct pt2_load *ld, const char *root, con
     l->samples = find(ld, pt2_arena_printf(&ld->scratch, "%sdata/sample_inputs/", root), ld->program->name, ".pt");
     l->title = l->weights_dir ? "rooted, raw weights" : "rooted, pickled weights";
     return PT2_OK;
-}
-
-/* ---- other files ---- */
-
-static pt2_status refuse_other_zip(struct pt2_load *ld, const char *root)
-{
-    const char *code = pt2_arena_printf(&ld->scratch, "%scode/", root);
-    if (find(ld, root, "constants.pkl", "") || first_below(&ld->zip, code))
-        return pt2_fail(PT2_ERR_FORMAT, "this is a TorchScript file; save the model with torch.export.save");
-    if (find(ld, root, "data.pkl", ""))
-        return pt2_fail(PT2_ERR_FORMAT, "this is a torch.save file with tensors but no program; "
-                                        "save the model with torch.export.save");
-    return pt2_fail(PT2_ERR_FORMAT, "this ZIP is not an archive of torch.export.save");
-}
-
-pt2_status pt2_layout_refuse_other(const uint8_t *data, size_t size)
-{
-    static const struct { size_t at, len; const char *magic, *what; } kinds[] = {
-        {4, 4, "ET12", "an ExecuTorch program (.pte)"},
-        {8, 2, "{\"", "a safetensors file: tensors without a program"},
-        {0, 2, "\x80\x02", "a torch.save file of the old format: tensors without a program"},
-        {0, 4, "GGUF", "a GGUF file"},
-        {0, 4, "\x7f" "ELF", "a shared library"},
-    };
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (size >= kinds[i].at + kinds[i].len && !memcmp(data + kinds[i].at, kinds[i].magic, kinds[i].len))
-            return pt2_fail(PT2_ERR_FORMAT, "this is %s; save the model with torch.export.save", kinds[i].what);
-    return pt2_fail(PT2_ERR_FORMAT, "this is not a ZIP file, hence not an archive of torch.export.save");
 }
 
 pt2_status pt2_layout_find(struct pt2_load *ld)
@@ -186,5 +174,6 @@ pt2_status pt2_layout_find(struct pt2_load *ld)
     const char *first = ld->zip.records[0].name;
     const char *root = pt2_arena_printf(&ld->scratch, "%.*s/", (int)strcspn(first, "/"), first);
     const struct pt2_zip_record *format = find(ld, root, "archive_format", "");
-    return format ? find_rooted_records(ld, root, format) : refuse_other_zip(ld, root);
+    bool has_models = first_below(&ld->zip, pt2_arena_printf(&ld->scratch, "%smodels/", root));
+    return format && has_models ? find_rooted_records(ld, root, format) : pt2_foreign_zip(&ld->zip);
 }

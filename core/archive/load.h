@@ -26,6 +26,7 @@ struct pt2_load {
     struct pt2_arena scratch;  /* owned; freed when loading ends */
     struct pt2_file *file;
     const char *wanted;        /* name of the program, NULL: any */
+    bool only_names;           /* of the programs: loading ends with the layout */
     struct pt2_archive_limits limits;
     uint64_t inflate_left;
     struct pt2_zip zip;        /* owned */
@@ -41,8 +42,11 @@ struct pt2_load {
 
 /* Recognises the archive's kind by its record names and picks a program. Errors: FORMAT, UNSUPPORTED, ARG (name). */
 PT2_MUST_USE pt2_status pt2_layout_find(struct pt2_load *ld);
-/* What a file that is no ZIP seems to be; a FORMAT error. */
-pt2_status pt2_layout_refuse_other(const uint8_t *data, size_t size);
+
+/* ---- foreign.c: what another file seems to be, and what to do; always an error, FORMAT or UNSUPPORTED ---- */
+
+pt2_status pt2_foreign_zip(const struct pt2_zip *zip);
+pt2_status pt2_foreign_file(const uint8_t *data, size_t size); /* no ZIP */
 
 /* ---- values.c ---- */
 
@@ -109,6 +113,6 @@ PT2_MUST_USE pt2_status pt2_load_view(struct pt2_load *ld, struct pt2_storage *s
                                       struct pt2_stored_tensor *tensor);
 /* Fills ld->weights and ld->constants; what is no tensor is left out. */
 PT2_MUST_USE pt2_status pt2_load_weights(struct pt2_load *ld);
-void pt2_load_samples(struct pt2_load *ld); /* failing leaves program->samples_missing_why */
+void pt2_load_samples(struct pt2_load *ld); /* failing sets program->samples_missing_why */
 
 #endif

@@ -5,6 +5,7 @@
 #include "archive/pickle.h"
 
 #include "archive/text.h"
+#include "base/utf8.h"
 
 enum { MAX_OBJECTS = 1 << 20, MAX_STEPS = 1 << 24, NO_OBJECT = -1 };
 
@@ -210,7 +211,7 @@ static pt2_status run_text(machine_t *m, opcode_t *op)
     PT2_TRY(take_number(m, op, &n));
     PT2_TRY(take(m, n, &b));
     for (size_t i = 0; op->what == PT2_PICKLE_STRING && i < n;) {
-        size_t step = pt2_text_utf8((const char *)b + i, (size_t)n - i);
+        size_t step = pt2_utf8_length((const char *)b + i, (size_t)n - i);
         if (!step)
             return damaged(m, "text that is not UTF-8");
         i += step;
@@ -262,14 +263,31 @@ static pt2_status run_small_tuple(machine_t *m, opcode_t *op)
     return make_tuple(m, m->stack.count, count);
 }
 
-/* Items go into a container of the opcode's kind; what is said about unknown objects is dropped. */
+static void hold(machine_t *m, uint32_t object, uint32_t part)
+{
+    pt2_push(m->p->arena, &object_at(m, object)->held, part);
+}
+
+/* Items of an object of an unknown class, a subclass of list or dict. */
+static pt2_status hold_items(machine_t *m, uint32_t object, opcode_t *op, uint32_t first, uint32_t count)
+{
+    enum pt2_pickle_kind kind = op->what == PT2_PICKLE_DICT ? PT2_PICKLE_DICT : PT2_PICKLE_LIST;
+    if (m->p->objects.count >= MAX_OBJECTS)
+        return damaged(m, "too many objects");
+    uint32_t items = pt2_pickle_new(m->p, kind);
+    add_items(m, items, first, count - (kind == PT2_PICKLE_DICT ? count % 2 : 0));
+    hold(m, object, items);
+    return PT2_OK;
+}
+
+/* Items go into a container of the opcode's kind. */
 static pt2_status extend(machine_t *m, opcode_t *op, uint32_t first, uint32_t count)
 {
     uint32_t container = 0;
     PT2_TRY(top(m, &container));
     enum pt2_pickle_kind kind = object_at(m, container)->kind;
     if (kind == PT2_PICKLE_OPAQUE)
-        return PT2_OK;
+        return hold_items(m, container, op, first, count);
     if ((int)kind != op->what || (kind == PT2_PICKLE_DICT && count % 2))
         return damaged(m, "items for something that cannot hold them");
     add_items(m, container, first, count);
@@ -394,7 +412,9 @@ static pt2_status run_new_object(machine_t *m, opcode_t *op)
         return damaged(m, "an instance of something that is no class");
     if (m->p->objects.count >= MAX_OBJECTS)
         return damaged(m, "too many objects");
-    return push(m, pt2_pickle_opaque(m->p, object_at(m, class)->text));
+    uint32_t object = pt2_pickle_opaque(m->p, object_at(m, class)->text);
+    hold(m, object, args);
+    return push(m, object);
 }
 
 static pt2_status run_persistent(machine_t *m, opcode_t *op)
@@ -408,13 +428,17 @@ static pt2_status run_persistent(machine_t *m, opcode_t *op)
     return push(m, result);
 }
 
-/* State of an object: Python attributes, which do not matter for tensors and dicts. */
+/* State of an object: Python attributes, which do not matter for tensors and dicts. An attribute that names the object
+ * itself is no harm: who looks at what an object holds visits each once. */
 static pt2_status run_build(machine_t *m, opcode_t *op)
 {
-    uint32_t state, object;
+    uint32_t state = 0, object = 0;
     (void)op;
     PT2_TRY(pop(m, &state));
-    return top(m, &object);
+    PT2_TRY(top(m, &object));
+    if (object_at(m, object)->kind == PT2_PICKLE_OPAQUE)
+        hold(m, object, state);
+    return PT2_OK;
 }
 
 /* ---- the machine ---- */

@@ -24,8 +24,8 @@ enum pt2_pickle_kind {
     PT2_PICKLE_DTYPE,   /* dtype */
     PT2_PICKLE_STORAGE, /* text: key; i: bytes; dtype: of its class, PT2_NONE when untyped */
     PT2_PICKLE_TENSOR,  /* tensor */
-    PT2_PICKLE_OPAQUE,  /* text: what it is; an object that this reader does not know. Subclasses of Tensor: items are
-                         * their attributes, as of a DICT */
+    PT2_PICKLE_OPAQUE,  /* text: what it is; an object that this reader does not know; held: what it was made from, in
+                         * the pickle's order. Subclasses of Tensor: items are their attributes, as of a DICT */
 };
 
 struct pt2_pickle_tensor {
@@ -43,6 +43,7 @@ struct pt2_pickle_object {
     const char *text; /* arena, NUL-terminated */
     size_t len;
     PT2_VEC(uint32_t) items; /* objects; lists may contain themselves */
+    PT2_VEC(uint32_t) held;  /* objects: arguments (a TUPLE), state, list items, dict items (a DICT) */
     const struct pt2_pickle_tensor *tensor;
 };
 

@@ -3,10 +3,13 @@
  * Opening an archive: a list of steps, each of which relies on what the ones before it have checked.
  * Failing anywhere frees everything; what a step needs only while loading lives in the loader's scratch arena. */
 #include "archive/load.h"
+#include "archive/text.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { MAX_VERSION = 100, MAX_MESSAGE = 1000 };
 
 static const struct pt2_archive_limits defaults = {
     .json_bytes = (uint64_t)1 << 30,
@@ -22,7 +25,7 @@ static pt2_status step_zip(struct pt2_load *ld)
     const struct pt2_file *f = ld->file;
     pt2_status status = pt2_zip_open(&ld->scratch, ld->file, f->data, f->size, &ld->inflate_left, &ld->zip);
     if (status != PT2_OK && (f->size < 4 || memcmp(f->data, "PK\3\4", 4) != 0))
-        return pt2_layout_refuse_other(f->data, f->size);
+        return pt2_foreign_file(f->data, f->size);
     return status;
 }
 
@@ -73,7 +76,7 @@ static pt2_status read_header(struct pt2_load *ld, const struct pt2_at *root)
     PT2_TRY(pt2_at_maybe(root, "torch_version", &at));
     if (at.v)
         PT2_TRY(pt2_at_text(&at, &text));
-    ld->program->torch_version = pt2_load_intern(ld, text);
+    ld->program->torch_version = pt2_load_intern(ld, pt2_text_clean(&ld->scratch, text, strlen(text), MAX_VERSION));
     PT2_TRY(pt2_at_maybe(root, "range_constraints", &at));
     return at.v ? pt2_load_ranges(ld, &at) : PT2_OK;
 }
@@ -109,7 +112,8 @@ static pt2_status run_steps(struct pt2_load *ld)
     static pt2_status (*const steps[])(struct pt2_load *ld) = {
         step_zip, step_layout, step_program, pt2_load_weights, pt2_load_subclasses, pt2_load_bind, step_samples,
     };
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+    size_t count = ld->only_names ? 2 : sizeof steps / sizeof *steps;
+    for (size_t i = 0; i < count; i++)
         PT2_TRY(steps[i](ld));
     return PT2_OK;
 }
@@ -134,22 +138,27 @@ static struct pt2_archive_limits fill_limits(const struct pt2_archive_limits *li
 }
 
 /* Names from the file may hold anything; what people read must not. */
-static void clean_message(void)
+static const char *clean_name(struct pt2_arena *arena, const char *name)
 {
-    char text[1024];
-    snprintf(text, sizeof text, "%s", pt2_error_message());
-    for (char *p = text; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
-    pt2_error_set(text);
+    return pt2_text_clean(arena, name, strlen(name), MAX_MESSAGE);
 }
 
-static pt2_status load(struct pt2_program *program, const char *name, const struct pt2_archive_limits *limits)
+static void clean_message(void)
+{
+    struct pt2_arena arena = {0};
+    pt2_error_set(clean_name(&arena, pt2_error_message()));
+    pt2_arena_free(&arena);
+}
+
+static pt2_status load(struct pt2_program *program, const char *name, const struct pt2_archive_limits *limits,
+                       bool only_names)
 {
     struct pt2_load ld = {.program = program, .arena = &program->arena, .file = program->file, .wanted = name,
-                          .limits = fill_limits(limits)};
+                          .limits = fill_limits(limits), .only_names = only_names};
     ld.inflate_left = ld.limits.inflate_bytes;
     pt2_status status = run_steps(&ld);
+    if (status == PT2_OK && !only_names) /* found by its name; from here on it is shown only */
+        program->name = clean_name(ld.arena, program->name);
     cJSON_Delete(ld.json);
     pt2_zip_close(&ld.zip);
     pt2_arena_free(&ld.scratch);
@@ -172,7 +181,7 @@ static pt2_status finish(pt2_status status, struct pt2_program *program, const c
                          const struct pt2_archive_limits *limits, struct pt2_program **out_program)
 {
     if (status == PT2_OK)
-        status = load(program, name, limits);
+        status = load(program, name, limits, false);
     if (status == PT2_OK) {
         *out_program = program;
         return PT2_OK;
@@ -202,6 +211,27 @@ pt2_status pt2_program_open_memory(const void *data, size_t size, const char *la
     file->data = data;
     file->size = size;
     return finish(PT2_OK, program, name, limits, out_program);
+}
+
+pt2_status pt2_program_names(const char *path, struct pt2_arena *arena, const char *const **out_names,
+                             uint32_t *out_count)
+{
+    struct pt2_program *program = NULL;
+    PT2_TRY(new_program(path, &program));
+    pt2_status status = pt2_file_map(path, program->file);
+    if (status == PT2_OK)
+        status = load(program, NULL, NULL, true);
+    if (status != PT2_OK) {
+        pt2_note(status, "%.300s", path);
+        clean_message();
+    }
+    const char **names = PT2_NEW_N(arena, const char *, program->num_names);
+    for (uint32_t i = 0; i < program->num_names; i++)
+        names[i] = pt2_arena_strdup(arena, program->names[i]);
+    *out_names = names;
+    *out_count = program->num_names;
+    pt2_program_destroy(&program);
+    return status;
 }
 
 void pt2_program_idle(const struct pt2_program *program, const struct pt2_storage *weight)

@@ -201,6 +201,8 @@ struct pt2_program {
     struct pt2_arena arena;
     const char *path;          /* for messages; "<memory>" */
     const char *name;          /* "model" */
+    uint32_t num_names;        /* programs of the archive, this one too */
+    const char **names;        /* theirs, as the file has them */
     const char *layout;        /* "flat", "rooted, pickled weights", "rooted, raw weights" */
     const char *torch_version; /* "" before 2.5 */
     int schema_major, schema_minor;
@@ -214,7 +216,7 @@ struct pt2_program {
     struct pt2_symbol_range *ranges;
     uint32_t num_storages;
     struct pt2_sample *samples; /* num_in_leaves entries, or NULL when the archive has no (readable) sample inputs */
-    const char *samples_missing_why; /* when samples is NULL */
+    const char *samples_missing_why; /* when samples is NULL and the archive has some */
     uint64_t weight_bytes;      /* sum of the distinct storages */
     void *file;                 /* owned mapping, archive/ private */
 };
@@ -233,6 +235,9 @@ PT2_MUST_USE pt2_status pt2_program_open(const char *path, const char *name, con
 PT2_MUST_USE pt2_status pt2_program_open_memory(const void *data, size_t size, const char *label, const char *name,
                                                 const struct pt2_archive_limits *limits,
                                                 struct pt2_program **out_program);
+/* The names of the archive's programs, in its order, in `arena`. Errors: IO, FORMAT, UNSUPPORTED. */
+PT2_MUST_USE pt2_status pt2_program_names(const char *path, struct pt2_arena *arena, const char *const **out_names,
+                                          uint32_t *out_count);
 /* What was read of a weight (NULL: of all) leaves memory until it is read again, if the archive is mapped. Safe at any
  * time. */
 void pt2_program_idle(const struct pt2_program *program, const struct pt2_storage *weight);

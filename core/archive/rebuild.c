@@ -235,18 +235,26 @@ static const struct function *find_function(const char *name)
     return NULL;
 }
 
+/* What an unknown function or class makes. */
+static uint32_t opaque_call(struct pt2_pickle *p, const char *text, uint32_t args)
+{
+    uint32_t object = pt2_pickle_opaque(p, text);
+    pt2_push(p->arena, &p->objects.data[object].held, args);
+    return object;
+}
+
 pt2_status pt2_pickle_reduce(struct pt2_pickle *p, uint32_t function, uint32_t args, uint32_t *out_object)
 {
     const object_t *name = get(p, function);
     if (get(p, args)->kind != PT2_PICKLE_TUPLE)
         return pt2_fail(PT2_ERR_FORMAT, "pickle: the arguments are no tuple");
     if (name->kind != PT2_PICKLE_GLOBAL) {
-        *out_object = pt2_pickle_opaque(p, "the result of an unknown call");
+        *out_object = opaque_call(p, "the result of an unknown call", args);
         return PT2_OK;
     }
     const struct function *f = find_function(name->text);
     if (!f) {
-        *out_object = pt2_pickle_opaque(p, name->text);
+        *out_object = opaque_call(p, name->text, args);
         return PT2_OK;
     }
     /* A copy, as the table of objects may move; its items do not. */

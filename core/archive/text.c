@@ -2,6 +2,8 @@
  * strtod obeys the locale's decimal point, so the text is rewritten to it before the call. */
 #include "archive/text.h"
 
+#include "base/utf8.h"
+
 #include <ctype.h>
 #include <locale.h>
 #include <stdlib.h>
@@ -52,26 +54,6 @@ bool pt2_text_double(const char *text, size_t len, double *out_value)
     return end == buf + n;
 }
 
-size_t pt2_text_utf8(const char *text, size_t len)
-{
-    static const unsigned char smallest[5] = {0, 0, 0, 0xa0, 0x90};
-    const unsigned char *p = (const unsigned char *)text;
-    if (!len)
-        return 0;
-    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-    if (n > len)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    /* Overlong forms, surrogates, and code points above U+10FFFF. */
-    if ((p[0] == 0xe0 || p[0] == 0xf0) && p[1] < smallest[n])
-        return 0;
-    if ((p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 const char *pt2_text_clean(struct pt2_arena *arena, const char *text, size_t len, size_t max)
 {
     size_t cut = len;
@@ -84,5 +66,9 @@ const char *pt2_text_clean(struct pt2_arena *arena, const char *text, size_t len
     for (char *p = copy; *p; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
             *p = ' ';
+    struct pt2_str safe = {0};
+    pt2_utf8_escape(&safe, copy, PT2_ESCAPE_TEXT);
+    copy = pt2_arena_strdup(arena, pt2_str_text(&safe));
+    pt2_str_free(&safe);
     return copy;
 }

@@ -11,9 +11,8 @@
 bool pt2_text_int(const char *text, size_t len, int64_t *out_value);
 /* "-1.5e-3"; false unless the whole text is one decimal number of at most 63 characters. */
 bool pt2_text_double(const char *text, size_t len, double *out_value);
-/* Length of the UTF-8 sequence that starts at `text` (1 to 4), 0 when it is invalid or longer than `len`. */
-size_t pt2_text_utf8(const char *text, size_t len);
-/* A copy for messages: control characters become spaces, cut after about `max` bytes with "...". */
+/* A copy for messages: control characters become spaces, what a terminal must not see is escaped; cut after about `max`
+ * bytes with "...". */
 const char *pt2_text_clean(struct pt2_arena *arena, const char *text, size_t len, size_t max);
 
 #endif

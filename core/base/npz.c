@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zip.h>
 
 enum { MAX_HEADER = 65536, MAX_NAME = 4096, HEADER_ALIGN = 64 };
@@ -548,36 +549,93 @@ static pt2_status add_member(zip_t *zip, const struct pt2_npz_array *array, stru
     return PT2_OK;
 }
 
-/* An empty archive is a file that libzip would not write. */
-static pt2_status write_empty(const char *path)
+static pt2_status cannot_write(const char *path, const char *why)
 {
-    static const char end[22] = "PK\x05\x06";
+    return pt2_fail(PT2_ERR_IO, "%s: cannot be written (%s)", path, why);
+}
+
+static pt2_status write_bytes(const char *path, const void *data, size_t size)
+{
     FILE *file = fopen(path, "wb");
-    bool ok = file && fwrite(end, 1, sizeof end, file) == sizeof end;
+    bool ok = file && fwrite(data, 1, size, file) == size;
     ok = file && fclose(file) == 0 && ok;
-    return ok ? PT2_OK : pt2_fail(PT2_ERR_IO, "%s: %s", path, strerror(errno));
+    return ok ? PT2_OK : cannot_write(path, strerror(errno));
+}
+
+static pt2_status add_members(zip_t *zip, const struct pt2_npz *npz, struct pt2_npz *spare, const char *path)
+{
+    for (int i = 0; i < npz->count; i++)
+        if (npz->arrays[i].tensor.dtype != PT2_NONE)
+            PT2_TRY(add_member(zip, &npz->arrays[i], spare, path));
+    return PT2_OK;
+}
+
+/* Closes the archive, which writes it, or drops it when `status` is an error. */
+static pt2_status close_zip(zip_t *zip, pt2_status status, const char *path)
+{
+    if (status == PT2_OK && zip_close(zip) == 0)
+        return PT2_OK;
+    if (status == PT2_OK)
+        status = cannot_write(path, zip_strerror(zip));
+    zip_discard(zip);
+    return status;
+}
+
+/* zip_close writes a temporary file beside `path` and renames it. */
+static pt2_status write_file(const struct pt2_npz *npz, struct pt2_npz *spare, const char *path)
+{
+    int code = 0;
+    zip_t *zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
+    return zip ? close_zip(zip, add_members(zip, npz, spare, path), path) : cannot_write(path, strerror(errno));
+}
+
+static pt2_status write_source(zip_source_t *source, const char *path)
+{
+    zip_stat_t st;
+    if (zip_source_stat(source, &st) != 0 || zip_source_open(source) != 0)
+        return cannot_write(path, zip_error_strerror(zip_source_error(source)));
+    char *data = malloc((size_t)st.size + 1);
+    pt2_status status = data ? PT2_OK : pt2_fail(PT2_ERR_NOMEM, "no memory for %s", path);
+    if (data && zip_source_read(source, data, st.size) != (zip_int64_t)st.size)
+        status = cannot_write(path, zip_error_strerror(zip_source_error(source)));
+    zip_source_close(source);
+    if (status == PT2_OK)
+        status = write_bytes(path, data, (size_t)st.size);
+    free(data);
+    return status;
+}
+
+/* Devices and pipes are no files that a rename may replace: they take the bytes as they come. */
+static pt2_status write_stream(const struct pt2_npz *npz, struct pt2_npz *spare, const char *path)
+{
+    zip_error_t error;
+    zip_error_init(&error);
+    zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, &error);
+    zip_t *zip = source ? zip_open_from_source(source, ZIP_CREATE | ZIP_TRUNCATE, &error) : NULL;
+    pt2_status status = PT2_OK;
+    if (zip) {
+        zip_source_keep(source); /* beyond the archive's end */
+        status = close_zip(zip, add_members(zip, npz, spare, path), path);
+        if (status == PT2_OK)
+            status = write_source(source, path);
+    } else {
+        status = cannot_write(path, zip_error_strerror(&error));
+    }
+    zip_error_fini(&error);
+    if (source)
+        zip_source_free(source);
+    return status;
 }
 
 pt2_status pt2_npz_write(const struct pt2_npz *npz, const char *path)
 {
+    static const char empty[22] = "PK\x05\x06"; /* an archive that libzip would not write */
     struct pt2_npz spare = { 0 };
-    pt2_status status = PT2_OK;
-    int code = 0;
+    struct stat st;
     if (!npz->count)
-        return write_empty(path);
-    zip_t *zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
-    if (!zip)
-        return pt2_fail(PT2_ERR_IO, "%s: cannot be written (%s)", path, strerror(errno));
-    for (int i = 0; i < npz->count && status == PT2_OK; i++)
-        if (npz->arrays[i].tensor.dtype != PT2_NONE)
-            status = add_member(zip, &npz->arrays[i], &spare, path);
-    /* zip_close writes a temporary file beside `path` and renames it. */
-    if (status == PT2_OK && zip_close(zip) != 0)
-        status = pt2_fail(PT2_ERR_IO, "%s: cannot be written (%s)", path, zip_strerror(zip));
-    else if (status == PT2_OK)
-        zip = NULL;
-    if (zip)
-        zip_discard(zip);
+        return write_bytes(path, empty, sizeof empty);
+    bool is_file = stat(path, &st) != 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
+    pt2_status status = is_file ? write_file(npz, &spare, path) : write_stream(npz, &spare, path);
     pt2_npz_free(&spare);
     return status;
 }

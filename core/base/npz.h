@@ -37,7 +37,8 @@ const pt2_tensor *pt2_npz_find(const struct pt2_npz *npz, const char *name);
  * Errors: NOMEM. */
 PT2_MUST_USE pt2_status pt2_npz_add(struct pt2_npz *npz, const char *name, const pt2_tensor *tensor);
 PT2_MUST_USE pt2_status pt2_npz_borrow(struct pt2_npz *npz, const char *name, const pt2_tensor *tensor);
-/* Writes a .npz file under another name and renames it: `path` holds all of it, or is left as it was.
+/* Writes a .npz file under another name and renames it: `path` holds all of it, or is left as it was. Devices and
+ * pipes are written to as they are.
  * Errors: IO, NOMEM. */
 PT2_MUST_USE pt2_status pt2_npz_write(const struct pt2_npz *npz, const char *path);
 

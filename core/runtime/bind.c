@@ -75,9 +75,9 @@ pt2_status pt2_sample_tensor(const struct pt2_model *m, int leaf, pt2_tensor *ou
     }
     if (spec && spec->kind == PT2_INPUT_CONSTANT && spec->constant)
         return scalar_sample(m, spec->constant->kind, spec->constant->i, spec->constant->f, out);
-    return pt2_fail(PT2_ERR_INPUT, "input %s is missing, and the archive has no sample inputs%s%s",
-                    p->in_leaves[leaf].name, p->samples_missing_why ? ": " : "",
-                    p->samples_missing_why ? p->samples_missing_why : "");
+    const char *why = p->samples_missing_why;
+    return pt2_fail(PT2_ERR_INPUT, "input %s is missing, and the archive%s%s", p->in_leaves[leaf].name,
+                    why ? "'s sample inputs cannot be used: " : " has no sample inputs", why ? why : "");
 }
 
 pt2_status pt2_model_sample_input(const pt2_model *model, int index, pt2_tensor *out_tensor)

@@ -2,7 +2,11 @@
  * Every kernel against the reference backend. Two sessions of the model run, one planned for the device, one for the
  * reference, which stores at least what the device does. The device's kernels are watched one by one: before comparing,
  * each kernel's inputs are what the reference computed, so that an error is reported where it arises. The reference
- * runs first and its values are kept. */
+ * runs first and its values are kept.
+ *
+ * Where kernels differ, the reference runs again some times and rounds at random, from the same values: how far these
+ * results are from the first ones is how much each depends on rounding. That is the measure where terms cancel and
+ * where a value was computed in a narrower type than it is stored in. Then the kernels are compared once more. */
 #include "runtime/check.h"
 #include "runtime/internal.h"
 
@@ -16,13 +20,19 @@ struct recorded {
     uint64_t bytes;
     uint8_t *data; /* owned */
     bool compared;
+    bool on_device; /* a kernel of the device stores it, too */
+    uint32_t seen;  /* runs at random that have passed it */
+    float *moved;   /* owned; by real number: how far runs at random are from it at most; NULL: unknown */
+    double spread;  /* the root of the mean square of that */
 };
 
 struct check {
     struct recorded *list; /* owned */
     size_t count, cap;
     uint32_t values;       /* of the reference's graphs: a device's plan may add weights in another order */
-    bool recording;
+    enum { RECORD, COMPARE, ROUND } pass;
+    uint32_t noise;        /* ROUND: the number of the run */
+    bool strayed;          /* ROUND: the run took another path, and what follows does not count */
     const struct pt2_check_params *params;
     struct pt2_check_report *report;
     pt2_status status;
@@ -114,7 +124,7 @@ static void record(struct check *c, struct pt2_session *s, struct pt2_value *v)
         c->list = p;
         c->cap = cap;
     }
-    struct recorded r = { v->id, bytes, malloc(bytes ? bytes : 1), false };
+    struct recorded r = { .value = v->id, .bytes = bytes, .data = malloc(bytes ? bytes : 1) };
     c->status = r.data ? transfer(s, v, r.data, bytes, false) : pt2_fail(PT2_ERR_NOMEM, "out of memory");
     c->list[c->count++] = r;
 }
@@ -154,17 +164,25 @@ static double largest(pt2_dtype t, const void *data, uint64_t bytes)
     return most;
 }
 
-static struct difference compare(pt2_dtype t, const void *got, const void *want, int64_t n, double scale,
+/* Of a difference from the reference, how much rounding explains: so many times what random rounding moves it by. */
+enum { TIMES_MOVED = 8 };
+
+static double explained(const struct recorded *r, int64_t k)
+{
+    return r->moved ? TIMES_MOVED * fmax((double)r->moved[k], r->spread) : 0;
+}
+
+static struct difference compare(pt2_dtype t, const void *got, const struct recorded *want, int64_t n, double scale,
                                  double tolerance)
 {
     struct difference d = { -1, 0, 0, 0, scale, false };
     for (int64_t k = 0; k < n; k++) {
-        double g = pt2_load_double(t, got, k), w = pt2_load_double(t, want, k), e = fabs(g - w);
+        double g = pt2_load_double(t, got, k), w = pt2_load_double(t, want->data, k), e = fabs(g - w);
         if (!differ(g, w))
             continue;
         if (!(e <= d.max_abs))
             d.max_abs = e;
-        if (!(e <= tolerance * d.scale) && !d.found) {
+        if (!(e <= tolerance * d.scale) && !(e <= explained(want, k)) && !d.found) {
             d.found = true;
             d.index = k;
             d.got = g;
@@ -262,36 +280,106 @@ static double scale_of(const struct check *c, struct pt2_session *s, const struc
     return scale;
 }
 
+static int64_t numbers_in(pt2_dtype t, uint64_t bytes)
+{
+    return (int64_t)(bytes / pt2_dtype_size(t));
+}
+
+static bool compare_bytes(struct check *c, struct pt2_session *s, const struct pt2_region *r, struct pt2_value *v,
+                          const struct recorded *want, const uint8_t *got)
+{
+    bool own = c->params->tolerance > 0;
+    double tolerance = own ? c->params->tolerance : default_tolerance(v->dtype);
+    double scale = scale_of(c, s, r, v, want);
+    if (tolerance > 0 && !own)
+        scale = fmax(scale, TIMES_MOVED * want->spread / tolerance);
+    struct difference d = compare(v->dtype, got, want, numbers_in(v->dtype, want->bytes), scale, tolerance);
+    double rel = d.scale > 0 ? d.max_abs / d.scale : d.max_abs;
+    if (rel > c->report->worst)
+        c->report->worst = rel;
+    if (d.found && c->report->different == 0)
+        report_difference(c, s, r, v, &d, tolerance);
+    return !d.found;
+}
+
 /* Compares one stored value with the reference's, then puts the reference's in its place. */
 static bool compare_value(struct check *c, struct pt2_session *s, const struct pt2_region *r, struct pt2_value *v)
 {
     uint64_t bytes = 0;
     c->status = pt2_value_bytes(s, v, &bytes);
-    double tolerance = c->params->tolerance > 0 ? c->params->tolerance : default_tolerance(v->dtype);
     struct recorded *want = next_of(c, v);
     if (!want || want->bytes != bytes) {
-        c->status = pt2_fail(PT2_ERR_INTERNAL, "the reference took another path at kernel %s", r->kernel->name);
+        c->status = pt2_note_origin(pt2_fail(PT2_ERR_INTERNAL, "the reference took another path at kernel %s",
+                                             r->kernel->name), pt2_region_origin(r));
         return true;
     }
-    want->compared = true;
+    want->compared = want->on_device = true;
     uint8_t *got = malloc(bytes ? bytes : 1);
     c->status = got ? transfer(s, v, got, bytes, false) : pt2_fail(PT2_ERR_NOMEM, "out of memory");
     bool same = true;
     if (c->status == PT2_OK) {
-        struct difference d =
-            compare(v->dtype, got, want->data, (int64_t)(bytes / pt2_dtype_size(v->dtype)), scale_of(c, s, r, v, want),
-                    tolerance);
-        double rel = d.scale > 0 ? d.max_abs / d.scale : d.max_abs;
-        if (rel > c->report->worst)
-            c->report->worst = rel;
-        if (d.found && c->report->different == 0)
-            report_difference(c, s, r, v, &d, tolerance);
-        same = !d.found;
+        if (c->params->tamper)
+            c->params->tamper(c->params->tamper_ctx, r->kernel->name, v->dtype, got, numbers_in(v->dtype, bytes));
+        same = compare_bytes(c, s, r, v, want, got);
         c->status = transfer(s, v, want->data, bytes, true);
     }
     free(got);
     return same;
 }
+
+/* ---- random rounding ---- */
+
+enum { RANDOM_RUNS = 4 };
+
+static struct recorded *next_unseen(struct check *c, const struct pt2_value *v)
+{
+    for (size_t k = 0; k < c->count; k++)
+        if (c->list[k].value == v->id && c->list[k].seen < c->noise)
+            return &c->list[k];
+    return NULL;
+}
+
+static void add_moves(struct check *c, pt2_dtype t, struct recorded *r, const void *got)
+{
+    double squares = 0;
+    int64_t n = numbers_in(t, r->bytes);
+    if (!r->moved)
+        r->moved = calloc((size_t)n + 1, sizeof *r->moved);
+    if (!r->moved) {
+        c->status = pt2_fail(PT2_ERR_NOMEM, "out of memory");
+        return;
+    }
+    for (int64_t k = 0; k < n; k++) {
+        double e = fabs(pt2_load_double(t, got, k) - pt2_load_double(t, r->data, k));
+        if (!isfinite(e))
+            continue;
+        squares += e * e;
+        r->moved[k] = fmaxf(r->moved[k], (float)e);
+    }
+    r->spread = n ? fmax(r->spread, sqrt(squares / (double)n)) : 0;
+}
+
+/* Kernels of the device begin with what the reference computed, so those of the reference do, too. */
+static void measure_value(struct check *c, struct pt2_session *s, struct pt2_value *v)
+{
+    uint64_t bytes = 0;
+    struct recorded *r = next_unseen(c, v);
+    c->strayed = c->strayed || !r || pt2_value_bytes(s, v, &bytes) != PT2_OK || r->bytes != bytes;
+    if (c->strayed)
+        return;
+    r->seen = c->noise;
+    if (!r->on_device || !pt2_dtype_is_float(pt2_dtype_real(v->dtype)))
+        return;
+    uint8_t *got = malloc(bytes ? bytes : 1);
+    c->status = got ? transfer(s, v, got, bytes, false) : pt2_fail(PT2_ERR_NOMEM, "out of memory");
+    if (c->status == PT2_OK)
+        add_moves(c, v->dtype, r, got);
+    if (c->status == PT2_OK)
+        c->status = transfer(s, v, r->data, bytes, true);
+    free(got);
+}
+
+/* ---- the observer ---- */
 
 /* The reference never stores it: what is one kernel there is several on the device (a long sum that is cut in two, a
  * concatenation that it cannot bind by parts). */
@@ -306,10 +394,12 @@ static bool is_unrecorded(const struct check *c, const struct pt2_value *v)
 /* False when only the device stores the value. */
 static bool see(struct check *c, struct pt2_session *s, const struct pt2_region *r, struct pt2_value *v, bool *same)
 {
-    if (!c->recording && (v->id >= c->values || is_unrecorded(c, v)))
+    if (c->pass != RECORD && (v->id >= c->values || is_unrecorded(c, v)))
         return false;
-    if (c->recording)
+    if (c->pass == RECORD)
         record(c, s, v);
+    else if (c->pass == ROUND)
+        measure_value(c, s, v);
     else
         *same = compare_value(c, s, r, v) && *same;
     return true;
@@ -318,7 +408,7 @@ static bool see(struct check *c, struct pt2_session *s, const struct pt2_region 
 static void observe(void *ctx, struct pt2_session *s, const struct pt2_region *r)
 {
     struct check *c = ctx;
-    bool same = true, known = true;
+    bool same = true, known = !c->strayed;
     for (int k = 0; k < r->num_bufs && c->status == PT2_OK && known; k++)
         if (r->kernel->bufs[k].write && !r->bufs[k]->def->joined)
             known = see(c, s, r, r->bufs[k], &same);
@@ -327,7 +417,7 @@ static void observe(void *ctx, struct pt2_session *s, const struct pt2_region *r
             known = see(c, s, r, r->members.data[k].node->outs[0], &same);
     if (!known)
         return; /* what reads it is compared */
-    if (c->recording)
+    if (c->pass != COMPARE)
         return;
     if (s->model->devices[r->device]->desc.caps.interprets)
         c->report->skipped++;
@@ -336,22 +426,31 @@ static void observe(void *ctx, struct pt2_session *s, const struct pt2_region *r
     c->report->different += !same;
 }
 
+static pt2_status set_inputs(const struct pt2_check_params *params, pt2_session *session)
+{
+    for (int k = 0; params->inputs && k < pt2_model_input_count(session->model); k++)
+        if (params->inputs[k].dtype != PT2_NONE)
+            PT2_TRY(pt2_session_set_input(session, k, &params->inputs[k]));
+    return PT2_OK;
+}
+
 static pt2_status run_observed(struct check *c, const char *path, const pt2_model_params *params)
 {
     pt2_model *model = NULL;
     pt2_session *session = NULL;
     pt2_status status = pt2_model_open_observed(path, params, observe, c, &model);
-    if (status == PT2_OK && !c->recording)
+    if (status == PT2_OK && c->pass == COMPARE)
         snprintf(c->report->device, sizeof c->report->device, "%s %s", model->entries[0]->id,
                  model->entries[0]->desc.name);
     if (status == PT2_OK)
         status = pt2_session_create(model, &session);
-    for (int k = 0; status == PT2_OK && c->params->inputs && k < pt2_model_input_count(model); k++)
-        if (c->params->inputs[k].dtype != PT2_NONE)
-            status = pt2_session_set_input(session, k, &c->params->inputs[k]);
+    if (status == PT2_OK) {
+        session->noise = c->noise;
+        status = set_inputs(c->params, session);
+    }
     if (status == PT2_OK)
         status = pt2_session_run(session);
-    if (status == PT2_OK && c->recording)
+    if (status == PT2_OK && c->pass == RECORD)
         c->values = model->module.values.count;
     if (status == PT2_OK)
         status = c->status;
@@ -360,21 +459,49 @@ static pt2_status run_observed(struct check *c, const char *path, const pt2_mode
     return status;
 }
 
+/* Runs that round at random may end with an error of their own: an assertion that just held, say. It is no concern. */
+static pt2_status measure_rounding(struct check *c, const char *path, const pt2_model_params *reference)
+{
+    c->pass = ROUND;
+    for (c->noise = 1; c->noise <= RANDOM_RUNS && c->status == PT2_OK; c->noise++) {
+        c->strayed = false;
+        (void)!run_observed(c, path, reference);
+    }
+    c->noise = 0;
+    c->strayed = false;
+    for (size_t k = 0; k < c->count; k++)
+        c->list[k].compared = false;
+    *c->report = (struct pt2_check_report){ 0 };
+    return c->status;
+}
+
+static pt2_status compare_with(struct check *c, const char *path, const pt2_model_params *params)
+{
+    c->pass = COMPARE;
+    return run_observed(c, path, params);
+}
+
 pt2_status pt2_model_check(const char *path, const pt2_model_params *params, const struct pt2_check_params *check,
                            struct pt2_check_report *out_report)
 {
     static const struct pt2_check_params defaults = { 0 };
     pt2_model_params reference = params ? *params : (pt2_model_params){ 0 };
-    struct check c = { .recording = true, .params = check ? check : &defaults, .report = out_report };
+    struct check c = { .pass = RECORD, .params = check ? check : &defaults, .report = out_report };
     *out_report = (struct pt2_check_report){ 0 };
     reference.backend = "reference";
     reference.place = NULL;
     pt2_status status = run_observed(&c, path, &reference);
-    c.recording = false;
     if (status == PT2_OK)
-        status = run_observed(&c, path, params);
-    for (size_t k = 0; k < c.count; k++)
+        status = compare_with(&c, path, params);
+    if (status == PT2_OK && out_report->different && !(c.params->tolerance > 0)) {
+        status = measure_rounding(&c, path, &reference);
+        if (status == PT2_OK)
+            status = compare_with(&c, path, params);
+    }
+    for (size_t k = 0; k < c.count; k++) {
         free(c.list[k].data);
+        free(c.list[k].moved);
+    }
     free(c.list);
     return status;
 }

@@ -11,7 +11,11 @@
 struct pt2_check_params {
     const pt2_tensor *inputs; /* one per input leaf, PT2_NONE: the sample input; NULL: all sample inputs */
     double tolerance;         /* largest difference, as a fraction of the kernel's largest output; 0: by dtype.
-                               * Of a sum's output at least 1/32 of the largest number it reads: it may cancel */
+                               * Of a sum's output at least 1/32 of the largest number it reads: it may cancel.
+                               * By dtype, a difference also passes that the rounding of what was computed explains */
+    /* Tests: changes what a kernel stored before it is compared, as a wrong kernel would. NULL: nothing. */
+    void (*tamper)(void *ctx, const char *kernel, pt2_dtype dtype, void *data, int64_t count);
+    void *tamper_ctx;
 };
 
 struct pt2_check_report {

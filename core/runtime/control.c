@@ -9,13 +9,6 @@
 
 #include <stdlib.h>
 
-static pt2_status note_node(pt2_status status, const struct pt2_node *n)
-{
-    const struct pt2_pnode *o = n->origin;
-    return o ? pt2_note(status, "node %s (%s)%s%s", o->name, o->target, o->python_line[0] ? " at " : "", o->python_line)
-             : status;
-}
-
 /* ---- ITEM ---- */
 
 static pt2_status run_item(struct pt2_session *s, const struct pt2_node *n)
@@ -26,8 +19,9 @@ static pt2_status run_item(struct pt2_session *s, const struct pt2_node *n)
     if (n->message && !v)
         return pt2_fail(PT2_ERR_INPUT, "%s", n->message);
     if (!pt2_symbol_takes(sym, v))
-        return note_node(pt2_fail(PT2_ERR_INPUT, "%s is %lld at run time, outside its range %lld to %lld", sym->name,
-                                  (long long)v, (long long)sym->lo, (long long)sym->hi), n);
+        return pt2_note_origin(pt2_fail(PT2_ERR_INPUT, "%s is %lld at run time, outside its range %lld to %lld",
+                                        sym->name, (long long)v, (long long)sym->lo, (long long)sym->hi),
+                               n->origin);
     s->values[n->symbol] = v;
     s->known[n->symbol] = 1;
     return pt2_check_sizes(s, n->symbol);
@@ -193,8 +187,8 @@ pt2_status pt2_run_host_step(struct pt2_session *s, const struct pt2_step *step)
 {
     switch (step->kind) {
     case PT2_STEP_ITEM: return run_item(s, step->node);
-    case PT2_STEP_CALL: return note_node(run_call(s, step->node), step->node);
-    case PT2_STEP_LOOP: return note_node(run_loop(s, step->node), step->node);
+    case PT2_STEP_CALL: return pt2_note_origin(run_call(s, step->node), step->node->origin);
+    case PT2_STEP_LOOP: return pt2_note_origin(run_loop(s, step->node), step->node->origin);
     default: return PT2_OK;
     }
 }

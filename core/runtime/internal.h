@@ -111,6 +111,7 @@ struct pt2_session {
     size_t scratch_size;
     pt2_observer *observer;     /* check.c: called after each launch, which then runs alone */
     void *observer_ctx;
+    uint32_t noise;             /* check.c: the reference device rounds at random; 0: it does not */
     bool timed;                 /* trace.c: launches are measured */
     struct pt2_slice *slices;   /* owned */
     uint32_t num_slices, cap_slices;
@@ -196,6 +197,9 @@ PT2_MUST_USE pt2_status pt2_write_value(struct pt2_session *s, const struct pt2_
                                         uint64_t bytes); /* to all devices that need it */
 PT2_MUST_USE pt2_status pt2_copy_value(struct pt2_session *s, const struct pt2_value *dst, const struct pt2_value *src);
 PT2_MUST_USE pt2_status pt2_make_valid(struct pt2_session *s, const struct pt2_value *v, int device);
+
+/* Notes where in the program a failure arose: operator, node, Python line. Nothing when `n` is NULL. */
+pt2_status pt2_note_origin(pt2_status status, const struct pt2_pnode *n);
 
 /* run.c */
 PT2_MUST_USE pt2_status pt2_run_graph(struct pt2_session *s, uint32_t graph);

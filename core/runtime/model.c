@@ -249,7 +249,7 @@ static pt2_status open_program(struct pt2_model *m, const pt2_model_params *para
     PT2_TRY(upload_constants(m));
     PT2_TRY(pt2_load_run(m));
     pt2_program_idle(m->program, NULL);
-    return tune == PT2_TUNE_OFF ? PT2_OK : pt2_tune_model(m, tune, false, cache_dir, without, NULL, NULL);
+    return tune == PT2_TUNE_OFF ? PT2_OK : pt2_tune_model(m, tune, false, cache_dir, without, NULL, NULL, NULL);
 }
 
 static pt2_status finish_open(struct pt2_model *m, pt2_status status, const pt2_model_params *params,

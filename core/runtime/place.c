@@ -338,7 +338,8 @@ static pt2_status assign(struct place *p, struct pt2_arena *arena)
 {
     struct pt2_model *m = p->s->model;
     for (uint32_t k = 0; k < p->num_items; k++) {
-        PT2_TRY(pt2_value_bytes(p->s, p->items[k].value, &p->items[k].bytes));
+        PT2_TRY(pt2_note_origin(pt2_value_bytes(p->s, p->items[k].value, &p->items[k].bytes),
+                                p->items[k].value->def->origin));
         p->items[k].last = last_touch(p, &p->items[k]);
     }
     find_live(p, arena);

@@ -159,7 +159,8 @@ static pt2_status make_launch(struct pt2_session *s, struct pt2_arena *arena, ui
                             r->bufs[k]->id);
         PT2_NOTE(check_bytes(s, r->bufs[k], p), "kernel %s", r->kernel->name);
     }
-    *l = (struct pt2_launch){ .program = s->model->programs[graph][r->id], .bindings = b, .label = r->kernel->name };
+    *l = (struct pt2_launch){ .program = s->model->programs[graph][r->id], .bindings = b, .label = r->kernel->name,
+                             .noise = s->noise };
     return launch_params(s, arena, r, l);
 }
 
@@ -190,7 +191,8 @@ static pt2_status record(struct pt2_session *s, uint32_t graph, struct pt2_epoch
     pt2_status status = PT2_OK;
     uint32_t first = e->first + seg->first;
     for (uint32_t k = 0; status == PT2_OK && k < seg->count; k++) {
-        status = make_launch(s, &arena, graph, plan->steps[first + k].region, &list[k]);
+        status = pt2_note_origin(make_launch(s, &arena, graph, plan->steps[first + k].region, &list[k]),
+                                 pt2_region_origin(plan->steps[first + k].region));
         launch_deps(&arena, plan, e, first + k, first, &list[k]);
     }
     if (status == PT2_OK)
@@ -275,6 +277,12 @@ static bool made_in(const struct pt2_plan *plan, uint32_t first, uint32_t count,
     return false;
 }
 
+/* A defect that shows at a node is reported with it. */
+static pt2_status note_defect(pt2_status status, const struct pt2_pnode *n)
+{
+    return status == PT2_ERR_INTERNAL ? pt2_note_origin(status, n) : status;
+}
+
 static pt2_status bring_segment_inputs(struct pt2_session *s, const struct pt2_plan *plan, uint32_t first,
                                        uint32_t count)
 {
@@ -284,7 +292,7 @@ static pt2_status bring_segment_inputs(struct pt2_session *s, const struct pt2_p
             if (!(s->places[r->bufs[j]->id].valid & 1u << r->device) && !has_parts(s, r->bufs[j]) &&
                 made_in(plan, first, count, r->bufs[j]))
                 s->places[r->bufs[j]->id].valid = (uint8_t)(1u << r->device);
-        PT2_TRY(bring_inputs(s, r));
+        PT2_TRY(note_defect(bring_inputs(s, r), pt2_region_origin(r)));
     }
     return PT2_OK;
 }
@@ -316,6 +324,8 @@ static pt2_status run_segment(struct pt2_session *s, const struct pt2_plan *plan
     uint32_t first = e->first + seg->first;
     PT2_TRY(bring_segment_inputs(s, plan, first, seg->count));
     pt2_status status = d->backend->submit(d, seg->exec, s->points[seg->device], &s->points[seg->device]);
+    if (seg->count == 1) /* else no one knows which */
+        status = note_defect(status, pt2_region_origin(plan->steps[first].region));
     if (status == PT2_ERR_DEVICE_LOST)
         s->failed = true;
     PT2_TRY(status);

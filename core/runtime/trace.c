@@ -23,6 +23,13 @@ const struct pt2_pnode *pt2_region_origin(const struct pt2_region *r)
     return r->members.data[r->members.count - 1].node->origin;
 }
 
+pt2_status pt2_note_origin(pt2_status status, const struct pt2_pnode *n)
+{
+    return n ? pt2_note(status, "node %s (%s)%s%s", n->name, n->target, n->python_line[0] ? " at " : "",
+                        n->python_line)
+             : status;
+}
+
 /* ---- collecting ---- */
 
 static double count(struct pt2_session *s, pt2_ex e)

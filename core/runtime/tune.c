@@ -424,12 +424,17 @@ static pt2_status tune_region(struct tuner *u, uint32_t g, struct pt2_region *r)
 }
 
 pt2_status pt2_tune_model(struct pt2_model *m, enum pt2_tune effort, bool again, const char *cache_dir,
-                          uint32_t without, pt2_tuned_fn *report, void *ctx)
+                          uint32_t without, const pt2_tensor *inputs, pt2_tuned_fn *report, void *ctx)
 {
     struct tuner u = { .m = m, .effort = effort, .again = again, .cache_dir = cache_dir, .without = without,
                        .report = report, .ctx = ctx };
     PT2_TRY(pt2_session_create(m, &u.s));
-    pt2_status status = pt2_note(pt2_bind_inputs(u.s), "tuning needs sample inputs");
+    pt2_status status = PT2_OK;
+    for (int k = 0; status == PT2_OK && inputs && k < pt2_model_input_count(m); k++)
+        if (inputs[k].dtype != PT2_NONE)
+            status = pt2_session_set_input(u.s, k, &inputs[k]);
+    if (status == PT2_OK)
+        status = pt2_note(pt2_bind_inputs(u.s), "tuning needs inputs");
     for (uint32_t g = 0; g < m->module.graphs.count; g++)
         for (uint32_t k = 0; status == PT2_OK && k < m->plans[g].regions.count; k++)
             status = tune_region(&u, g, m->plans[g].regions.data[k]);

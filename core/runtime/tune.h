@@ -29,8 +29,9 @@ struct pt2_model;
 /* Part of opening a model, before its kernels are compiled: builds those kernels anew for which tiles are known. */
 PT2_MUST_USE pt2_status pt2_tune_apply(struct pt2_model *m, const char *cache_dir, uint32_t without);
 /* Part of opening a model, at its end: measures those that are not known (`again`: all), and puts the fastest in their
- * place. `report` may be NULL. Errors: INPUT (no sample inputs), DEVICE, NOMEM, COMPILE. */
+ * place. `inputs`: one per leaf, PT2_NONE or NULL: the sample inputs. `report` may be NULL. Errors: INPUT (no sample
+ * inputs), DEVICE, NOMEM, COMPILE. */
 PT2_MUST_USE pt2_status pt2_tune_model(struct pt2_model *m, enum pt2_tune effort, bool again, const char *cache_dir,
-                                       uint32_t without, pt2_tuned_fn *report, void *ctx);
+                                       uint32_t without, const pt2_tensor *inputs, pt2_tuned_fn *report, void *ctx);
 
 #endif

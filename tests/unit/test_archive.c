@@ -5,6 +5,7 @@
 #include "archive/pickle.h"
 #include "archive/program.h"
 #include "archive/text.h"
+#include "base/utf8.h"
 #include "archive/treespec.h"
 #include "archive/zip.h"
 
@@ -55,7 +56,7 @@ static void test_utf8(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++)
-        assert_int_equal(pt2_text_utf8(cases[i].text, cases[i].len), cases[i].want);
+        assert_int_equal(pt2_utf8_length(cases[i].text, cases[i].len), cases[i].want);
 }
 
 /* ---- expressions ---- */
@@ -802,11 +803,20 @@ static void test_arguments(void **state)
 static void test_other_files(void **state)
 {
     static const struct { const char *data; size_t size; const char *why; } cases[] = {
-        {"", 0, "not a ZIP"},
+        {"", 0, "an empty file"},
         {"hello", 5, "not a ZIP"},
         {"\0\0\0\0ET12....", 12, "ExecuTorch"},
-        {"\x10\0\0\0\0\0\0\0{\"a\":1}", 15, "safetensors"},
-        {"\x80\x02\x8a\x0al\xfc", 6, "old format"},
+        {"\7\0\0\0\0\0\0\0{\"a\":1}", 15, "safetensors"},
+        {"\x80\x02\x8a\x0al\xfc\x9c" "F\xf9 j\xa8P\x19.", 16, "old format"},
+        {"\x80\x04\x95\x0b", 4, "a Python pickle"},
+        {"\x08\x09\x12\x07pytorch:", 12, "an ONNX model"},
+        {"\x08\x04\x12\x1c\x0a\x0b\x0a\x05", 8, "a Core ML model"},
+        {"\x1c\0\0\0TFL3....", 12, "TensorFlow Lite"},
+        {"GGUF\3\0\0\0", 8, "GGUF"},
+        {"\x1f\x8b\x08\0", 4, "a gzip file"},
+        {"version https://git-lfs.github.com/spec/v1\noid", 46, "git lfs pull"},
+        {"\n <!DOCTYPE html><html>", 23, "a web page"},
+        {"\0\0\0\0\0\0\0\0", 8, "zeros"},
         {"PK\3\4 and then nothing", 20, "truncated"},
     };
     struct pt2_program *program;
