@@ -432,8 +432,8 @@ static const char *kernel_name(struct build *b)
         const struct pt2_node *n = b->r->members.data[k].node;
         const char *t = pt2_node_label(n);
         if (strcmp(t, last)) {
-            if (s.len)
-                pt2_str_add(&s, "_");
+            if (s.len || n->guards)
+                pt2_str_add(&s, n->guards ? "indices_of_" : "_");
             for (const char *c = t; *c && *c != '.'; c++)
                 pt2_str_addf(&s, "%c", (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') ? *c : '_');
         }

@@ -521,6 +521,7 @@ static void lower_outputs(struct pt2_lower *L)
             mutation(L, &p->outputs[k]);
     written_inputs(L);
     assertion_outputs(L);
+    pt2_indices_output(L, add_output);
     mark_weights(L);
 }
 
@@ -618,10 +619,11 @@ static void lower_all(struct pt2_lower *L)
 }
 
 pt2_status pt2_lower_program(const struct pt2_program *program, const struct pt2_operators *operators,
-                             struct pt2_module *module, struct pt2_lowered *out)
+                             bool trusts_indices, struct pt2_module *module, struct pt2_lowered *out)
 {
     jmp_buf unwind;
-    struct pt2_lower_priv priv = { .unwind = &unwind, .out = out, .operators = operators };
+    struct pt2_lower_priv priv = { .unwind = &unwind, .out = out, .operators = operators,
+                                   .trusts_indices = trusts_indices };
     struct pt2_lower L = {
         .m = module, .E = &module->exprs, .program = program, .arena = &module->arena, .priv = &priv
     };

@@ -158,6 +158,15 @@ const struct pt2_value *pt2_memory_of(const struct pt2_value *v);
 
 /* session.c: conditions on sizes whose symbols all have values; those with this symbol, or -1: all. Errors: INPUT. */
 PT2_MUST_USE pt2_status pt2_check_sizes(struct pt2_session *s, int symbol);
+bool pt2_decides(const struct pt2_session *s, pt2_ex e, int symbol); /* e has the symbol; -1: any, or none */
+bool pt2_is_known(const struct pt2_session *s, pt2_ex e);            /* all its symbols have values */
+
+/* indices.c: fail with INPUT where an index is out of range: in an input's tensor, before anything runs; in what the
+ * symbol was bound to (-1: inputs); in what kernels found, when the run is complete. */
+PT2_MUST_USE pt2_status pt2_check_index_input(struct pt2_session *s, const struct pt2_index_check *c,
+                                              const pt2_tensor *t);
+PT2_MUST_USE pt2_status pt2_check_index_symbols(struct pt2_session *s, int symbol);
+PT2_MUST_USE pt2_status pt2_check_index_outputs(struct pt2_session *s);
 
 /* place.c: memory for what an epoch makes. */
 PT2_MUST_USE pt2_status pt2_place_epoch(struct pt2_session *s, const struct pt2_plan *plan, struct pt2_epoch *e);

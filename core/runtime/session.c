@@ -181,17 +181,30 @@ static void see_symbol(void *ctx, pt2_ex e)
     x->unknown |= !x->s->known[e->i];
 }
 
+bool pt2_decides(const struct pt2_session *s, pt2_ex e, int symbol)
+{
+    struct symbols x = { s, symbol, symbol < 0, false };
+    pt2_visit(e, see_symbol, &x);
+    return x.has;
+}
+
+bool pt2_is_known(const struct pt2_session *s, pt2_ex e)
+{
+    struct symbols x = { s, -1, false, false };
+    pt2_visit(e, see_symbol, &x);
+    return !x.unknown;
+}
+
 pt2_status pt2_check_sizes(struct pt2_session *s, int symbol)
 {
     const struct pt2_lowered *l = &s->model->lowered;
+    PT2_TRY(pt2_check_index_symbols(s, symbol));
     for (uint32_t k = 0; k < l->checks.count; k++) {
         const struct pt2_runtime_check *c = &l->checks.data[k];
-        struct symbols x = { s, symbol, symbol < 0, false };
         int64_t holds = 1;
         if (!c->cond)
             continue;
-        pt2_visit(c->cond, see_symbol, &x);
-        if (x.has && !x.unknown)
+        if (pt2_decides(s, c->cond, symbol) && pt2_is_known(s, c->cond))
             PT2_TRY(pt2_eval(&s->model->module.exprs, c->cond, s->values, s->known, &holds));
         if (!holds)
             return pt2_fail(PT2_ERR_INPUT, "%s", c->message);
@@ -254,6 +267,7 @@ pt2_status pt2_session_submit(pt2_session *s)
 pt2_status pt2_session_wait(pt2_session *s)
 {
     PT2_TRY(pt2_wait_all(s));
+    PT2_TRY(pt2_check_index_outputs(s));
     PT2_TRY(check_data(s));
     PT2_TRY(read_outputs(s));
     return pt2_states_commit(s);
