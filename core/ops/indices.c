@@ -11,7 +11,6 @@
 #include "ops/internal.h"
 
 enum {
-    MAX_HOST = 1 << 14,     /* indices that the host compares while a launch would begin */
     MAX_SCAN = 1 << 22,     /* elements of a weight that are looked at once, when lowering */
     MAX_PEEL = 8, MAX_COST = 64, /* MAPs seen through, and their size */
     FREE_AXIS = 1 << 10,    /* VARs that no node has */
@@ -162,7 +161,7 @@ static bool host_compares(struct pt2_lower *L, pt2_ex index, struct pt2_index_ch
     pt2_ex load = plain_load(index);
     const struct pt2_value *v = load ? L->m->values.data[load->i] : NULL;
     if (!v || v->def->kind != PT2_NODE_INPUT || L->g != L->m->graphs.data[0] || !pt2_dtype_is_int(v->dtype) ||
-        pt2_product(L->E, c->rank, c->shape)->hi > MAX_HOST)
+        pt2_product(L->E, c->rank, c->shape)->lo > PT2_FEW_INDICES)
         return false;
     const struct pt2_graph_input *in = &L->priv->out->inputs[v->def->input];
     if (L->program->inputs[in->spec].kind != PT2_INPUT_USER || in->flat)
@@ -185,25 +184,28 @@ pt2_ex op_inside(struct pt2_lower *L, pt2_ex index, struct pt2_index_range r)
                    pt2_lt(E, index, pt2_cast(E, PT2_I64, r.size)));
 }
 
-/* The first index out of range, in row-major order; else 0. */
-static pt2_t *first_outside(struct pt2_lower *L, pt2_ex index, pt2_ex bad, const struct pt2_index_check *c)
+/* The first index out of range, in row-major order; else 0. `parts` is 0 where the host compares, so that there is no
+ * element, else 1. */
+static pt2_t *first_outside(struct pt2_lower *L, pt2_ex index, pt2_ex bad, pt2_ex parts,
+                            const struct pt2_index_check *c)
 {
     struct pt2_exprs *E = L->E;
-    pt2_ex zero = pt2_int(E, PT2_I64, 0), none = pt2_int(E, PT2_I32, INT32_MAX), at[PT2_MAX_RANK],
-           shape[PT2_MAX_RANK];
-    if (c->rank == 0)
-        return op_map(L, PT2_I64, 0, NULL, pt2_select(E, bad, index, zero));
+    pt2_ex zero = pt2_int(E, PT2_I64, 0), none = pt2_int(E, PT2_I32, INT32_MAX);
+    pt2_ex at[PT2_MAX_RANK], shape[PT2_MAX_RANK];
+    pt2_ex *axes = op_axes(L, 1, c->rank, c->shape);
     for (int k = 0; k < c->rank; k++)
         shape[k] = pt2_max(E, c->shape[k], pt2_idx(E, 1));
-    pt2_ex here = pt2_linearize(E, c->rank, c->shape, op_vars(L, c->rank, c->shape));
-    pt2_t *where = op_reduce(L, PT2_RED_MIN, PT2_I32, 0, NULL, c->rank, c->shape,
-                             pt2_select(E, bad, pt2_cast(E, PT2_I32, here), none));
+    pt2_ex here = pt2_cast(E, PT2_I32, pt2_linearize(E, c->rank, c->shape, axes));
+    pt2_t *where = op_reduce(L, PT2_RED_MIN, PT2_I32, 1, &parts, c->rank, c->shape,
+                             pt2_select(E, pt2_subst_vars(E, bad, c->rank, axes), here, none));
     where->store->cur->def->guards = true;
-    pt2_ex first = op_at(L, where, NULL), last = pt2_addi(E, pt2_product(E, c->rank, shape), -1);
-    pt2_delinearize(E, c->rank, shape,
-                    pt2_min(E, pt2_max(E, pt2_cast(E, PT2_IDX, first), pt2_idx(E, 0)), last), at);
-    pt2_ex value = pt2_subst_vars(E, index, c->rank, at);
-    return op_map(L, PT2_I64, 0, NULL, pt2_select(E, pt2_lt(E, first, none), value, zero));
+    pt2_ex first = op_at(L, where, op_vars(L, 1, &parts)), last = pt2_addi(E, pt2_product(E, c->rank, shape), -1);
+    pt2_ex found = pt2_min(E, pt2_max(E, pt2_cast(E, PT2_IDX, first), pt2_idx(E, 0)), last);
+    pt2_delinearize(E, c->rank, shape, found, at);
+    pt2_ex value = pt2_select(E, pt2_lt(E, first, none), pt2_subst_vars(E, index, c->rank, at), zero);
+    pt2_t *r = op_map(L, PT2_I64, 1, &parts, value);
+    r->store->cur->def->guards = true;
+    return r;
 }
 
 /* ---- the list ---- */
@@ -232,7 +234,7 @@ void op_check_index(struct pt2_lower *L, int rank, const pt2_ex *shape, pt2_ex i
 {
     struct pt2_lower_priv *priv = L->priv;
     struct pt2_index_check c = { .range = range, .rank = rank, .output = -1, .input = -1, .symbol = -1 };
-    if (priv->trusts_indices || pt2_is_int(pt2_product(L->E, rank, shape), 0))
+    if (priv->out->trusts_indices || pt2_is_int(pt2_product(L->E, rank, shape), 0))
         return;
     pt2_ex known = peeled(L, index);
     if (is_proved(L, known, &range))
@@ -241,21 +243,26 @@ void op_check_index(struct pt2_lower *L, int rank, const pt2_ex *shape, pt2_ex i
     for (uint32_t k = 0; k < priv->indices.count; k++)
         if (same_question(L, &priv->indices.data[k], index, cond, &c))
             return;
+    c.node = L->node;
     c.where = place_in_program(L);
     struct pt2_pending_index p = { .graph = L->g, .index = index, .cond = cond };
     if (!(index->has & PT2_HAS_LOAD) && rank == 0) {
         c.index = index;
         p.done = true;
-    } else if (!cond && host_compares(L, known, &c)) {
-        p.done = true;
+        pt2_push(L->arena, &priv->out->indices, c);
     } else {
-        pt2_ex bad = pt2_not(L->E, op_inside(L, index, range));
-        p.first = first_outside(L, index, cond ? pt2_and(L->E, cond, bad) : bad, &c);
-        p.first->store->cur->def->guards = true;
+        pt2_ex parts = pt2_idx(L->E, 1), bad = pt2_not(L->E, op_inside(L, index, range));
+        if (!cond && host_compares(L, known, &c)) {
+            pt2_ex count = pt2_product(L->E, rank, shape);
+            pt2_push(L->arena, &priv->out->indices, c);
+            c.input = -1;
+            parts = pt2_min(L->E, parts, pt2_floordiv(L->E, count, pt2_idx(L->E, PT2_FEW_INDICES + 1)));
+        }
+        p.done = pt2_is_int(parts, 0);
+        if (!p.done)
+            p.first = first_outside(L, index, cond ? pt2_and(L->E, cond, bad) : bad, parts, &c);
     }
     p.check = c;
-    if (p.done)
-        pt2_push(L->arena, &priv->out->indices, c);
     pt2_push(L->arena, &priv->indices, p);
 }
 
@@ -286,32 +293,43 @@ void pt2_indices_read(struct pt2_lower *L)
         p->check.symbol = pt2_assertion_symbol(L);
         L->E->symbols.data[p->check.symbol].lo = INT64_MIN;
         L->E->symbols.data[p->check.symbol].hi = INT64_MAX;
+        struct pt2_value *first = op_value(L, op_reshape(L, p->first, 0, NULL));
+        first->def->guards = true;
+        first->def->origin = p->check.node;
         struct pt2_node *n = pt2_node_new(L->g, PT2_NODE_ITEM, 0);
-        n->base = op_value(L, p->first);
+        n->base = first;
         n->symbol = p->check.symbol;
         pt2_push(L->arena, &L->priv->out->indices, p->check);
     }
 }
 
+/* Those that the host reads in any case, side by side. */
+static bool joins(const struct pt2_pending_index *p) { return pt2_is_int(p->first->shape[0], 1); }
+
+static void give_output(struct pt2_lower *L, struct pt2_pending_index *p, int output, int element)
+{
+    p->done = true;
+    p->check.output = output;
+    p->check.element = element;
+    pt2_push(L->arena, &L->priv->out->indices, p->check);
+}
+
 void pt2_indices_output(struct pt2_lower *L, int (*add_output)(struct pt2_lower *L, struct pt2_value *v))
 {
-    struct pt2_pending_index *list[PT2_MAX_PARTS];
+    struct pt2_pending_index *list[PT2_MAX_PARTS], *p = L->priv->indices.data, *end = p + L->priv->indices.count;
     pt2_t *rows[PT2_MAX_PARTS];
-    uint32_t k = 0;
-    int n;
-    do {
-        for (n = 0; k < L->priv->indices.count && n < PT2_MAX_PARTS; k++)
-            if (!L->priv->indices.data[k].done && L->priv->indices.data[k].graph == L->g) {
-                list[n] = &L->priv->indices.data[k];
-                rows[n] = op_unsqueeze(L, list[n]->first, 0);
-                n++;
-            }
-        int output = n ? add_output(L, op_value(L, n > 1 ? op_cat(L, n, rows, 0) : list[0]->first)) : -1;
-        for (int j = 0; j < n; j++) {
-            list[j]->done = true;
-            list[j]->check.output = output;
-            list[j]->check.element = j;
-            pt2_push(L->arena, &L->priv->out->indices, list[j]->check);
+    while (p < end) {
+        int n = 0;
+        for (; p < end && n < PT2_MAX_PARTS; p++) {
+            if (p->done || p->graph != L->g)
+                continue;
+            if (joins(p))
+                rows[n] = p->first, list[n++] = p;
+            else
+                give_output(L, p, add_output(L, op_value(L, p->first)), 0);
         }
-    } while (n);
+        int output = n ? add_output(L, op_value(L, n > 1 ? op_cat(L, n, rows, 0) : rows[0])) : -1;
+        for (int k = 0; k < n; k++)
+            give_output(L, list[k], output, k);
+    }
 }

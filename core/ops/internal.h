@@ -48,7 +48,6 @@ struct pt2_lower_priv {
     const struct pt2_applied *applied;     /* NULL: the node is of the file */
     int applied_depth;
     PT2_VEC(struct pt2_assertion { pt2_t *holds; const char *message; }) assertions; /* of the main graph, on data */
-    bool trusts_indices;      /* they are not checked */
     PT2_VEC(struct pt2_pending_index) indices;
 };
 

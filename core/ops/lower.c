@@ -622,12 +622,11 @@ pt2_status pt2_lower_program(const struct pt2_program *program, const struct pt2
                              bool trusts_indices, struct pt2_module *module, struct pt2_lowered *out)
 {
     jmp_buf unwind;
-    struct pt2_lower_priv priv = { .unwind = &unwind, .out = out, .operators = operators,
-                                   .trusts_indices = trusts_indices };
+    struct pt2_lower_priv priv = { .unwind = &unwind, .out = out, .operators = operators };
     struct pt2_lower L = {
         .m = module, .E = &module->exprs, .program = program, .arena = &module->arena, .priv = &priv
     };
-    *out = (struct pt2_lowered){ .module = module, .seed_symbol = -1 };
+    *out = (struct pt2_lowered){ .module = module, .seed_symbol = -1, .trusts_indices = trusts_indices };
     PT2_TRY(check_supported(program, operators));
     L.g = pt2_graph_new(module, "main");
     if (setjmp(unwind))

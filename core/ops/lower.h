@@ -245,8 +245,11 @@ uint32_t pt2_op_rows(const struct pt2_op_row **out_rows, uint32_t cap);
 /* Largest value of the symbol of random operators: with a call's place it still has 31 bits. */
 enum { PT2_MAX_SEED = (1 << 30) - 1 };
 
-/* Indices that must be in range, and where the host finds one that is not. */
+/* Indices that must be in range, and where the host finds one that is not.
+ * The host compares few of them while a launch would begin; of more, kernels look for the first that is wrong. */
+enum { PT2_FEW_INDICES = 1 << 14 };
 struct pt2_index_check {
+    const struct pt2_pnode *node;
     const char *where; /* "node embedding (aten.embedding.default) at net.py:7" */
     struct pt2_index_range range;
     int rank; /* of the space of the indices */
@@ -255,9 +258,9 @@ struct pt2_index_check {
     pt2_ex index;
     /* the symbol that an ITEM binds to the first index out of range, or to 0; */
     int symbol;
-    /* the same as an element of a graph output, int64; */
+    /* the same as an element of a graph output, int64, which is empty when the host compares; */
     int output, element;
-    /* a graph input that the host looks at, by offset and strides. */
+    /* a graph input that the host looks at, by offset and strides, when they are few. */
     int input;
     pt2_ex offset, *strides;
 };
@@ -292,6 +295,7 @@ struct pt2_lowered {
     })
     checks; /* what must hold */
     PT2_VEC(struct pt2_index_check) indices;
+    bool trusts_indices; /* there are none, whatever the operators are */
 };
 /* `operators`: the user's own, or NULL. trusts_indices: they are not checked. */
 PT2_MUST_USE pt2_status pt2_lower_program(const struct pt2_program *program, const struct pt2_operators *operators,
