@@ -49,27 +49,47 @@ static bool is_target(const struct pt2_program *p, uint32_t spec)
     return false;
 }
 
-/* The smallest and the largest element of a weight that no run writes. */
-static pt2_ex weight_range(struct peel *p, const struct pt2_value *v)
+/* A number between the smallest and the largest of n elements. */
+static pt2_ex between(struct peel *p, pt2_dtype dtype, const void *data, int64_t first, int64_t n)
 {
-    const struct pt2_lowered *out = p->L->priv->out;
-    const struct pt2_program *program = p->L->program;
-    if (p->L->g != p->L->m->graphs.data[0] || p->L->priv->writes || v->def->input >= out->num_inputs)
-        return NULL;
-    uint32_t spec = (uint32_t)out->inputs[v->def->input].spec;
-    const struct pt2_stored_tensor *t = program->inputs[spec].stored;
-    int64_t n = t && t->storage && t->storage->data ? pt2_stored_count(t) : 0, lo = INT64_MAX, hi = INT64_MIN;
-    if (n <= 0 || n > MAX_SCAN || !pt2_stored_is_dense(t) || t->dtype != v->dtype || pt2_const_elements(v) != n ||
-        is_target(program, spec))
+    int64_t lo = INT64_MAX, hi = INT64_MIN;
+    if (!data || n <= 0 || n > MAX_SCAN)
         return NULL;
     for (int64_t k = 0; k < n; k++) {
-        int64_t e = pt2_load_int(t->dtype, t->storage->data, t->offset + k);
+        int64_t e = pt2_load_int(dtype, data, first + k);
         lo = e < lo ? e : lo;
         hi = e > hi ? e : hi;
     }
     if (lo <= -PT2_INF || hi >= PT2_INF)
         return NULL;
     return pt2_add(p->L->E, pt2_idx(p->L->E, lo), position(p, pt2_idx(p->L->E, hi - lo + 1)));
+}
+
+/* The same of a weight that no run writes, which is known at the end where operators write at all. */
+static pt2_ex weight_range(struct peel *p, const struct pt2_value *v)
+{
+    const struct pt2_lowered *out = p->L->priv->out;
+    const struct pt2_program *program = p->L->program;
+    bool may_write = p->L->priv->writes && !p->L->priv->complete;
+    if (p->L->g != p->L->m->graphs.data[0] || may_write || v->def->input >= out->num_inputs ||
+        out->inputs[v->def->input].written_output >= 0)
+        return NULL;
+    uint32_t spec = (uint32_t)out->inputs[v->def->input].spec;
+    const struct pt2_stored_tensor *t = program->inputs[spec].stored;
+    if (!t || !t->storage || !pt2_stored_is_dense(t) || t->dtype != v->dtype || is_target(program, spec) ||
+        pt2_const_elements(v) != pt2_stored_count(t))
+        return NULL;
+    return between(p, t->dtype, t->storage->data, t->offset, pt2_stored_count(t));
+}
+
+/* What is known of a value, but for MAPs: a number in its range. */
+static pt2_ex known_range(struct peel *p, const struct pt2_value *v)
+{
+    switch (v->def->kind) {
+    case PT2_NODE_INPUT: return weight_range(p, v);
+    case PT2_NODE_CONST: return between(p, v->dtype, v->def->data, 0, pt2_const_elements(v));
+    default: return position_in(p, v->def, v);
+    }
 }
 
 static bool is_index_type(pt2_dtype t) { return t == PT2_I64 || t == PT2_I32; }
@@ -84,7 +104,7 @@ static pt2_ex see_through(void *ctx, struct pt2_exprs *E, pt2_ex e)
     const struct pt2_node *n = v->def;
     if (!is_index_type(v->dtype))
         return e;
-    pt2_ex known = n->kind == PT2_NODE_INPUT ? weight_range(p, v) : position_in(p, n, v);
+    pt2_ex known = known_range(p, v);
     if (known)
         return pt2_cast(E, e->dtype, known);
     if (n->kind != PT2_NODE_MAP || p->depth == MAX_PEEL || pt2_cost(n->body) > MAX_COST)
@@ -95,10 +115,14 @@ static pt2_ex see_through(void *ctx, struct pt2_exprs *E, pt2_ex e)
     return e;
 }
 
-static pt2_ex peeled(struct pt2_lower *L, pt2_ex index)
+/* The index with all that is known of what it reads. *out_exact: it is the index itself, and no other with the same
+ * bounds. */
+static pt2_ex peeled(struct pt2_lower *L, pt2_ex index, bool *out_exact)
 {
     struct peel p = { L, 0, 0 };
-    return pt2_rewrite(L->E, index, see_through, &p);
+    index = pt2_rewrite(L->E, index, see_through, &p);
+    *out_exact = p.fresh == 0;
+    return index;
 }
 
 static bool is_proved(struct pt2_lower *L, pt2_ex index, const struct pt2_index_range *r)
@@ -236,16 +260,17 @@ void op_check_index(struct pt2_lower *L, int rank, const pt2_ex *shape, pt2_ex i
     struct pt2_index_check c = { .range = range, .rank = rank, .output = -1, .input = -1, .symbol = -1 };
     if (priv->out->trusts_indices || pt2_is_int(pt2_product(L->E, rank, shape), 0))
         return;
-    pt2_ex known = peeled(L, index);
+    bool exact;
+    pt2_ex known = peeled(L, index, &exact), asked = exact ? known : index;
     if (is_proved(L, known, &range))
         return;
     c.shape = pt2_arena_copy(L->arena, shape, (size_t)rank * sizeof *shape);
     for (uint32_t k = 0; k < priv->indices.count; k++)
-        if (same_question(L, &priv->indices.data[k], index, cond, &c))
+        if (same_question(L, &priv->indices.data[k], asked, cond, &c))
             return;
     c.node = L->node;
     c.where = place_in_program(L);
-    struct pt2_pending_index p = { .graph = L->g, .index = index, .cond = cond };
+    struct pt2_pending_index p = { .graph = L->g, .index = asked, .cond = cond };
     if (!(index->has & PT2_HAS_LOAD) && rank == 0) {
         c.index = index;
         p.done = true;
@@ -321,7 +346,8 @@ void pt2_indices_output(struct pt2_lower *L, int (*add_output)(struct pt2_lower 
     while (p < end) {
         int n = 0;
         for (; p < end && n < PT2_MAX_PARTS; p++) {
-            if (p->done || p->graph != L->g)
+            bool exact;
+            if (p->done || p->graph != L->g || is_proved(L, peeled(L, p->index, &exact), &p->check.range))
                 continue;
             if (joins(p))
                 rows[n] = p->first, list[n++] = p;

@@ -521,6 +521,7 @@ static void lower_outputs(struct pt2_lower *L)
             mutation(L, &p->outputs[k]);
     written_inputs(L);
     assertion_outputs(L);
+    L->priv->complete = true;
     pt2_indices_output(L, add_output);
     mark_weights(L);
 }

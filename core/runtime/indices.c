@@ -137,6 +137,12 @@ pt2_status pt2_check_index_symbols(struct pt2_session *s, int symbol)
 
 /* ---- outputs ---- */
 
+/* The answer is the same in every run. */
+static bool is_lasting(const struct pt2_value *v, const struct pt2_index_check *c)
+{
+    return v->def->kind == PT2_NODE_READY && pt2_is_const(c->range.size);
+}
+
 pt2_status pt2_check_index_outputs(struct pt2_session *s)
 {
     const struct pt2_lowered *l = &s->model->lowered;
@@ -146,7 +152,7 @@ pt2_status pt2_check_index_outputs(struct pt2_session *s)
     int read = -1;
     for (uint32_t k = 0; k < l->indices.count; k++) {
         const struct pt2_index_check *c = &l->indices.data[k];
-        if (c->output < 0)
+        if (c->output < 0 || (s->judged && is_lasting(outputs[c->output], c)))
             continue;
         if (c->output != read) {
             PT2_TRY(pt2_value_bytes(s, outputs[c->output], &bytes));
@@ -156,5 +162,6 @@ pt2_status pt2_check_index_outputs(struct pt2_session *s)
         if (bytes)
             PT2_TRY(judge(s, c, first[c->element]));
     }
+    s->judged = true;
     return PT2_OK;
 }

@@ -111,6 +111,7 @@ struct pt2_session {
     size_t scratch_size;
     pt2_observer *observer;     /* check.c: called after each launch, which then runs alone */
     void *observer_ctx;
+    bool judged;                /* indices that only weights decide were in range */
     bool timed;                 /* trace.c: launches are measured */
     struct pt2_slice *slices;   /* owned */
     uint32_t num_slices, cap_slices;
