@@ -4,9 +4,9 @@
 
     run_indices.py PT2GPU --device lavapipe [--only REGEX]
 
-tests/data/indices.tar.xz holds MODEL.pt2 with MODEL.npz (inputs with good indices, and PyTorch's results), and bad.json:
-for inputs that PyTorch refuses, which element of which input becomes what, and the operator, index and size that the
-message must name. Such a run ends with status 1 and one line, and leaves no output behind.
+tests/data/indices.tar.xz holds MODEL.pt2 with MODEL.npz (inputs with good indices, and PyTorch's results), and
+bad.json: for inputs that PyTorch refuses, which element of which input becomes what, and the operator, index and size
+that the message must name. Such a run ends with status 1 and one line, and leaves no output behind.
 """
 import argparse
 import concurrent.futures
