@@ -3,11 +3,19 @@
  * the others kernels name the first that is wrong, as an output or as a number that is read between launches. */
 #include "runtime/internal.h"
 
+/* Most sizes are constants, which take no evaluation. */
+static pt2_status number(struct pt2_session *s, pt2_ex e, int64_t *out)
+{
+    if (!pt2_is_const(e))
+        return pt2_eval(&s->model->module.exprs, e, s->values, s->known, out);
+    *out = e->i;
+    return PT2_OK;
+}
+
 static pt2_status bounds_of(struct pt2_session *s, const struct pt2_index_check *c, int64_t *out_lo, int64_t *out_size)
 {
-    struct pt2_exprs *E = &s->model->module.exprs;
-    PT2_TRY(pt2_eval(E, c->range.lo, s->values, s->known, out_lo));
-    return pt2_eval(E, c->range.size, s->values, s->known, out_size);
+    PT2_TRY(number(s, c->range.lo, out_lo));
+    return number(s, c->range.size, out_size);
 }
 
 static pt2_status refuse(const struct pt2_index_check *c, int64_t index, int64_t size)
@@ -24,7 +32,7 @@ static pt2_status judge(struct pt2_session *s, const struct pt2_index_check *c, 
     if (size > 0)
         return first >= lo && first < size ? PT2_OK : refuse(c, first, size);
     for (int k = 0; k < c->rank; k++) {
-        PT2_TRY(pt2_eval(&s->model->module.exprs, c->shape[k], s->values, s->known, &n));
+        PT2_TRY(number(s, c->shape[k], &n));
         count *= n > 0;
     }
     return count ? refuse(c, first, size) : PT2_OK;
@@ -75,14 +83,13 @@ struct space {
 
 static pt2_status space_of(struct pt2_session *s, const struct pt2_index_check *c, struct space *x)
 {
-    struct pt2_exprs *E = &s->model->module.exprs;
     x->count = 1;
     x->rank = 0;
-    PT2_TRY(pt2_eval(E, c->offset, s->values, s->known, &x->offset));
+    PT2_TRY(number(s, c->offset, &x->offset));
     for (int k = 0; k < c->rank; k++) {
         int64_t n, stride;
-        PT2_TRY(pt2_eval(E, c->shape[k], s->values, s->known, &n));
-        PT2_TRY(pt2_eval(E, c->strides[k], s->values, s->known, &stride));
+        PT2_TRY(number(s, c->shape[k], &n));
+        PT2_TRY(number(s, c->strides[k], &stride));
         x->count *= n;
         bool joins = x->rank && x->strides[x->rank - 1] == n * stride; /* one line with the axis before */
         if (n == 1)
@@ -119,7 +126,6 @@ pt2_status pt2_check_index_input(struct pt2_session *s, const struct pt2_index_c
 
 pt2_status pt2_check_index_symbols(struct pt2_session *s, int symbol)
 {
-    struct pt2_exprs *E = &s->model->module.exprs;
     const struct pt2_lowered *l = &s->model->lowered;
     for (uint32_t k = 0; k < l->indices.count; k++) {
         const struct pt2_index_check *c = &l->indices.data[k];
@@ -129,7 +135,7 @@ pt2_status pt2_check_index_symbols(struct pt2_session *s, int symbol)
         if (!c->index || !(pt2_decides(s, c->index, symbol) || pt2_decides(s, c->range.size, symbol)) ||
             !pt2_is_known(s, c->index) || !pt2_is_known(s, c->range.size))
             continue;
-        PT2_TRY(pt2_eval(E, c->index, s->values, s->known, &index));
+        PT2_TRY(number(s, c->index, &index));
         PT2_TRY(judge(s, c, index));
     }
     return PT2_OK;
