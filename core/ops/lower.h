@@ -246,8 +246,8 @@ uint32_t pt2_op_rows(const struct pt2_op_row **out_rows, uint32_t cap);
 enum { PT2_MAX_SEED = (1 << 30) - 1 };
 
 /* Indices that must be in range, and where the host finds one that is not.
- * The host compares few of them while a launch would begin; of more, kernels look for the first that is wrong. */
-enum { PT2_FEW_INDICES = 1 << 14 };
+ * The host compares few of them sooner than a launch would; of more, kernels look for the first that is wrong. */
+enum { PT2_FEW_INDICES = 1 << 16 };
 struct pt2_index_check {
     const struct pt2_pnode *node;
     const char *where; /* "node embedding (aten.embedding.default) at net.py:7" */

@@ -374,7 +374,7 @@ static pt2_status check_indices(struct pt2_session *s, const struct user_input *
     for (uint32_t i = 0; i < l->indices.count; i++)
         for (int k = 0; k < n && l->indices.data[i].input >= 0; k++)
             if (list[k].input == &l->inputs[l->indices.data[i].input])
-                PT2_TRY(pt2_check_index_input(s, &l->indices.data[i], &list[k].tensor));
+                PT2_TRY(pt2_check_index_input(s, i, &list[k].tensor));
     return PT2_OK;
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Indices out of range: where the host learns of them. Those that are an input are compared before anything runs; of
- * the others kernels name the first that is wrong, as an output or as a number that is read between launches. */
+ * Indices out of range: where the host learns of them. Those that are an input are compared before anything runs, or
+ * while devices do; of the others kernels name the first that is wrong, as an output or as a number that is read between launches. */
 #include "runtime/internal.h"
+
+enum { AT_ONCE = 1 << 12 }; /* so many indices are compared before anything runs, more while devices run */
 
 /* Most sizes are constants, which take no evaluation. */
 static pt2_status number(struct pt2_session *s, pt2_ex e, int64_t *out)
@@ -101,7 +103,8 @@ static pt2_status space_of(struct pt2_session *s, const struct pt2_index_check *
     return PT2_OK;
 }
 
-pt2_status pt2_check_index_input(struct pt2_session *s, const struct pt2_index_check *c, const pt2_tensor *t)
+static pt2_status check_input(struct pt2_session *s, const struct pt2_index_check *c, const pt2_tensor *t, int64_t least,
+                              int64_t most)
 {
     struct space x;
     int64_t lo, size, places = 1;
@@ -109,7 +112,7 @@ pt2_status pt2_check_index_input(struct pt2_session *s, const struct pt2_index_c
     PT2_TRY(space_of(s, c, &x));
     for (int k = 0; k < t->rank; k++)
         places *= t->shape[k];
-    if (x.count <= 0 || x.count > PT2_FEW_INDICES || places <= 0)
+    if (x.count < least || x.count > most || places <= 0)
         return PT2_OK;
     int64_t n = x.rank ? x.shape[x.rank - 1] : 1, stride = x.rank ? x.strides[x.rank - 1] : 0;
     for (int64_t l = 0; l < x.count / n; l++) {
@@ -120,6 +123,28 @@ pt2_status pt2_check_index_input(struct pt2_session *s, const struct pt2_index_c
         return refuse(c, pt2_load_int(t->dtype, t->data, at + i * stride), size);
     }
     return PT2_OK;
+}
+
+pt2_status pt2_check_index_input(struct pt2_session *s, uint32_t check, const pt2_tensor *t)
+{
+    s->index_inputs[check] = *t;
+    s->index_inputs_left = true;
+    return check_input(s, &s->model->lowered.indices.data[check], t, 1, AT_ONCE);
+}
+
+pt2_status pt2_check_index_inputs_left(struct pt2_session *s)
+{
+    const struct pt2_lowered *l = &s->model->lowered;
+    if (!s->index_inputs_left)
+        return PT2_OK;
+    s->index_inputs_left = false;
+    pt2_status status = PT2_OK;
+    for (uint32_t k = 0; k < l->indices.count && status == PT2_OK; k++)
+        if (l->indices.data[k].input >= 0)
+            status = check_input(s, &l->indices.data[k], &s->index_inputs[k], AT_ONCE + 1, PT2_FEW_INDICES);
+    if (status != PT2_OK)
+        PT2_TRY(pt2_wait_all(s)); /* the caller's inputs are read until then */
+    return status;
 }
 
 /* ---- numbers ---- */

@@ -111,6 +111,8 @@ struct pt2_session {
     size_t scratch_size;
     pt2_observer *observer;     /* check.c: called after each launch, which then runs alone */
     void *observer_ctx;
+    pt2_tensor *index_inputs;   /* owned; by index check: borrowed data */
+    bool index_inputs_left;     /* some are not compared yet */
     bool judged;                /* indices that only weights decide were in range */
     bool timed;                 /* trace.c: launches are measured */
     struct pt2_slice *slices;   /* owned */
@@ -162,10 +164,11 @@ PT2_MUST_USE pt2_status pt2_check_sizes(struct pt2_session *s, int symbol);
 bool pt2_decides(const struct pt2_session *s, pt2_ex e, int symbol); /* e has the symbol; -1: any, or none */
 bool pt2_is_known(const struct pt2_session *s, pt2_ex e);            /* all its symbols have values */
 
-/* indices.c: fail with INPUT where an index is out of range: in an input's tensor, before anything runs; in what the
- * symbol was bound to (-1: inputs); in what kernels found, when the run is complete. */
-PT2_MUST_USE pt2_status pt2_check_index_input(struct pt2_session *s, const struct pt2_index_check *c,
-                                              const pt2_tensor *t);
+/* indices.c: fail with INPUT where an index is out of range: in an input's tensor, for check number `check`; in those
+ * that were left for later, when launches are under way; in what the symbol was bound to (-1: inputs); in what kernels
+ * found, when the run is complete. */
+PT2_MUST_USE pt2_status pt2_check_index_input(struct pt2_session *s, uint32_t check, const pt2_tensor *t);
+PT2_MUST_USE pt2_status pt2_check_index_inputs_left(struct pt2_session *s);
 PT2_MUST_USE pt2_status pt2_check_index_symbols(struct pt2_session *s, int symbol);
 PT2_MUST_USE pt2_status pt2_check_index_outputs(struct pt2_session *s);
 
