@@ -151,6 +151,10 @@ typedef struct pt2_model_params {
      * used by later openings, whatever those say here. */
     const char *tune;
     const pt2_operators *operators; /* custom operators; must outlive the model. NULL: none */
+    /* Non-zero: indices that data decide (token ids, positions, classes) are not checked. By default a run fails with
+     * INPUT where PyTorch fails, because an index is out of range. Nothing outside of a tensor is read or written in
+     * any case: an index out of range then reads some element, and writes none. */
+    int trust_indices;
 } pt2_model_params;
 
 /* Opens an archive, plans it and uploads its weights. Blocks. `params` may be NULL.
@@ -195,9 +199,9 @@ PT2_API void pt2_session_destroy(pt2_session **session); /* NULL-safe; waits for
  * checked at once; sizes against their ranges and against each other when running. A leaf that is not set uses the
  * sample input, if there is one. Errors: ARG, INPUT. */
 PT2_MUST_USE PT2_API pt2_status pt2_session_set_input(pt2_session *session, int index, const pt2_tensor *tensor);
-/* Runs and waits. Errors: INPUT (missing inputs, sizes out of range), NOMEM, DEVICE, DEVICE_LOST. */
+/* Runs and waits. Errors: INPUT (missing inputs; sizes or indices out of range), NOMEM, DEVICE, DEVICE_LOST. */
 PT2_MUST_USE PT2_API pt2_status pt2_session_run(pt2_session *session);
-/* Starts a run and returns; inputs must not change before pt2_session_wait. */
+/* Starts a run and returns; inputs must not change before pt2_session_wait. Indices out of range are told by either. */
 PT2_MUST_USE PT2_API pt2_status pt2_session_submit(pt2_session *session);
 PT2_MUST_USE PT2_API pt2_status pt2_session_wait(pt2_session *session);
 /* The result of the last run. Its memory belongs to the session, is only read (it may be the device's own), and lives

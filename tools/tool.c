@@ -156,6 +156,7 @@ pt2_status target_params(struct target *target, pt2_model_params *out_params)
         backend = target->text;
     }
     *out_params = (pt2_model_params){ .backend = backend, .program = target->program, .no_cache = target->no_cache,
+                                      .trust_indices = target->trust_indices,
                                       .place = target->place, .without = target->without,
                                       .tune = target->tune };
     return PT2_OK;

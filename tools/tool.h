@@ -44,7 +44,7 @@ double median(double *values, int count); /* sorts them; count > 0 */
 struct target {
     const char *backend, *program, *place, *without, *tune;
     int device;
-    bool no_cache;
+    bool no_cache, trust_indices;
     char text[256]; /* what the parameters point to */
 };
 
@@ -58,6 +58,7 @@ struct target {
     { "no-cache", OPTION_FLAG, &(t)->no_cache, NULL, "neither read nor write compiled kernels on disk" },            \
     { "tune", OPTION_TEXT, &(t)->tune, "off|quick|thorough",                                                         \
       "look for faster tiles first (off); those that were found are used in any case" },                             \
+    { "trust-indices", OPTION_FLAG, &(t)->trust_indices, NULL, "do not check that indices are in range" },           \
     { "place", OPTION_TEXT, &(t)->place, "alternate", "spread kernels over the listed devices (debugging)" },        \
     { "without", OPTION_TEXT, &(t)->without, "NAME[,NAME...]",                                                       \
       "leave optimisations out: cse, fold, products, inline, siblings, concat, fuse, unfold, tiles, pack, rows, "    \

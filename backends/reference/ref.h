@@ -37,7 +37,7 @@ enum ref_instr_kind { REF_OP, REF_CONST, REF_PARAM, REF_PARAM64, REF_LOAD, REF_C
 struct ref_instr {
     enum ref_instr_kind kind;
     enum ref_class class; /* of the result */
-    bool strict;          /* LOAD, CHECK: every lane needs it, so what is outside is an error */
+    bool strict;          /* LOAD: every lane needs it, so what is outside is an error */
     int dst, a, b, c;     /* registers */
     int number;           /* LOAD: buffer; PARAM: parameter */
     int64_t i;            /* CONST */

@@ -251,8 +251,7 @@ static int emit_op(struct translator *t, pt2_ex e, int level)
     case PT2_E_AND: case PT2_E_OR: case PT2_E_XOR: case PT2_E_MIN: case PT2_E_MAX: /* stay in their range */
         return push_op(t, level, ref_op((enum pt2_expr_op)e->op, e->dtype), a, b, c);
     case PT2_E_CHECK:
-        return push(t, level,
-                    (struct ref_instr){ .kind = REF_CHECK, .strict = entry_of(t, e)->strict, .a = a, .b = b });
+        return push(t, level, (struct ref_instr){ .kind = REF_CHECK, .a = a, .b = b });
     default: return push_wrapped(t, level, e->dtype, ref_op((enum pt2_expr_op)e->op, e->dtype), a, b, c);
     }
 }

@@ -87,6 +87,7 @@ struct pt2_node {
     int num_outs;
     struct pt2_value **outs;
     const struct pt2_pnode *origin; /* the archive's node, for messages; may be NULL */
+    bool guards; /* it only tells whether the origin's indices are in range */
 
     int input;              /* INPUT, READY */
     bool state;             /* INPUT: its memory belongs to the session and may be overwritten */

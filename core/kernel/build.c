@@ -480,12 +480,15 @@ static const char *kernel_name(struct build *b)
 {
     struct pt2_str s = { 0 };
     const char *last = "";
+    int guards = 0;
     for (uint32_t k = 0; k < b->r->members.count && s.len < 48; k++) {
         const struct pt2_node *n = b->r->members.data[k].node;
         const char *t = pt2_node_label(n);
         if (strcmp(t, last)) {
             if (s.len)
                 pt2_str_add(&s, "_");
+            if (n->guards && !guards++)
+                pt2_str_add(&s, "indices_of_");
             for (const char *c = t; *c && *c != '.'; c++)
                 pt2_str_addf(&s, "%c", (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') ? *c : '_');
         }

@@ -17,6 +17,7 @@ struct pt2_graph *op_graph_begin(struct pt2_lower *L, const char *name, struct p
 
 void op_graph_end(struct pt2_lower *L, struct pt2_graph *outer)
 {
+    pt2_indices_read(L);
     for (uint32_t k = 0; k < L->g->nodes.count; k++)
         if (!L->g->nodes.data[k]->origin)
             L->g->nodes.data[k]->origin = L->node;
@@ -280,6 +281,7 @@ static struct pt2_graph *lower_graph(struct pt2_lower *L, const struct pt2_pgrap
 static struct pt2_node *control_node(struct pt2_lower *L, enum pt2_kind kind, const struct region_inputs *r,
                                      uint32_t num_outs)
 {
+    pt2_indices_read(L);
     struct pt2_node *n = pt2_node_new(L->g, kind, (int)num_outs);
     n->args = r->args;
     n->num_args = r->num_args;

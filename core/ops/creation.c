@@ -177,6 +177,7 @@ static void lower_one_hot(struct pt2_lower *L)
     if (op_out_rank(L, 0) != t->rank + 1)
         op_fail(L, PT2_ERR_FORMAT, "one_hot of rank %d", op_out_rank(L, 0));
     pt2_ex e = op_at(L, t, v);
+    op_check_indices(L, t, op_from_zero(L, op_out_shape(L, 0)[t->rank]));
     return_body(L, pt2_eq(L->E, pt2_cast(L->E, PT2_I64, e), pt2_cast(L->E, PT2_I64, v[t->rank])));
 }
 

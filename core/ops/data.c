@@ -104,6 +104,8 @@ pt2_t *op_put(struct pt2_lower *L, enum pt2_reduce_op op, pt2_t *base, int num_a
               const pt2_ex *index, struct pt2_complex v, pt2_ex cond)
 {
     pt2_ex one = pt2_idx(L->E, 1);
+    if (cond && pt2_is_int(cond, 1))
+        cond = NULL;
     if (num_axes == 0) { /* one update */
         num_axes = 1;
         axes = &one;
@@ -199,6 +201,26 @@ void op_indexing(struct pt2_lower *L, pt2_t *self, int n, pt2_t *const *indices,
         if (d < self->rank && !ix->part[d].t)
             ix->out_shape[ix->out_rank++] = self->shape[d];
     }
+}
+
+void op_check_indexing(struct pt2_lower *L, const struct pt2_indexing *ix)
+{
+    for (int d = 0; d < ix->rank; d++)
+        if (ix->part[d].t && !ix->part[d].mask_rank)
+            op_check_indices(L, ix->part[d].t, op_from_end_too(L, ix->sizes[d]));
+}
+
+pt2_ex op_indexing_inside(struct pt2_lower *L, const struct pt2_indexing *ix, const pt2_ex *at)
+{
+    pt2_ex inside = pt2_int(L->E, PT2_BOOL, 1);
+    for (int d = 0; d < ix->rank; d++) {
+        const struct pt2_index_part *p = &ix->part[d];
+        if (!p->t || p->mask_rank)
+            continue;
+        pt2_ex v = pt2_cast(L->E, PT2_I64, op_at_bcast(L, p->t, ix->num_bcast, at + ix->at));
+        inside = pt2_and(L->E, inside, op_inside(L, v, op_from_end_too(L, ix->sizes[d])));
+    }
+    return inside;
 }
 
 void op_indexing_at(struct pt2_lower *L, const struct pt2_indexing *ix, const pt2_ex *at, bool clamp, pt2_ex *out_index)

@@ -53,7 +53,11 @@ struct pt2_indexing {
 
 /* Masks become positions here (which reads their number on the host; for result `out`, or -1). */
 void op_indexing(struct pt2_lower *L, pt2_t *self, int n, pt2_t *const *indices, int out, struct pt2_indexing *ix);
-/* Where result element `at` comes from. clamp: indices are clamped to the dimension instead of checked. */
+/* All index tensors are in range, or the run fails. */
+void op_check_indexing(struct pt2_lower *L, const struct pt2_indexing *ix);
+/* Whether those of result element `at` are. */
+pt2_ex op_indexing_inside(struct pt2_lower *L, const struct pt2_indexing *ix, const pt2_ex *at);
+/* Where result element `at` comes from. clamp: negative indices are clamped too, and do not count from the end. */
 void op_indexing_at(struct pt2_lower *L, const struct pt2_indexing *ix, const pt2_ex *at, bool clamp,
                     pt2_ex *out_index);
 

@@ -249,6 +249,7 @@ static void lower_bincount(struct pt2_lower *L)
     pt2_t *zero = op_full(L, dtype, 1, &size, pt2_int(E, wide, 0));
     pt2_ex add = weights ? op_to(L, op_at(L, weights, &i), wide) : pt2_int(E, wide, 1);
     pt2_ex index = op_index(L, v, size);
+    op_check_indices(L, x, op_from_zero(L, size));
     op_return(L, op_put(L, PT2_RED_SUM, zero, 1, x->shape, &index, (struct pt2_complex){ add, NULL }, NULL));
 }
 

@@ -239,8 +239,10 @@ static void lower_selected(struct pt2_lower *L)
         op_fail(L, PT2_ERR_FORMAT, "gradient of %d dimensions for %d", g->rank, rank);
     pt2_ex *v = op_vars(L, rank, i->shape);
     memcpy(index, v, sizeof(pt2_ex) * (size_t)rank);
-    if (rank)
+    if (rank) {
+        op_check_indices(L, i, op_from_zero(L, op_out_shape(L, 0)[dim]));
         index[dim] = op_index_at(L, i, v, op_out_shape(L, 0)[dim]);
+    }
     op_return(L, added(L, g, index));
 }
 
@@ -252,8 +254,10 @@ static void lower_index_select(struct pt2_lower *L)
     if (g->rank != rank)
         op_fail(L, PT2_ERR_FORMAT, "gradient of %d dimensions for %d", g->rank, rank);
     memcpy(index, v, sizeof(pt2_ex) * (size_t)rank);
-    if (rank)
+    if (rank) {
+        op_check_indices(L, i, op_from_zero(L, op_out_shape(L, 0)[dim]));
         index[dim] = op_index_at(L, i, &v[dim], op_out_shape(L, 0)[dim]);
+    }
     op_return(L, added(L, g, index));
 }
 

@@ -17,6 +17,7 @@ static void lower_embedding(struct pt2_lower *L)
     memcpy(shape, ids->shape, sizeof *shape * (size_t)ids->rank);
     shape[ids->rank] = w->shape[1];
     pt2_ex *at = op_vars(L, rank, shape);
+    op_check_indices(L, ids, op_from_zero(L, w->shape[0]));
     index[0] = op_index_at(L, ids, at, w->shape[0]);
     index[1] = at[ids->rank];
     op_return(L, op_pick(L, w, rank, shape, index, NULL, op_number(L, w->dtype, 0)));
@@ -137,6 +138,7 @@ static void lower_embedding_bag(struct pt2_lower *L)
     struct pt2_exprs *E = L->E;
     struct bags b;
     read_bags(L, &b);
+    op_check_indices(L, b.ids, op_from_zero(L, b.weight->shape[0]));
     count_bags(L, &b);
     pt2_dtype wide = pt2_dtype_compute(b.weight->dtype);
     pt2_t *sum = combine_bags(L, &b, wide);
@@ -186,6 +188,7 @@ static void lower_embedding_renorm(struct pt2_lower *L)
     pt2_t *norms = row_norms(L, w, wide, op_float(L, "norm_type", 2));
     pt2_ex i = pt2_var(E, 0, ids->shape[0]);
     pt2_ex to = op_index_at(L, ids, &i, w->shape[0]);
+    op_check_indices(L, ids, op_from_zero(L, w->shape[0]));
     pt2_t *none = op_full(L, PT2_BOOL, 1, w->shape, pt2_int(E, PT2_BOOL, 0));
     pt2_t *hit = op_scatter(L, PT2_RED_SET, none, 1, ids->shape, &to, pt2_int(E, PT2_BOOL, 1), NULL);
     pt2_ex *at = op_vars(L, 2, w->shape);
@@ -208,6 +211,7 @@ static pt2_t *gather(struct pt2_lower *L, pt2_t *x, int dim, pt2_t *ids)
     pt2_ex *at = op_vars(L, ids->rank, ids->shape);
     pt2_ex index[PT2_MAX_RANK];
     memcpy(index, at, sizeof *at * (size_t)ids->rank);
+    op_check_indices(L, ids, op_from_zero(L, x->shape[dim]));
     index[dim] = op_index_at(L, ids, at, x->shape[dim]);
     return op_pick(L, x, ids->rank, ids->shape, index, NULL, op_number(L, x->dtype, 0));
 }
@@ -229,27 +233,37 @@ static void lower_index_select(struct pt2_lower *L)
     shape[dim] = ids->shape[0];
     pt2_ex *at = op_vars(L, x->rank, shape);
     memcpy(index, at, sizeof *at * (size_t)x->rank);
+    op_check_indices(L, ids, op_from_zero(L, x->shape[dim]));
     index[dim] = op_index_at(L, ids, &at[dim], x->shape[dim]);
     op_result_fit(L, 0, op_pick(L, x, x->rank, shape, index, NULL, op_number(L, x->dtype, 0)));
 }
 
-static pt2_t *take(struct pt2_lower *L, pt2_t *x, pt2_t *ids)
+static pt2_t *take(struct pt2_lower *L, pt2_t *x, pt2_t *ids, bool counts_back)
 {
     pt2_t *flat = op_flat(L, x);
+    pt2_ex size = flat->shape[0];
+    op_check_indices(L, ids, counts_back ? op_from_end_too(L, size) : op_from_zero(L, size));
     pt2_ex index = op_index_at(L, ids, op_vars(L, ids->rank, ids->shape), flat->shape[0]);
     return op_pick(L, flat, ids->rank, ids->shape, &index, NULL, op_number(L, x->dtype, 0));
 }
 
 static void lower_take(struct pt2_lower *L)
 {
-    op_return(L, take(L, op_tensor(L, "self"), op_tensor(L, "index")));
+    op_return(L, take(L, op_tensor(L, "self"), op_tensor(L, "index"), true));
+}
+
+/* PyTorch takes every index along a dimension modulo its size. */
+static pt2_ex modulo_index(struct pt2_lower *L, pt2_ex v, pt2_ex size)
+{
+    pt2_ex wrapped = pt2_floormod(L->E, v, pt2_cast(L->E, PT2_I64, size));
+    return op_index(L, pt2_select(L->E, op_inside(L, v, op_from_zero(L, size)), v, wrapped), size);
 }
 
 static void lower_take_along_dim(struct pt2_lower *L)
 {
     pt2_t *x = op_tensor(L, "self"), *ids = op_tensor(L, "indices");
     if (!op_has(L, "dim")) {
-        op_result_fit(L, 0, take(L, x, op_flat(L, ids)));
+        op_result_fit(L, 0, take(L, x, op_flat(L, ids), false));
         return;
     }
     int dim = op_dim(L, "dim", 0, x->rank);
@@ -266,7 +280,7 @@ static void lower_take_along_dim(struct pt2_lower *L)
         shape[d] = d == dim ? row[1]->shape[d] : rest[k++];
     pt2_ex *at = op_vars(L, rank, shape);
     memcpy(index, at, sizeof *at * (size_t)rank);
-    index[dim] = op_index(L, pt2_cast(L->E, PT2_I64, op_at_bcast(L, row[1], rank, at)), row[0]->shape[dim]);
+    index[dim] = modulo_index(L, pt2_cast(L->E, PT2_I64, op_at_bcast(L, row[1], rank, at)), row[0]->shape[dim]);
     for (int d = 0; d < rank; d++)
         if (d != dim && pt2_is_int(row[0]->shape[d], 1))
             index[d] = pt2_idx(L->E, 0);
@@ -285,6 +299,7 @@ static void lower_index(struct pt2_lower *L)
     if (ix.out_rank != op_out_rank(L, 0))
         op_fail(L, PT2_ERR_FORMAT, "the result has %d dimensions", ix.out_rank);
     pt2_ex *shape = op_out_shape(L, 0);
+    op_check_indexing(L, &ix);
     op_indexing_at(L, &ix, op_vars(L, ix.out_rank, shape), false, index);
     op_return(L, op_pick(L, x, ix.out_rank, shape, index, NULL, op_number(L, x->dtype, 0)));
 }
@@ -332,6 +347,8 @@ static void search(struct pt2_lower *L, pt2_t *sorted, pt2_t *values, pt2_dtype 
         op_fail(L, PT2_ERR_FORMAT, "boundaries have %d dimensions, values %d", sorted->rank, values->rank);
     pt2_t *sorter = L->row->data ? NULL : op_tensor_opt(L, "sorter");
     int last = sorted->rank - 1;
+    if (sorter)
+        op_check_indices(L, sorter, op_from_zero(L, sorted->shape[last]));
     pt2_ex n = sorted->shape[last], index[PT2_MAX_RANK], *at = op_vars(L, values->rank, values->shape);
     if (rows)
         memcpy(index, at, sizeof *at * (size_t)last);

@@ -26,6 +26,15 @@ struct pt2_applied {
 /* What gives a symbol its value. */
 enum pt2_binder { PT2_BOUND_NOT_YET, PT2_BOUND_BY_INPUT, PT2_BOUND_BY_DATA };
 
+/* A question about indices. */
+struct pt2_pending_index {
+    struct pt2_graph *graph; /* of the operator … */
+    pt2_ex index, cond;      /* … and what it asked */
+    pt2_t *first;            /* the first index out of range, or 0 */
+    bool done;               /* the answer is read */
+    struct pt2_index_check check;
+};
+
 struct pt2_lower_priv {
     jmp_buf *unwind;          /* op_fail ends here; everything allocated on the way is in arenas */
     pt2_status status;
@@ -37,11 +46,13 @@ struct pt2_lower_priv {
     bool autocast;            /* inside torch.autocast */
     int depth;                /* of nested program graphs */
     bool writes;              /* some node writes to a tensor */
+    bool complete;            /* all nodes are lowered: what they write is known */
     pt2_ex turn;              /* of the innermost vmap; NULL outside */
     const struct pt2_operators *operators; /* the user's; may be NULL */
     const struct pt2_applied *applied;     /* NULL: the node is of the file */
     int applied_depth;
     PT2_VEC(struct pt2_assertion { pt2_t *holds; const char *message; }) assertions; /* of the main graph, on data */
+    PT2_VEC(struct pt2_pending_index) indices;
 };
 
 /* How a row serves a target. */
@@ -74,6 +85,13 @@ void pt2_mirror_written(struct pt2_lower *L, struct pt2_store *s); /* after writ
 bool pt2_vmap_begins(const struct pt2_pnode *n);
 /* Lowers the level that node `begin` begins; returns the node that ends it. */
 uint32_t pt2_lower_vmap(struct pt2_lower *L, const struct pt2_pgraph *pg, uint32_t begin, struct pt2_slot *slots);
+
+/* indices.c: the host reads what this graph's kernels found, here or as outputs of the main graph. */
+void pt2_indices_read(struct pt2_lower *L);
+void pt2_indices_output(struct pt2_lower *L, int (*add_output)(struct pt2_lower *L, struct pt2_value *v));
+
+/* tensor.c: a symbol that an ITEM binds for the sake of an assertion. */
+int pt2_assertion_symbol(struct pt2_lower *L);
 
 /* lower.c */
 pt2_ex *pt2_meta_shape(struct pt2_lower *L, const struct pt2_tensor_meta *m); /* sizes that the file declares; arena */

@@ -285,7 +285,9 @@ static struct class_target read_target(struct pt2_lower *L, pt2_t *x, pt2_t *tar
         op_fail(L, PT2_ERR_FORMAT, "a target of %d dimensions for an input of %d", target->rank, x->rank);
     pt2_ex t = op_to(L, op_at(L, target, r.v), PT2_I64);
     r.ignored = pt2_eq(E, t, pt2_int(E, PT2_I64, ignore));
-    r.cls = op_index(L, pt2_select(E, r.ignored, pt2_int(E, PT2_I64, 0), t), x->shape[class_dim(x)]);
+    pt2_ex classes = x->shape[class_dim(x)];
+    op_check_index(L, target->rank, target->shape, t, pt2_not(E, r.ignored), op_from_zero(L, classes));
+    r.cls = op_index(L, pt2_select(E, r.ignored, pt2_int(E, PT2_I64, 0), t), classes);
     return r;
 }
 
@@ -399,6 +401,7 @@ static void lower_multi_margin(struct pt2_lower *L)
     if (target->rank > 1 || (x->rank == 2 && target->rank != 1) || (weight && weight->rank != 1))
         op_fail(L, PT2_ERR_FORMAT, "a target of %d dimensions", target->rank);
     pt2_ex first = x->rank == 2 ? r.index[0] : pt2_idx(E, 0), other[2] = { first, first };
+    op_check_indices(L, target, op_from_zero(L, x->shape[dim]));
     pt2_ex t = op_index(L, op_to(L, op_at(L, target, &first), PT2_I64), x->shape[dim]), c = r.index[dim];
     other[dim] = t;
     pt2_ex z = pt2_sub(E, pt2_num(E, acc, op_float(L, "margin", 1)), op_at_as(L, x, other, acc));
@@ -462,6 +465,7 @@ static void lower_multilabel_margin(struct pt2_lower *L)
         target = op_unsqueeze(L, target, 0);
     }
     int last = x->rank - 1;
+    op_check_indices(L, target, (struct pt2_index_range){ pt2_idx(E, -1), x->shape[last] });
     pt2_t *end = target_end(L, target), *set = target_set(L, target, end);
     pt2_ex axes[] = { target->shape[last], x->shape[last] }, *a = op_axes(L, last, 2, axes);
     pt2_ex n = last ? pt2_var(E, 0, x->shape[0]) : NULL, at_j[2] = { n, n }, at_c[2] = { n, n }, at_t[2] = { n, n };

@@ -543,6 +543,8 @@ static void lower_outputs(struct pt2_lower *L)
             mutation(L, &p->outputs[k]);
     written_inputs(L);
     assertion_outputs(L);
+    L->priv->complete = true;
+    pt2_indices_output(L, add_output);
     mark_weights(L);
 }
 
@@ -640,14 +642,14 @@ static void lower_all(struct pt2_lower *L)
 }
 
 pt2_status pt2_lower_program(const struct pt2_program *program, const struct pt2_operators *operators,
-                             struct pt2_module *module, struct pt2_lowered *out)
+                             bool trusts_indices, struct pt2_module *module, struct pt2_lowered *out)
 {
     jmp_buf unwind;
     struct pt2_lower_priv priv = { .unwind = &unwind, .out = out, .operators = operators };
     struct pt2_lower L = {
         .m = module, .E = &module->exprs, .program = program, .arena = &module->arena, .priv = &priv
     };
-    *out = (struct pt2_lowered){ .module = module, .seed_symbol = -1 };
+    *out = (struct pt2_lowered){ .module = module, .seed_symbol = -1, .trusts_indices = trusts_indices };
     PT2_TRY(check_supported(program, operators));
     L.g = pt2_graph_new(module, "main");
     if (setjmp(unwind))

@@ -131,7 +131,7 @@ pt2_ex op_at_or(struct pt2_lower *L, pt2_t *t, const pt2_ex *index, pt2_ex insid
 /* Converts an expression to the compute type of `dtype`, as Tensor.to does; small floats are rounded to `dtype` and
  * small integers wrap. */
 pt2_ex op_to(struct pt2_lower *L, pt2_ex e, pt2_dtype dtype);
-/* An index that data decide: int32/int64 expression to PT2_IDX, negative counts from the end, checked against size. */
+/* An index that data decide: int32/int64 expression to PT2_IDX, negative counts from the end, clamped to size. */
 pt2_ex op_index(struct pt2_lower *L, pt2_ex e, pt2_ex size);
 
 /* ---- building: new tensors with stores of their own ---- */
@@ -164,6 +164,21 @@ pt2_ex op_item(struct pt2_lower *L, pt2_ex body, int k);
 /* A bool that must be true, else the run fails with this message (and node and line): on sizes as soon as they are
  * known, on data at the run's end (in sub-graphs: at once). */
 void op_check(struct pt2_lower *L, pt2_ex cond, const char *message);
+
+/* ---- indices that data decide ----
+ * Reading and writing never leaves a tensor, whatever the indices are. An operator that PyTorch lets fail where one is
+ * out of range says so, beside its computation: then the run fails, with a message that names it and the index. */
+
+struct pt2_index_range { pt2_ex lo, size; };  /* lo <= index < size */
+struct pt2_index_range op_from_zero(struct pt2_lower *L, pt2_ex size);
+struct pt2_index_range op_from_end_too(struct pt2_lower *L, pt2_ex size); /* negative indices count from the end */
+/* All elements of an integer tensor are in range. */
+void op_check_indices(struct pt2_lower *L, pt2_t *ids, struct pt2_index_range range);
+/* An int64 expression over VAR 0 … rank-1 is, wherever cond (NULL: everywhere) is true. */
+void op_check_index(struct pt2_lower *L, int rank, const pt2_ex *shape, pt2_ex index, pt2_ex cond,
+                    struct pt2_index_range range);
+/* Whether an int64 expression is in range, as a bool: the condition of writes. */
+pt2_ex op_inside(struct pt2_lower *L, pt2_ex index, struct pt2_index_range range);
 
 /* ---- views ---- */
 
@@ -230,6 +245,26 @@ uint32_t pt2_op_rows(const struct pt2_op_row **out_rows, uint32_t cap);
 /* Largest value of the symbol of random operators: with a call's place it still has 31 bits. */
 enum { PT2_MAX_SEED = (1 << 30) - 1 };
 
+/* Indices that must be in range, and where the host finds one that is not.
+ * The host compares few of them sooner than a launch would; of more, kernels look for the first that is wrong. */
+enum { PT2_FEW_INDICES = 1 << 16 };
+struct pt2_index_check {
+    const struct pt2_pnode *node;
+    const char *where; /* "node embedding (aten.embedding.default) at net.py:7" */
+    struct pt2_index_range range;
+    int rank; /* of the space of the indices */
+    pt2_ex *shape;
+    /* One of: the index, over symbols; */
+    pt2_ex index;
+    /* the symbol that an ITEM binds to the first index out of range, or to 0; */
+    int symbol;
+    /* the same as an element of a graph output, int64, which is empty when the host compares; */
+    int output, element;
+    /* a graph input that the host looks at, by offset and strides, when they are few. */
+    int input;
+    pt2_ex offset, *strides;
+};
+
 /* Lowers a program. Errors: UNSUPPORTED (lists every operator that has no row), FORMAT, INPUT. */
 struct pt2_lowered {
     struct pt2_module *module;         /* graph 0 is the main graph */
@@ -259,9 +294,11 @@ struct pt2_lowered {
         const char *message;
     })
     checks; /* what must hold */
+    PT2_VEC(struct pt2_index_check) indices;
+    bool trusts_indices; /* there are none, whatever the operators are */
 };
-/* `operators`: the user's own, or NULL. */
+/* `operators`: the user's own, or NULL. trusts_indices: they are not checked. */
 PT2_MUST_USE pt2_status pt2_lower_program(const struct pt2_program *program, const struct pt2_operators *operators,
-                                          struct pt2_module *module, struct pt2_lowered *out);
+                                          bool trusts_indices, struct pt2_module *module, struct pt2_lowered *out);
 
 #endif

@@ -354,8 +354,12 @@ static pt2_t *scatter_plane(struct pt2_lower *L, enum pt2_reduce_op op, pt2_t *x
 
 static void lower_max_unpool(struct pt2_lower *L)
 {
-    op_return(L, scatter_plane(L, PT2_RED_SET, op_tensor(L, "self"), op_tensor(L, "indices"), (int)L->row->data,
-                               op_out_dtype(L, 0)));
+    int spatial = (int)L->row->data, lead = op_out_rank(L, 0) - spatial;
+    pt2_t *r = scatter_plane(L, PT2_RED_SET, op_tensor(L, "self"), op_tensor(L, "indices"), spatial,
+                             op_out_dtype(L, 0));
+    op_check_indices(L, op_tensor(L, "indices"),
+                     op_from_zero(L, pt2_product(L->E, spatial, op_out_shape(L, 0) + lead)));
+    op_return(L, r);
 }
 
 static void lower_max_pool_backward(struct pt2_lower *L)

@@ -56,6 +56,7 @@ struct updates {
     int num_axes;
     const pt2_ex *axes;
     const pt2_ex *index; /* into the base */
+    pt2_ex inside;       /* bool: the index is in range; nothing is written elsewhere */
     struct pt2_complex v;
 };
 
@@ -77,22 +78,32 @@ static pt2_t *reduce_into(struct pt2_lower *L, const struct reduction *r, pt2_t 
     pt2_t *to = base, *count = NULL;
     if (!include_self) {
         pt2_t *none = op_full(L, PT2_BOOL, base->rank, base->shape, pt2_int(E, PT2_BOOL, 0));
-        pt2_t *hit = op_put(L, PT2_RED_SET, none, u->num_axes, u->axes, u->index, op_number(L, PT2_BOOL, 1), NULL);
+        pt2_t *hit = op_put(L, PT2_RED_SET, none, u->num_axes, u->axes, u->index, op_number(L, PT2_BOOL, 1),
+                            u->inside);
         to = op_map_like(L, base, base->dtype, pt2_select(E, op_at(L, hit, at), identity(L, r->op, base->dtype),
                                                           op_at(L, base, at)));
     }
     if (!r->mean)
-        return op_put(L, r->op, to, u->num_axes, u->axes, u->index, u->v, NULL);
+        return op_put(L, r->op, to, u->num_axes, u->axes, u->index, u->v, u->inside);
     if (base->dtype != PT2_BOOL)
         to = op_convert(L, to, wide);
     count = op_full(L, PT2_I64, base->rank, base->shape, pt2_int(E, PT2_I64, include_self));
-    count = op_put(L, PT2_RED_SUM, count, u->num_axes, u->axes, u->index, op_number(L, PT2_I64, 1), NULL);
-    pt2_t *sum = op_put(L, PT2_RED_SUM, to, u->num_axes, u->axes, u->index, u->v, NULL);
+    count = op_put(L, PT2_RED_SUM, count, u->num_axes, u->axes, u->index, op_number(L, PT2_I64, 1), u->inside);
+    pt2_t *sum = op_put(L, PT2_RED_SUM, to, u->num_axes, u->axes, u->index, u->v, u->inside);
     pt2_ex s = op_at(L, sum, at), n = op_at(L, count, at);
     return op_map_like(L, base, base->dtype, base->dtype == PT2_BOOL ? s : divide_mean(L, s, n));
 }
 
 /* ---- scatter along a dimension ---- */
+
+/* The index that an element of `ids` is. */
+static void named_by(struct pt2_lower *L, pt2_t *ids, const pt2_ex *at, struct pt2_index_range range,
+                     struct updates *u, pt2_ex *out_index)
+{
+    op_check_indices(L, ids, range);
+    u->inside = op_inside(L, op_int_at(L, ids, at), range);
+    *out_index = op_index_at(L, ids, at, range.size);
+}
 
 /* self[…, index[i…], …] at dim: the space is that of `index`. */
 static void scatter_updates(struct pt2_lower *L, pt2_t *self, pt2_t *ids, int dim, struct updates *u)
@@ -101,7 +112,7 @@ static void scatter_updates(struct pt2_lower *L, pt2_t *self, pt2_t *ids, int di
         op_fail(L, PT2_ERR_FORMAT, "index has %d dimensions, the tensor %d", ids->rank, self->rank);
     pt2_ex *at = op_vars(L, ids->rank, ids->shape);
     pt2_ex *index = pt2_arena_copy(L->arena, at, sizeof *at * (size_t)ids->rank);
-    index[dim] = op_index_at(L, ids, at, self->shape[dim]);
+    named_by(L, ids, at, op_from_zero(L, self->shape[dim]), u, &index[dim]);
     u->num_axes = ids->rank;
     u->axes = ids->shape;
     u->index = index;
@@ -135,13 +146,14 @@ static void lower_scatter(struct pt2_lower *L)
         out = reduce_into(L, find_reduction(L, op_string(L, "reduce", "sum")), self, &u,
                           op_bool(L, "include_self", true));
     else
-        out = op_put(L, L->row->data ? PT2_RED_SUM : PT2_RED_SET, self, u.num_axes, u.axes, u.index, u.v, NULL);
+        out = op_put(L, L->row->data ? PT2_RED_SUM : PT2_RED_SET, self, u.num_axes, u.axes, u.index, u.v,
+                     u.inside);
     op_result_fit(L, 0, out);
 }
 
 /* ---- index_*: a one-dimensional index names the slices along dim ---- */
 
-static void slice_updates(struct pt2_lower *L, pt2_t *self, pt2_t *ids, int dim, struct updates *u)
+static void slice_updates(struct pt2_lower *L, pt2_t *self, pt2_t *ids, int dim, bool counts_back, struct updates *u)
 {
     if (ids->rank != 1)
         op_fail(L, PT2_ERR_FORMAT, "index has %d dimensions", ids->rank);
@@ -149,7 +161,8 @@ static void slice_updates(struct pt2_lower *L, pt2_t *self, pt2_t *ids, int dim,
     space[dim] = ids->shape[0];
     pt2_ex *at = op_vars(L, self->rank, space);
     pt2_ex *index = pt2_arena_copy(L->arena, at, sizeof *at * (size_t)self->rank);
-    index[dim] = op_index_at(L, ids, &at[dim], self->shape[dim]);
+    pt2_ex size = self->shape[dim];
+    named_by(L, ids, &at[dim], counts_back ? op_from_end_too(L, size) : op_from_zero(L, size), u, &index[dim]);
     u->num_axes = self->rank;
     u->axes = space;
     u->index = index;
@@ -174,7 +187,7 @@ static void lower_index_write(struct pt2_lower *L)
     pt2_t *x = op_tensor(L, "self"), *self = op_vec(L, x), *ids = op_vec(L, op_tensor(L, "index"));
     int64_t what = L->row->data;
     struct updates u;
-    slice_updates(L, self, ids, op_dim(L, "dim", 0, x->rank), &u);
+    slice_updates(L, self, ids, op_dim(L, "dim", 0, x->rank), what == INDEX_FILL, &u);
     if (what == INDEX_FILL) {
         pt2_t *v = op_tensor(L, "value");
         if (v->rank != 0)
@@ -191,7 +204,7 @@ static void lower_index_write(struct pt2_lower *L)
     if (what == INDEX_ADD)
         u.v = times_alpha(L, u.v, self->dtype);
     op_result_fit(L, 0, op_put(L, what == INDEX_ADD ? PT2_RED_SUM : PT2_RED_SET, self, u.num_axes, u.axes, u.index,
-                               u.v, NULL));
+                               u.v, u.inside));
 }
 
 /* ---- index_put ---- */
@@ -255,10 +268,11 @@ static void lower_index_put(struct pt2_lower *L)
     struct pt2_indexing ix;
     pt2_ex index[PT2_MAX_RANK];
     op_indexing(L, x, n, list, -1, &ix);
-    pt2_ex *at = op_vars(L, ix.out_rank, ix.out_shape);
+    pt2_ex *at = op_vars(L, ix.out_rank, ix.out_shape), inside = op_indexing_inside(L, &ix, at);
+    op_check_indexing(L, &ix);
     op_indexing_at(L, &ix, at, false, index);
     struct pt2_complex v = to_complex(L, op_elem_bcast(L, values, ix.out_rank, at), x->dtype);
-    op_return(L, op_put(L, accumulate ? PT2_RED_SUM : PT2_RED_SET, x, ix.out_rank, ix.out_shape, index, v, NULL));
+    op_return(L, op_put(L, accumulate ? PT2_RED_SUM : PT2_RED_SET, x, ix.out_rank, ix.out_shape, index, v, inside));
 }
 
 /* index_put with accumulate, where the mask is true; indices elsewhere may be out of range. */
@@ -282,11 +296,12 @@ static void lower_put(struct pt2_lower *L)
 {
     pt2_t *x = op_tensor(L, "self"), *ids = op_flat(L, op_tensor(L, "index"));
     pt2_t *source = op_flat(L, op_tensor(L, "source")), *flat = op_flat(L, x);
-    pt2_ex i = pt2_var(L->E, 0, ids->shape[0]);
-    pt2_ex index = op_index_at(L, ids, &i, flat->shape[0]);
+    pt2_ex i = pt2_var(L->E, 0, ids->shape[0]), index;
+    struct updates u;
+    named_by(L, ids, &i, op_from_end_too(L, flat->shape[0]), &u, &index);
     struct pt2_complex v = to_complex(L, op_elem(L, source, &i), x->dtype);
     pt2_t *out = op_put(L, op_bool(L, "accumulate", false) ? PT2_RED_SUM : PT2_RED_SET, flat, 1, ids->shape, &index, v,
-                        NULL);
+                        u.inside);
     op_return(L, op_reshape(L, out, x->rank, x->shape));
 }
 

@@ -485,7 +485,9 @@ static void lower_select_scatter(struct pt2_lower *L)
     int dim = op_dim(L, "dim", 0, t->rank);
     if (t->rank == 0 || src->rank != t->rank - 1)
         op_fail(L, PT2_ERR_FORMAT, "select_scatter of rank %d into rank %d", src->rank, t->rank);
-    pt2_ex at = op_from_end(L, op_size(L, "index", 0), t->shape[dim]), *v = op_vars(L, t->rank, t->shape);
+    pt2_ex index = op_size(L, "index", 0), at = op_from_end(L, index, t->shape[dim]);
+    pt2_ex *v = op_vars(L, t->rank, t->shape);
+    op_check_index(L, 0, NULL, pt2_cast(L->E, PT2_I64, index), NULL, op_from_end_too(L, t->shape[dim]));
     struct pt2_complex old = op_element(L, t, t->dtype, v);
     pt2_ex here = pt2_eq(L->E, v[dim], at);
     memmove(v + dim, v + dim + 1, (size_t)(t->rank - 1 - dim) * sizeof *v);

@@ -356,6 +356,13 @@ static int result_symbol(struct pt2_lower *L, int k)
     return -1;
 }
 
+int pt2_assertion_symbol(struct pt2_lower *L)
+{
+    int symbol = pt2_symbol(L->E, pt2_arena_printf(L->arena, "assertion%u", L->E->symbols.count));
+    pt2_mark_bound(L, symbol, PT2_BOUND_BY_DATA);
+    return symbol;
+}
+
 void op_check(struct pt2_lower *L, pt2_ex cond, const char *message)
 {
     cond = pt2_cast(L->E, PT2_BOOL, cond);
@@ -371,9 +378,8 @@ void op_check(struct pt2_lower *L, pt2_ex cond, const char *message)
         struct pt2_assertion a = { op_map(L, PT2_BOOL, 0, NULL, cond), text };
         pt2_push(L->arena, &L->priv->assertions, a);
     } else {
-        int symbol = pt2_symbol(L->E, pt2_arena_printf(L->arena, "assertion%u", L->E->symbols.count));
+        int symbol = pt2_assertion_symbol(L);
         L->E->symbols.data[symbol].lo = L->E->symbols.data[symbol].hi = 1;
-        pt2_mark_bound(L, symbol, PT2_BOUND_BY_DATA);
         pt2_node_item(L->g, pt2_cast(L->E, PT2_IDX, cond), symbol);
         L->g->nodes.data[L->g->nodes.count - 1]->message = text;
     }
@@ -388,6 +394,7 @@ pt2_ex op_item(struct pt2_lower *L, pt2_ex body, int k)
         L->E->symbols.data[symbol].hi = body->hi;
     }
     pt2_mark_bound(L, symbol, PT2_BOUND_BY_DATA);
+    pt2_indices_read(L);
     pt2_node_item(L->g, pt2_cast(L->E, PT2_IDX, body), symbol);
     return pt2_sym(L->E, symbol);
 }

@@ -201,7 +201,9 @@ static void lower_select(struct pt2_lower *L)
     pt2_t *t = self(L);
     int dim = op_dim(L, "dim", 0, t->rank);
     need_rank(L, t, 1);
-    op_return(L, op_select(L, t, dim, op_from_end(L, op_size(L, "index", 0), t->shape[dim])));
+    pt2_ex index = op_size(L, "index", 0);
+    op_check_index(L, 0, NULL, pt2_cast(L->E, PT2_I64, index), NULL, op_from_end_too(L, t->shape[dim]));
+    op_return(L, op_select(L, t, dim, op_from_end(L, index, t->shape[dim])));
 }
 
 /* Whether size d of result k is a symbol that this very call defines, as a slice between data-dependent bounds does. */

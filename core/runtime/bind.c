@@ -278,6 +278,16 @@ static pt2_status place_inputs(struct pt2_session *s, struct pt2_arena *arena, s
     return pt2_note(pt2_place_values(s, s->plans[0].inputs, count, values), "inputs");
 }
 
+static pt2_status check_indices(struct pt2_session *s, const struct user_input *list, int n)
+{
+    const struct pt2_lowered *l = &s->model->lowered;
+    for (uint32_t i = 0; i < l->indices.count; i++)
+        for (int k = 0; k < n && l->indices.data[i].input >= 0; k++)
+            if (list[k].input == &l->inputs[l->indices.data[i].input])
+                PT2_TRY(pt2_check_index_input(s, i, &list[k].tensor));
+    return PT2_OK;
+}
+
 pt2_status pt2_bind_inputs(struct pt2_session *s)
 {
     struct pt2_arena arena = { 0 };
@@ -292,6 +302,8 @@ pt2_status pt2_bind_inputs(struct pt2_session *s)
         status = bind_scalar(s, &list[k]);
     for (int k = 0; status == PT2_OK && k < n; k++)
         status = check_sizes(s, &list[k]);
+    if (status == PT2_OK)
+        status = check_indices(s, list, n);
     if (status == PT2_OK)
         status = place_inputs(s, &arena, list, n);
     if (status == PT2_OK)

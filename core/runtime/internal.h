@@ -112,6 +112,9 @@ struct pt2_session {
     pt2_observer *observer;     /* check.c: called after each launch, which then runs alone */
     void *observer_ctx;
     uint32_t noise;             /* check.c: the reference device rounds at random; 0: it does not */
+    pt2_tensor *index_inputs;   /* owned; by index check: borrowed data */
+    bool index_inputs_left;     /* some are not compared yet */
+    bool judged;                /* indices that only weights decide were in range */
     bool timed;                 /* trace.c: launches are measured */
     struct pt2_slice *slices;   /* owned */
     uint32_t num_slices, cap_slices;
@@ -162,6 +165,15 @@ PT2_MUST_USE pt2_status pt2_solve_size(struct pt2_session *s, pt2_ex e, int64_t 
 bool pt2_size_known(const struct pt2_session *s, pt2_ex e);
 /* Conditions on sizes whose symbols all have values; those with this symbol, or -1: all. Errors: INPUT. */
 PT2_MUST_USE pt2_status pt2_check_sizes(struct pt2_session *s, int symbol);
+bool pt2_decides(pt2_ex e, int symbol); /* e has the symbol; -1: any, or none */
+
+/* indices.c: fail with INPUT where an index is out of range: in an input's tensor, for check number `check`; in those
+ * that were left for later, when launches are under way; in what the symbol was bound to (-1: inputs); in what kernels
+ * found, when the run is complete. */
+PT2_MUST_USE pt2_status pt2_check_index_input(struct pt2_session *s, uint32_t check, const pt2_tensor *t);
+PT2_MUST_USE pt2_status pt2_check_index_inputs_left(struct pt2_session *s);
+PT2_MUST_USE pt2_status pt2_check_index_symbols(struct pt2_session *s, int symbol);
+PT2_MUST_USE pt2_status pt2_check_index_outputs(struct pt2_session *s);
 
 /* place.c: memory for what an epoch makes. */
 PT2_MUST_USE pt2_status pt2_place_epoch(struct pt2_session *s, const struct pt2_plan *plan, struct pt2_epoch *e);

@@ -235,7 +235,7 @@ static pt2_status open_program(struct pt2_model *m, const pt2_model_params *para
     PT2_TRY(pt2_without_parse(params->without, &without));
     PT2_TRY(pt2_tune_parse(params->tune, &tune));
     PT2_TRY(choose_devices(m, params));
-    PT2_TRY(pt2_lower_program(m->program, params->operators, &m->module, &m->lowered));
+    PT2_TRY(pt2_lower_program(m->program, params->operators, params->trust_indices != 0, &m->module, &m->lowered));
     PT2_TRY(pt2_run_passes(&m->module, without));
     dump_graphs(m);
     PT2_TRY(plan_graphs(m, params, without));

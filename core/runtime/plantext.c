@@ -240,6 +240,49 @@ static cJSON *load_json(const struct pt2_model *m)
     return o;
 }
 
+/* The kernel that finds the operator's first index out of range. */
+static const struct pt2_region *guard_of(const struct pt2_model *m, const struct pt2_pnode *node)
+{
+    for (uint32_t g = 0; g < m->module.graphs.count; g++)
+        for (uint32_t k = 0; k < m->plans[g].regions.count; k++) {
+            const struct pt2_region *r = m->plans[g].regions.data[k];
+            for (uint32_t j = 0; j < r->members.count; j++)
+                if (r->members.data[j].node->guards && r->members.data[j].node->origin == node)
+                    return r;
+        }
+    return NULL;
+}
+
+static void index_check_by(const struct pt2_model *m, const struct pt2_index_check *c, struct pt2_str *s)
+{
+    const struct pt2_region *r = c->input < 0 && !c->index ? guard_of(m, c->node) : NULL;
+    if (c->input >= 0)
+        pt2_str_addf(s, "the host, in input %s", m->module.graphs.data[0]->inputs.data[c->input]->name);
+    else
+        pt2_str_addf(s, r ? "kernel %s" : "the host, as a number", r ? r->kernel->name : "");
+}
+
+/* Which indices are looked at, and by whom. Those that are not listed are in range whatever the data are. */
+static cJSON *indices_json(const struct pt2_model *m)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (uint32_t k = 0; k < m->lowered.indices.count; k++) {
+        const struct pt2_index_check *c = &m->lowered.indices.data[k];
+        struct pt2_str s = { 0 };
+        cJSON *o = cJSON_CreateObject();
+        add_text(o, "node", c->node->name);
+        add_text(o, "operator", c->node->target);
+        pt2_expr_print(&m->module.exprs, c->range.size, &s);
+        add_text(o, "size", pt2_str_text(&s));
+        s.len = 0;
+        index_check_by(m, c, &s);
+        add_text(o, "by", pt2_str_text(&s));
+        pt2_str_free(&s);
+        cJSON_AddItemToArray(list, o);
+    }
+    return list;
+}
+
 static cJSON *plan_json(const struct pt2_model *m)
 {
     cJSON *o = cJSON_CreateObject();
@@ -250,6 +293,8 @@ static cJSON *plan_json(const struct pt2_model *m)
     add_number(o, "launches", launches);
     add_number(o, "transfers", count_transfers(m));
     add_number(o, "weight_bytes", (double)m->program->weight_bytes);
+    cJSON_AddItemToObject(o, "indices_trusted", cJSON_CreateBool(m->lowered.trusts_indices));
+    cJSON_AddItemToObject(o, "indices_checked", indices_json(m));
     if (m->module.load)
         cJSON_AddItemToObject(o, "load", load_json(m));
     cJSON *graphs = add_list(o, "graphs");
@@ -322,6 +367,16 @@ static void print_step(const cJSON *o, struct pt2_str *out)
     pt2_str_add(out, "\n");
 }
 
+static void print_indices(const cJSON *plan, struct pt2_str *out)
+{
+    const cJSON *c, *list = cJSON_GetObjectItemCaseSensitive(plan, "indices_checked");
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(plan, "indices_trusted")))
+        pt2_str_add(out, "indices are not checked\n");
+    cJSON_ArrayForEach(c, list)
+        pt2_str_addf(out, "indices of %s (size %s) are checked by %s\n", text_of(c, "node"), text_of(c, "size"),
+                     text_of(c, "by"));
+}
+
 static void print_plan(const cJSON *plan, struct pt2_str *out)
 {
     const cJSON *d, *g, *s;
@@ -334,6 +389,7 @@ static void print_plan(const cJSON *plan, struct pt2_str *out)
         cJSON_ArrayForEach(s, cJSON_GetObjectItemCaseSensitive(d, "reasons"))
             pt2_str_addf(out, "    because %s\n", s->valuestring);
     }
+    print_indices(plan, out);
     const cJSON *load = cJSON_GetObjectItemCaseSensitive(plan, "load");
     if (load) {
         pt2_str_addf(out, "\nonce, when the model is opened: %.0f launches, %.0f bytes kept\n",

@@ -362,8 +362,10 @@ pt2_status pt2_run_graph(struct pt2_session *s, uint32_t graph)
     for (uint32_t k = 0; k < ps->num_epochs; k++) {
         struct pt2_epoch *e = &ps->epochs[k];
         PT2_TRY(run_epoch(s, graph, e));
-        if (e->first + e->count < plan->num_steps)
-            PT2_TRY(pt2_run_host_step(s, &plan->steps[e->first + e->count]));
+        if (e->first + e->count == plan->num_steps)
+            continue;
+        PT2_TRY(pt2_check_index_inputs_left(s));
+        PT2_TRY(pt2_run_host_step(s, &plan->steps[e->first + e->count]));
     }
     return PT2_OK;
 }

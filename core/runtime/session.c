@@ -16,7 +16,9 @@ static pt2_status allocate(struct pt2_session *s)
     s->input_set = calloc(m->program->num_in_leaves + 1u, sizeof *s->input_set);
     s->lent = calloc(m->program->num_in_leaves + 1u, sizeof *s->lent);
     s->results = calloc(m->program->num_out_leaves + 1u, sizeof *s->results);
-    if (!s->places || !s->values || !s->known || !s->plans || !s->inputs || !s->input_set || !s->lent || !s->results)
+    s->index_inputs = calloc(m->lowered.indices.count + 1u, sizeof *s->index_inputs);
+    if (!s->places || !s->values || !s->known || !s->plans || !s->inputs || !s->input_set || !s->lent || !s->results ||
+        !s->index_inputs)
         return pt2_fail(PT2_ERR_NOMEM, "out of memory");
     for (uint32_t k = 0; k < m->module.values.count; k++)
         if (m->consts[k].valid)
@@ -71,6 +73,7 @@ void pt2_session_destroy(pt2_session **session)
     free(s->input_set);
     free(s->lent);
     free(s->results);
+    free(s->index_inputs);
     free(s->scratch);
     free(s->slices);
     free(s);
@@ -215,12 +218,14 @@ pt2_status pt2_session_submit(pt2_session *s)
     PT2_TRY(pt2_bind_inputs(s));
     bind_seed(s);
     PT2_TRY(pt2_check_sizes(s, -1));
-    return pt2_run_graph(s, 0);
+    PT2_TRY(pt2_run_graph(s, 0));
+    return pt2_check_index_inputs_left(s);
 }
 
 pt2_status pt2_session_wait(pt2_session *s)
 {
     PT2_TRY(pt2_wait_all(s));
+    PT2_TRY(pt2_check_index_outputs(s));
     PT2_TRY(check_data(s));
     PT2_TRY(read_outputs(s));
     return pt2_states_commit(s);

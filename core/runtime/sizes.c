@@ -103,32 +103,34 @@ pt2_status pt2_solve_size(struct pt2_session *s, pt2_ex e, int64_t size)
 
 /* ---- conditions ---- */
 
-struct symbols {
-    const struct pt2_session *s;
+struct decides {
     int symbol;
-    bool has, unknown;
+    bool has;
 };
 
 static void see_symbol(void *ctx, pt2_ex e)
 {
-    struct symbols *x = ctx;
-    if (e->op != PT2_E_SYM)
-        return;
-    x->has |= e->i == x->symbol;
-    x->unknown |= !x->s->known[e->i];
+    struct decides *d = ctx;
+    d->has |= e->op == PT2_E_SYM && e->i == d->symbol;
+}
+
+bool pt2_decides(pt2_ex e, int symbol)
+{
+    struct decides d = { symbol, symbol < 0 };
+    pt2_visit(e, see_symbol, &d);
+    return d.has;
 }
 
 pt2_status pt2_check_sizes(struct pt2_session *s, int symbol)
 {
     const struct pt2_lowered *l = &s->model->lowered;
+    PT2_TRY(pt2_check_index_symbols(s, symbol));
     for (uint32_t k = 0; k < l->checks.count; k++) {
         const struct pt2_runtime_check *c = &l->checks.data[k];
-        struct symbols x = { s, symbol, symbol < 0, false };
         int64_t holds = 1;
         if (!c->cond)
             continue;
-        pt2_visit(c->cond, see_symbol, &x);
-        if (x.has && !x.unknown)
+        if (pt2_decides(c->cond, symbol) && pt2_size_known(s, c->cond))
             PT2_TRY(pt2_eval(&s->model->module.exprs, c->cond, s->values, s->known, &holds));
         if (!holds)
             return pt2_fail(PT2_ERR_INPUT, "%s", c->message);

@@ -187,7 +187,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pt2gpu")
     parser.add_argument("--device", default="reference")
-    parser.add_argument("--count", type=int, default=16, help="random programs")
+    parser.add_argument("--count", type=int, default=6, help="random programs")
     parser.add_argument("--first", type=int, default=0, help="the first one's seed")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--work", help="not used: the programs are made anew")

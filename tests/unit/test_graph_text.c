@@ -132,7 +132,7 @@ static void test_archive(void **state)
     (void)state;
     assert_int_equal(pt2_program_open(PT2_TEST_DATA "/simple_net.pt2", NULL, NULL, &p), PT2_OK);
     pt2_module_init(&m);
-    assert_int_equal(pt2_lower_program(p, NULL, &m, &l), PT2_OK);
+    assert_int_equal(pt2_lower_program(p, NULL, false, &m, &l), PT2_OK);
     for (int k = 0; k < 2; k++) {
         char *text = print(m.graphs.data[0]), *out = again(text);
         assert_string_equal(text, out);

@@ -301,7 +301,7 @@ static void test_two_heads(void **state)
     (void)state;
     must(pt2_program_open(PT2_TEST_DATA "/simple_net.pt2", NULL, NULL, &program), "simple_net.pt2");
     pt2_module_init(&s.m);
-    must(pt2_lower_program(program, NULL, &s.m, &lowered), "lower");
+    must(pt2_lower_program(program, NULL, false, &s.m, &lowered), "lower");
     must(pt2_run_passes(&s.m, 0), "passes");
     must(pt2_plan_build(s.m.graphs.data[0], &params, &s.plan), "plan");
     assert_int_equal(s.plan.graph->outputs.count, 2);
