@@ -68,7 +68,7 @@ enum { PT2_IDX = PT2_DTYPE_COUNT };
     /* bool, T, T to T */ \
     X(SELECT, 3, "select") \
     /* PT2_IDX index, PT2_IDX size: an index that data decided. Negative ones count from the end (Python), the result \
-     * is clamped to [0, size); the reference backend reports what was outside. */ \
+     * is clamped to [0, size). What PyTorch refuses is told elsewhere (ops/indices.c). */ \
     X(CHECK, 2, "check") \
     /* float32 r in [0, 1): counter-based random (Philox4x32-10), of seed and counter, both PT2_IDX */ \
     X(RANDOM, 2, "random")

@@ -175,7 +175,8 @@ struct pt2_value *pt2_node_out(struct pt2_graph *g, struct pt2_node *n, int k, p
 void pt2_graph_replace(struct pt2_graph *g, bool (*fn)(void *ctx, struct pt2_graph *g, struct pt2_node *n), void *ctx);
 
 /* Element of v. Every index that is not proved to lie in [0, size) is clamped, so that no kernel reads outside a buffer
- * whatever the data are; indices that data decide should be wrapped in CHECK first, so that errors are reported. */
+ * whatever the data are; indices that data decide should be wrapped in CHECK first, which counts negative ones from the
+ * end. */
 pt2_ex pt2_load(struct pt2_graph *g, const struct pt2_value *v, const pt2_ex *index);
 /* VAR k with the extent shape[k], for k < rank. */
 void pt2_vars(struct pt2_graph *g, int rank, const pt2_ex *shape, int first_axis, pt2_ex *out_vars);

@@ -6,9 +6,9 @@
  * reads it, and keeping it pays: see `pays`, the one rule. Otherwise it stays where it is, a cheap MAP that goes into
  * its readers, and what it reads may be kept in its stead.
  *
- * Inputs of a sub-graph are known when the one node that runs it always passes a known operand. What may fail (an index
- * that data decide, a whole algorithm) is only folded where every run would do it: in the main graph. Random numbers
- * belong to a run. Sizes must be numbers. */
+ * Inputs of a sub-graph are known when the one node that runs it always passes a known operand. Reading by indices that
+ * data decide, and a whole algorithm, which may fail, are only folded where every run would do them: in the main graph.
+ * Random numbers belong to a run. Sizes must be numbers. */
 #include "graph/text.h"
 #include "pass/pass.h"
 
