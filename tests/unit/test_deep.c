@@ -276,6 +276,7 @@ static void limit_memory(void)
 
 int main(int argc, char **argv)
 {
+    (void)run_and_compare;
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_deep) };
     limit_memory();
     open_device(argc, argv);
