@@ -434,7 +434,7 @@ static pt2_ex reflect(struct pt2_lower *L, pt2_ex v, pt2_ex low, pt2_ex high)
     pt2_ex d = pt2_un(E, PT2_E_ABS, pt2_sub(E, v, min));
     pt2_ex extra = pt2_bin(E, PT2_E_REM, d, safe);
     pt2_ex flips = pt2_un(E, PT2_E_FLOOR, pt2_bin(E, PT2_E_DIV, d, safe));
-    pt2_ex pairs = pt2_un(E, PT2_E_FLOOR, pt2_mul(E, flips, num(L, t, 0.5))); /* exact, and much less than a remainder */
+    pt2_ex pairs = pt2_un(E, PT2_E_FLOOR, pt2_mul(E, flips, num(L, t, 0.5))); /* exact; a remainder is much more text */
     pt2_ex odd = pt2_eq(E, pt2_sub(E, flips, pt2_mul(E, pairs, two)), one);
     pt2_ex r = pt2_select(E, odd, pt2_add(E, pt2_sub(E, span, extra), min), pt2_add(E, extra, min));
     return pt2_select(E, point, zero, r);

@@ -854,7 +854,8 @@ static void test_heavy_region(void **state)
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         struct scene s;
         struct pt2_str text = { 0 };
-        pt2_str_add(&text, "graph main {\n  v0:float32[8, 1000] = input 0 \"x\"\n  v1:float32[8] = reduce sum [1000]: ");
+        pt2_str_add(&text, "graph main {\n  v0:float32[8, 1000] = input 0 \"x\"\n"
+                           "  v1:float32[8] = reduce sum [1000]: ");
         pt2_str_addf(&text, cases[k].function, "v0[i0, i1]");
         pt2_str_add(&text, "\n  v2:float32[8] = map: ");
         pt2_str_addf(&text, cases[k].function, "v1[i0]");
