@@ -116,15 +116,15 @@ static double whole_number(int f, double dx, double dy, int c)
     }
 }
 
-/* Whole numbers as floats. The first two are conditions inside of conditions when nothing else reads x; most numbers
- * come from the innermost one. */
+/* Whole numbers as floats. The first two are conditions inside of conditions when nothing else reads x; each is
+ * true for few numbers, so that all depths decide some. */
 static pt2_ex choice(int f, pt2_ex x, pt2_ex y, int c)
 {
     struct pt2_exprs *E = &B.m.exprs;
     pt2_ex k = number(PT2_F32, c), one = number(PT2_F32, 1), zero = number(PT2_F32, 0);
     switch (f) {
-    case 0: return pt2_select(E, bin(PT2_E_EQ, y, k), pt2_sub(E, y, one), x);
-    case 1: return pt2_select(E, bin(PT2_E_NE, y, k), x, pt2_add(E, y, k));
+    case 0: return pt2_select(E, bin(PT2_E_EQ, y, number(PT2_F32, c % 400)), pt2_add(E, y, k), x);
+    case 1: return pt2_select(E, bin(PT2_E_NE, y, number(PT2_F32, c % 400)), x, pt2_sub(E, y, k));
     case 2: return pt2_select(E, pt2_and(E, pt2_lt(E, x, y), pt2_lt(E, y, k)), y, un(PT2_E_NEG, x));
     case 3: return pt2_min(E, pt2_max(E, x, un(PT2_E_NEG, k)), pt2_add(E, un(PT2_E_ABS, y), one));
     case 4: return pt2_select(E, pt2_le(E, zero, x), pt2_sub(E, x, k), x);
@@ -135,8 +135,8 @@ static pt2_ex choice(int f, pt2_ex x, pt2_ex y, int c)
 static double choice_number(int f, double x, double y, int c)
 {
     switch (f) {
-    case 0: return y == c ? y - 1 : x;
-    case 1: return y != c ? x : y + c;
+    case 0: return y == c % 400 ? y + c : x;
+    case 1: return y != c % 400 ? x : y - c;
     case 2: return x < y && y < c ? y : -x;
     case 3: return fmin(fmax(x, -c), fabs(y) + 1);
     case 4: return x >= 0 ? x - c : x;
@@ -146,7 +146,7 @@ static double choice_number(int f, double x, double y, int c)
 
 static struct step random_step(enum family family, const struct step *x, const struct step *y)
 {
-    int f = below(families[family].functions), c = 1 + below(40);
+    int f = below(families[family].functions), c = 1 + below(family == NESTED ? 4096 : 40);
     struct step s;
     s.e = family == SMOOTH ? smooth(f, x->e, y->e) : (family == WHOLE ? whole : choice)(f, x->e, y->e, c);
     for (int k = 0; k < size; k++)
@@ -195,8 +195,9 @@ static char *deep_graph(int k)
     steps[0].e = element_of(v);
     for (int j = 0; j < SIZE; j++)
         steps[0].numbers[j] = family == SMOOTH ? below(4096) / 1024.0 - 2
-                              : family == WHOLE ? below(1000)
-                                                : below(81) - 40;
+                              : family == WHOLE  ? below(1000)
+                              : family == NESTED ? below(400)
+                                                 : below(81) - 40;
     keep_numbers(v, steps[0].numbers);
     n = families[family].least + below(families[family].most - families[family].least);
     for (int j = 1; j <= n; j++) {
