@@ -157,8 +157,7 @@ static void find_fours(void *ctx, pt2_ex e)
     q->any = true;
 }
 
-/* Four of what is computed are not too much for a driver's compiler. Where functions are most of it, sharing indices and
- * reads with neighbours gains little: they count more. */
+/* What four places weigh. Where functions are most of it, sharing indices and reads gains little: they count more. */
 static void add_place(void *ctx, pt2_ex e)
 {
     int weight = pt2_weight_of(e);

@@ -3,8 +3,9 @@
  *
  * A MAP that only moves data (one LOAD, or none) is inlined always. One that computes is inlined when each of its
  * elements is computed at most a few times in all: by one consumer that reads every element about once, or by several
- * when it is cheap. Long chains are cut where a body has become large (pt2_weight). A contraction reads its operands many times, so only casts and the like go there, and what makes
- * large elements of small ones (weights that are quantised): reading these again costs less than reading the result.
+ * when it is cheap. Long chains are cut where a body has become large (pt2_weight). A contraction reads its operands
+ * many times, so only casts and the like go there, and what makes large elements of small ones (weights that are
+ * quantised): reading these again costs less than reading the result.
  * Half types keep PyTorch's rounding: the inlined body is rounded to the storage type.
  *
  * What several nodes read and a REDUCE's kernel makes stays as it is when it is part of a concatenation: in memory it

@@ -784,7 +784,7 @@ static void place(struct runner *r, bool reuse, const char *text)
 }
 
 /* A random order that keeps the steps' dependencies, and the orders that the placement asks for. */
-static inline void random_order(const struct runner *r, uint32_t *order)
+static void random_order(const struct runner *r, uint32_t *order)
 {
     const struct pt2_plan *p = &r->plan;
     bool *done = calloc(p->num_steps + 1, 1);
@@ -829,7 +829,7 @@ static void launch(struct runner *r, const struct pt2_region *region, const char
     d->backend->exec_destroy(d, exec);
 }
 
-static inline void compare_output(struct runner *r, uint32_t number, const struct pt2_value *want, const char *text)
+static void compare_output(struct runner *r, uint32_t number, const struct pt2_value *want, const char *text)
 {
     struct pt2_device *d = r->m.devices[0];
     const struct pt2_value *v = r->plan.graph->outputs.data[number];
@@ -855,7 +855,7 @@ static inline void compare_output(struct runner *r, uint32_t number, const struc
 }
 
 /* The value of the text that an output is: of the load graph, the one that reads it. */
-static inline const struct pt2_value *wanted_output(const struct runner *r, uint32_t number)
+static const struct pt2_value *wanted_output(const struct runner *r, uint32_t number)
 {
     const struct pt2_graph *g = r->m.module.graphs.data[0];
     for (uint32_t k = 0; r->plan.graph == r->m.module.load && k < g->nodes.count; k++)
@@ -865,7 +865,7 @@ static inline const struct pt2_value *wanted_output(const struct runner *r, uint
 }
 
 /* Runs the steps in a random order that is allowed and compares the outputs with those of the interpreter. */
-static inline void run_and_compare(struct runner *r, bool reuse, const char *text)
+static void run_and_compare(struct runner *r, bool reuse, const char *text)
 {
     uint32_t *order = calloc(r->plan.num_steps + 1, sizeof *order);
     place(r, reuse, text);

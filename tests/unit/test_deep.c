@@ -20,15 +20,17 @@ enum {
     MAX_MEGABYTES = 1500, /* in all */
 };
 
-enum family { SMOOTH, WHOLE, CHOICES, FAMILIES };
+enum family { SMOOTH, WHOLE, CHOICES, NESTED, FAMILIES };
 
 static const struct {
     int type, least, most; /* steps */
+    int functions;         /* so many of its kinds of steps */
     double within;         /* largest difference */
 } families[FAMILIES] = {
-    [SMOOTH] = { PT2_F32, 30, 60, 1e-4 },
-    [WHOLE] = { PT2_I64, 60, 160, 0 },
-    [CHOICES] = { PT2_F32, 100, MAX_STEPS, 0 },
+    [SMOOTH] = { PT2_F32, 30, 60, 13, 1e-4 },
+    [WHOLE] = { PT2_I64, 60, 160, 8, 0 },
+    [CHOICES] = { PT2_F32, 100, MAX_STEPS, 6, 0 },
+    [NESTED] = { PT2_F32, 100, MAX_STEPS, 2, 0 },
 };
 
 /* ---- one step: the expression, and its numbers ---- */
@@ -45,10 +47,7 @@ static pt2_ex number(int type, double f) { return pt2_num(&B.m.exprs, type, f); 
 static pt2_ex un(enum pt2_expr_op op, pt2_ex a) { return pt2_un(&B.m.exprs, op, a); }
 static pt2_ex bin(enum pt2_expr_op op, pt2_ex a, pt2_ex b) { return pt2_bin(&B.m.exprs, op, a, b); }
 
-/* Functions that are continuous and grow no faster than their arguments, so that rounding does not either. Of x; of y in
- * some. */
-enum { SMOOTH_FUNCTIONS = 13, WHOLE_FUNCTIONS = 8, CHOICE_FUNCTIONS = 6 };
-
+/* Functions that are continuous and grow no faster than their arguments, so that rounding does not either. */
 static pt2_ex smooth(int f, pt2_ex x, pt2_ex y)
 {
     static const enum pt2_expr_op plain[] = { PT2_E_SIN, PT2_E_COS, PT2_E_TANH, PT2_E_ATAN, PT2_E_ASINH, PT2_E_ERF };
@@ -117,14 +116,15 @@ static double whole_number(int f, double dx, double dy, int c)
     }
 }
 
-/* Whole numbers as floats, at most 1000 in magnitude: conditions inside of conditions. */
+/* Whole numbers as floats. The first two are conditions inside of conditions when nothing else reads x; each is
+ * true for few numbers, so that all depths decide some. */
 static pt2_ex choice(int f, pt2_ex x, pt2_ex y, int c)
 {
     struct pt2_exprs *E = &B.m.exprs;
     pt2_ex k = number(PT2_F32, c), one = number(PT2_F32, 1), zero = number(PT2_F32, 0);
     switch (f) {
-    case 0: return pt2_select(E, pt2_lt(E, y, k), pt2_sub(E, y, k), x);
-    case 1: return pt2_select(E, pt2_lt(E, x, k), x, pt2_sub(E, y, one));
+    case 0: return pt2_select(E, bin(PT2_E_EQ, y, number(PT2_F32, c % 400)), pt2_add(E, y, k), x);
+    case 1: return pt2_select(E, bin(PT2_E_NE, y, number(PT2_F32, c % 400)), x, pt2_sub(E, y, k));
     case 2: return pt2_select(E, pt2_and(E, pt2_lt(E, x, y), pt2_lt(E, y, k)), y, un(PT2_E_NEG, x));
     case 3: return pt2_min(E, pt2_max(E, x, un(PT2_E_NEG, k)), pt2_add(E, un(PT2_E_ABS, y), one));
     case 4: return pt2_select(E, pt2_le(E, zero, x), pt2_sub(E, x, k), x);
@@ -135,8 +135,8 @@ static pt2_ex choice(int f, pt2_ex x, pt2_ex y, int c)
 static double choice_number(int f, double x, double y, int c)
 {
     switch (f) {
-    case 0: return y < c ? y - c : x;
-    case 1: return x < c ? x : y - 1;
+    case 0: return y == c % 400 ? y + c : x;
+    case 1: return y != c % 400 ? x : y - c;
     case 2: return x < y && y < c ? y : -x;
     case 3: return fmin(fmax(x, -c), fabs(y) + 1);
     case 4: return x >= 0 ? x - c : x;
@@ -146,9 +146,7 @@ static double choice_number(int f, double x, double y, int c)
 
 static struct step random_step(enum family family, const struct step *x, const struct step *y)
 {
-    static const int functions[] = { [SMOOTH] = SMOOTH_FUNCTIONS, [WHOLE] = WHOLE_FUNCTIONS,
-                                     [CHOICES] = CHOICE_FUNCTIONS };
-    int f = below(functions[family]), c = 1 + below(40);
+    int f = below(families[family].functions), c = 1 + below(family == NESTED ? 4096 : 40);
     struct step s;
     s.e = family == SMOOTH ? smooth(f, x->e, y->e) : (family == WHOLE ? whole : choice)(f, x->e, y->e, c);
     for (int k = 0; k < size; k++)
@@ -178,13 +176,13 @@ static void keep_numbers(const struct pt2_value *v, const double *numbers)
     I.data[v->id] = memcpy(malloc(SIZE * sizeof *numbers), numbers, SIZE * sizeof *numbers);
 }
 
-/* A random input, steps that each read the one before them and another one, and the last step as the output. All are the
- * body of one node, and read one of the last steps, or each is a node, and reads the input: then none is read twice. */
+/* A random input, steps that each read the one before them and another one, and the last step as the output. All are
+ * the body of one node, and read one of the last steps, or each is a node, and reads the input: none is read twice. */
 static char *deep_graph(int k)
 {
     enum family family = (enum family)(k % FAMILIES);
     int type = families[family].type, n;
-    bool chain = k / FAMILIES % 2;
+    bool chain = k / FAMILIES % 2, once = chain || family == NESTED;
     struct pt2_str s = { 0 };
     pt2_ex extent;
     pt2_module_free(&B.m);
@@ -196,11 +194,14 @@ static char *deep_graph(int k)
     struct pt2_value *v = pt2_node_input(B.g, (pt2_dtype)type, 1, &extent, "x");
     steps[0].e = element_of(v);
     for (int j = 0; j < SIZE; j++)
-        steps[0].numbers[j] = family == SMOOTH ? below(4096) / 1024.0 - 2 : family == WHOLE ? below(1000) : below(81) - 40;
+        steps[0].numbers[j] = family == SMOOTH ? below(4096) / 1024.0 - 2
+                              : family == WHOLE  ? below(1000)
+                              : family == NESTED ? below(400)
+                                                 : below(81) - 40;
     keep_numbers(v, steps[0].numbers);
     n = families[family].least + below(families[family].most - families[family].least);
     for (int j = 1; j <= n; j++) {
-        const struct step *x = &steps[j - 1], *y = &steps[chain ? 0 : j - 1 - below(j < RECENT ? j : RECENT)];
+        const struct step *x = &steps[j - 1], *y = &steps[once ? 0 : j - 1 - below(j < RECENT ? j : RECENT)];
         steps[j] = random_step(family, x, y);
         if (chain || j == n)
             v = node_of(type, steps[j].e);
@@ -276,6 +277,7 @@ static void limit_memory(void)
 
 int main(int argc, char **argv)
 {
+    (void)run_and_compare;
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_deep) };
     limit_memory();
     open_device(argc, argv);

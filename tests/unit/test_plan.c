@@ -844,10 +844,76 @@ static void test_join(void **state)
                            "return v4\n", 0, &steps));
 }
 
+/* The same sum and what reads it: one kernel, unless both are too much for a driver's compiler. */
+static void test_heavy_region(void **state)
+{
+    static const struct { const char *function; uint32_t kernels; } cases[] = {
+        { "tanh(%s)", 1 }, { "lgamma(%s)", 1 }, { "igamma(igamma(%s, 1.5f32), 2.5f32)", 2 }
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct scene s;
+        struct pt2_str text = { 0 };
+        pt2_str_add(&text, "graph main {\n  v0:float32[8, 1000] = input 0 \"x\"\n"
+                           "  v1:float32[8] = reduce sum [1000]: ");
+        pt2_str_addf(&text, cases[k].function, "v0[i0, i1]");
+        pt2_str_add(&text, "\n  v2:float32[8] = map: ");
+        pt2_str_addf(&text, cases[k].function, "v1[i0]");
+        pt2_str_add(&text, "\n  return v2\n}");
+        plan_text(&s, pt2_str_text(&text));
+        assert_int_equal(s.plan.regions.count, cases[k].kernels);
+        pt2_module_free(&s.m);
+        pt2_str_free(&text);
+    }
+}
+
+/* Brackets that are open at once. */
+static int bracket_depth(const char *text)
+{
+    int open = 0, most = 0;
+    for (; *text; text++) {
+        open += (*text == '(') - (*text == ')');
+        most = open > most ? open : most;
+    }
+    return most;
+}
+
+/* Hundreds of conditions, and of shifts, whose operands are written several times: neither the depth of a kernel's text
+ * nor its length grows with its expressions' depth. */
+static void test_deep_text(void **state)
+{
+    enum { STEPS = 300 };
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        struct scene s;
+        struct pt2_str text = { 0 };
+        size_t length = 0;
+        pt2_str_add(&text, "graph main {\n  v0:int32[64] = input 0 \"x\"\n");
+        for (int k = 0; k < STEPS; k++) {
+            pt2_str_addf(&text, "  v%d:int32[64] = map: ", k + 1);
+            if (kind)
+                pt2_str_addf(&text, "shr(v%d[i0], v0[i0]) + %di32\n", k, k);
+            else
+                pt2_str_addf(&text, "select(v0[i0] < %di32, v0[i0]*%di32, v%d[i0])\n", k, k + 2, k);
+        }
+        pt2_str_addf(&text, "  return v%d\n}", STEPS);
+        plan_text(&s, pt2_str_text(&text));
+        for (uint32_t k = 0; k < s.plan.regions.count; k++) {
+            const char *written = s.plan.regions.data[k]->kernel->text;
+            assert_in_range(bracket_depth(written), 1, 200);
+            length += strlen(written);
+        }
+        assert_true(length < 500 * STEPS);
+        pt2_module_free(&s.m);
+        pt2_str_free(&text);
+    }
+}
+
 int main(void)
 {
     (void)run_and_compare;
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_heavy_region), cmocka_unit_test(test_deep_text),
         cmocka_unit_test(test_softmax), cmocka_unit_test(test_layer_norm), cmocka_unit_test(test_no_fusion),
         cmocka_unit_test(test_attention),
         cmocka_unit_test(test_matrices_of_attention),
