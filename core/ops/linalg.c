@@ -889,6 +889,31 @@ static void lower_matrix_exp(struct pt2_lower *L)
     op_return(L, op_convert(L, r, op_out_dtype(L, 0)));
 }
 
+/* v with its columns times w, times the transposed matrix vt. */
+static pt2_t *scaled_columns(struct pt2_lower *L, pt2_t *v, pt2_t *w, pt2_t *vt)
+{
+    return op_matmul(L, op_mul(L, v, op_unsqueeze(L, w, w->rank - 1)), vt);
+}
+
+/* A = U H with orthonormal columns of U and a positive H: from A = W S V^T these are W V^T and V S V^T. */
+static void lower_polar(struct pt2_lower *L)
+{
+    pt2_t *v[3];
+    factor_svd(L, matrix(L, "A"), false, v);
+    op_return(L, op_matmul(L, v[0], v[2]));
+    op_result(L, 1, scaled_columns(L, transpose(L, v[2]), v[1], v[2]));
+}
+
+/* The square root of a symmetric matrix; negative eigenvalues count as 0. */
+static void lower_sqrth(struct pt2_lower *L)
+{
+    pt2_t *v[2];
+    factor_eigh(L, matrix(L, "self"), false, v);
+    pt2_ex w = op_at(L, v[0], op_vars(L, v[0]->rank, v[0]->shape));
+    pt2_ex root = pt2_un(L->E, PT2_E_SQRT, pt2_max(L->E, w, pt2_num(L->E, w->dtype, 0)));
+    op_return(L, scaled_columns(L, v[1], op_map_like(L, v[0], v[0]->dtype, root), transpose(L, v[1])));
+}
+
 static void lower_nothing(struct pt2_lower *L)
 {
     (void)L;
@@ -951,6 +976,8 @@ const struct pt2_op_row pt2_ops_linalg[] = {
     { "aten.matrix_power", lower_matrix_power, 0 },
     { "aten.matrix_exp", lower_matrix_exp, 0 },
     { "aten.linalg_matrix_exp", lower_matrix_exp, 0 },
+    { "aten.linalg_polar", lower_polar, 0 },
+    { "aten.linalg_matrix_sqrth", lower_sqrth, 0 },
     { "aten._linalg_check_errors", lower_nothing, 0 },
     { 0 },
 };
