@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Linear algebra over factorisations (LinearAlgebra.cpp): each factorisation is one LIBRARY node for a batch of
- * matrices, the rest are products and maps. Real matrices; eigenvalues of general ones are complex. Errors that PyTorch
+ * matrices, the rest are products and maps. Eigenvalues of general matrices are complex. Errors that PyTorch
  * raises for singular matrices show as inf and NaN. */
 #include "ops/data.h"
 #include "ops/library.h"
@@ -12,7 +12,8 @@
 
 static void need_matrix(struct pt2_lower *L, pt2_t *t)
 {
-    if (t->rank < 2 || (t->dtype != PT2_F32 && t->dtype != PT2_F64))
+    pt2_dtype real = pt2_dtype_real(t->dtype);
+    if (t->rank < 2 || (real != PT2_F32 && real != PT2_F64))
         op_fail(L, t->rank < 2 ? PT2_ERR_FORMAT : PT2_ERR_UNSUPPORTED, "a matrix of %s with %d dimensions",
                 pt2_dtype_name(t->dtype), t->rank);
 }
@@ -50,6 +51,17 @@ static pt2_t *transpose(struct pt2_lower *L, pt2_t *a)
     for (int d = 0; d < a->rank; d++)
         order[d] = d < a->rank - 2 ? d : d == a->rank - 2 ? a->rank - 1 : a->rank - 2;
     return op_permute(L, a, order);
+}
+
+/* The conjugate transpose. */
+static pt2_t *adjoint(struct pt2_lower *L, pt2_t *a)
+{
+    a = transpose(L, a);
+    if (!pt2_dtype_is_complex(a->dtype))
+        return a;
+    struct pt2_complex v = op_at_c(L, a, op_vars(L, a->rank, a->shape));
+    v.im = pt2_un(L->E, PT2_E_NEG, v.im);
+    return op_map_c(L, a->dtype, a->rank, a->shape, v);
 }
 
 static pt2_t *cholesky(struct pt2_lower *L, pt2_t *a, bool upper, pt2_t **out_info)
@@ -90,7 +102,7 @@ static void factor_qr(struct pt2_lower *L, pt2_t *a, bool full, pt2_t **q, pt2_t
 static void factor_svd(struct pt2_lower *L, pt2_t *a, bool full, pt2_t **out)
 {
     pt2_ex m = rows_of(a), n = cols_of(a), k = pt2_min(L->E, m, n);
-    struct op_lib_out o[3] = { out_like(a, a->dtype, 2, m, full ? m : k), out_like(a, a->dtype, 1, k, NULL),
+    struct op_lib_out o[3] = { out_like(a, a->dtype, 2, m, full ? m : k), out_like(a, pt2_dtype_real(a->dtype), 1, k, NULL),
                                out_like(a, a->dtype, 2, full ? n : k, n) };
     op_library(L, PT2_LIB_SVD, false, false, 1, &a, 3, o, out);
 }
@@ -106,7 +118,7 @@ pt2_t *op_singular_values(struct pt2_lower *L, pt2_t *a)
 /* Eigenvalues, ascending, and vectors. */
 static void factor_eigh(struct pt2_lower *L, pt2_t *a, bool upper, pt2_t **out)
 {
-    struct op_lib_out o[2] = { out_like(a, a->dtype, 1, rows_of(a), NULL),
+    struct op_lib_out o[2] = { out_like(a, pt2_dtype_real(a->dtype), 1, rows_of(a), NULL),
                                out_like(a, a->dtype, 2, rows_of(a), cols_of(a)) };
     op_library(L, PT2_LIB_EIGH, upper, false, 1, &a, 2, o, out);
 }
@@ -182,7 +194,7 @@ static pt2_t *permute_rows(struct pt2_lower *L, pt2_t *b, pt2_t *pivots, bool in
     pt2_ex *at = op_vars(L, b->rank, b->shape);
     memcpy(index, at, sizeof *at * (size_t)b->rank);
     index[batch] = op_index_at(L, order, at, rows_of(b));
-    return op_map_like(L, b, b->dtype, op_at(L, b, index));
+    return op_pick(L, b, b->rank, b->shape, index, NULL, op_number(L, b->dtype, 0));
 }
 
 static pt2_t *pivots_like(struct pt2_lower *L, pt2_t *pivots, pt2_t *a)
@@ -193,16 +205,16 @@ static pt2_t *pivots_like(struct pt2_lower *L, pt2_t *pivots, pt2_t *a)
     return op_expand(L, pivots, a->rank - 1, shape);
 }
 
-/* A X = B, or A^T X = B, from the factors of A. */
-static pt2_t *solve_lu(struct pt2_lower *L, pt2_t *lu, pt2_t *pivots, pt2_t *b, bool adjoint)
+/* A X = B, or A^H X = B, from the factors of A. */
+static pt2_t *solve_lu(struct pt2_lower *L, pt2_t *lu, pt2_t *pivots, pt2_t *b, bool conjugate)
 {
     same_batch(L, &lu, &b);
     pivots = pivots_like(L, pivots, b);
-    if (!adjoint) {
+    if (!conjugate) {
         b = solve_triangular(L, lu, permute_rows(L, b, pivots, false), false, true, true);
         return solve_triangular(L, lu, b, true, false, true);
     }
-    pt2_t *t = transpose(L, lu);
+    pt2_t *t = adjoint(L, lu);
     b = solve_triangular(L, t, b, false, false, true);
     return permute_rows(L, solve_triangular(L, t, b, true, true, true), pivots, true);
 }
@@ -215,14 +227,16 @@ static pt2_t *solve(struct pt2_lower *L, pt2_t *a, pt2_t *b, const struct lu *f)
         return solve_lu(L, f->lu, f->pivots, b, false);
     pt2_t *q, *r;
     factor_qr(L, a, false, &q, &r);
-    return solve_triangular(L, r, op_matmul(L, transpose(L, q), b), true, false, true);
+    return solve_triangular(L, r, op_matmul(L, adjoint(L, q), b), true, false, true);
 }
 
 static pt2_t *identity_like(struct pt2_lower *L, pt2_t *a)
 {
     pt2_ex *at = op_vars(L, a->rank, a->shape);
     pt2_ex same = pt2_eq(L->E, at[a->rank - 2], at[a->rank - 1]);
-    return op_map_like(L, a, a->dtype, pt2_cast(L->E, a->dtype, same));
+    struct pt2_complex v = op_number(L, a->dtype, 0);
+    v.re = pt2_cast(L->E, v.re->dtype, same);
+    return op_map_elem(L, a->dtype, a->rank, a->shape, v);
 }
 
 static pt2_t *inverse(struct pt2_lower *L, pt2_t *a)
@@ -237,15 +251,20 @@ static pt2_t *inverse(struct pt2_lower *L, pt2_t *a)
 static pt2_t *triangle(struct pt2_lower *L, pt2_t *a, pt2_ex rows, pt2_ex cols, bool lower, bool unit)
 {
     struct pt2_exprs *E = L->E;
-    pt2_ex shape[PT2_MAX_RANK], zero = pt2_num(E, a->dtype, 0);
+    pt2_ex shape[PT2_MAX_RANK];
     memcpy(shape, a->shape, sizeof *shape * (size_t)a->rank);
     shape[a->rank - 2] = rows;
     shape[a->rank - 1] = cols;
     pt2_ex *at = op_vars(L, a->rank, shape), i = at[a->rank - 2], j = at[a->rank - 1];
-    pt2_ex v = pt2_select(E, lower ? pt2_le(E, j, i) : pt2_le(E, i, j), op_at(L, a, at), zero);
-    if (unit)
-        v = pt2_select(E, pt2_eq(E, i, j), pt2_num(E, a->dtype, 1), v);
-    return op_map(L, a->dtype, a->rank, shape, v);
+    pt2_ex kept = lower ? pt2_le(E, j, i) : pt2_le(E, i, j), ones = pt2_eq(E, i, j);
+    struct pt2_complex v = op_elem(L, a, at), zero = op_number(L, a->dtype, 0), one = op_number(L, a->dtype, 1);
+    v.re = pt2_select(E, kept, v.re, zero.re);
+    v.im = pt2_select(E, kept, v.im, zero.im);
+    if (unit) {
+        v.re = pt2_select(E, ones, one.re, v.re);
+        v.im = pt2_select(E, ones, one.im, v.im);
+    }
+    return op_map_elem(L, a->dtype, a->rank, shape, v);
 }
 
 /* ⊕ over the last dimension of t, whose variable fold_index made. */
@@ -269,7 +288,16 @@ static pt2_t *diagonal(struct pt2_lower *L, pt2_t *a)
     pt2_ex *at = op_vars(L, a->rank - 1, shape);
     memcpy(index, at, sizeof *at * (size_t)(a->rank - 1));
     index[a->rank - 1] = at[a->rank - 2];
-    return op_map(L, a->dtype, a->rank - 1, shape, op_at(L, a, index));
+    return op_pick(L, a, a->rank - 1, shape, index, NULL, op_number(L, a->dtype, 0));
+}
+
+/* |element|, real. */
+static pt2_ex size_at(struct pt2_lower *L, pt2_t *a, const pt2_ex *index)
+{
+    if (!pt2_dtype_is_complex(a->dtype))
+        return pt2_un(L->E, PT2_E_ABS, op_at(L, a, index));
+    struct pt2_complex v = op_at_c(L, a, index);
+    return pt2_bin(L->E, PT2_E_HYPOT, v.re, v.im);
 }
 
 /* ---- determinants ---- */
@@ -287,6 +315,31 @@ struct det {
     pt2_t *det, *sign, *log; /* of |det| */
     struct lu f;
 };
+
+/* The product of complex numbers: their sizes multiply, their angles add. */
+static struct det complex_determinant(struct pt2_lower *L, pt2_t *a)
+{
+    struct pt2_exprs *E = L->E;
+    struct det d = { .f = factor_lu(L, a) };
+    pt2_dtype real = pt2_dtype_real(a->dtype);
+    pt2_t *diag = diagonal(L, d.f.lu), *swap = permutation_sign(L, d.f.pivots, real);
+    pt2_ex index[PT2_MAX_RANK];
+    fold_index(L, diag, index);
+    struct pt2_complex v = op_at_c(L, diag, index);
+    pt2_ex size = size_at(L, diag, index);
+    pt2_t *sizes = fold_last(L, PT2_RED_PROD, diag, size), *angles =
+        fold_last(L, PT2_RED_SUM, diag, pt2_bin(E, PT2_E_ATAN2, v.im, v.re));
+    d.log = fold_last(L, PT2_RED_SUM, diag, pt2_un(E, PT2_E_LOG, size));
+    pt2_ex *at = op_vars(L, swap->rank, swap->shape), n = op_at(L, sizes, at), angle = op_at(L, angles, at);
+    pt2_ex s = pt2_select(E, pt2_eq(E, op_at(L, d.log, at), pt2_num(E, real, -INFINITY)), pt2_num(E, real, 0),
+                          op_at(L, swap, at));
+    struct pt2_complex sign = { pt2_mul(E, s, pt2_un(E, PT2_E_COS, angle)),
+                                pt2_mul(E, s, pt2_un(E, PT2_E_SIN, angle)) };
+    d.sign = op_map_c(L, a->dtype, swap->rank, swap->shape, sign);
+    d.det = op_map_c(L, a->dtype, swap->rank, swap->shape,
+                     (struct pt2_complex){ pt2_mul(E, n, sign.re), pt2_mul(E, n, sign.im) });
+    return d;
+}
 
 static struct det determinant(struct pt2_lower *L, pt2_t *a)
 {
@@ -311,7 +364,8 @@ enum { DET, SLOGDET, LOGDET };
 static void lower_det(struct pt2_lower *L)
 {
     struct pt2_exprs *E = L->E;
-    struct det d = determinant(L, matrix(L, op_has(L, "A") ? "A" : "self"));
+    pt2_t *a = matrix(L, op_has(L, "A") ? "A" : "self");
+    struct det d = (pt2_dtype_is_complex(a->dtype) ? complex_determinant : determinant)(L, a);
     int next = 1;
     if (L->row->data == DET) {
         op_return(L, d.det);
@@ -338,10 +392,10 @@ static void lower_cholesky(struct pt2_lower *L)
     op_result(L, 1, info);
 }
 
-/* Solves L L^T X = B (or U^T U X = B). */
+/* Solves L L^H X = B (or U^H U X = B). */
 static pt2_t *solve_cholesky(struct pt2_lower *L, pt2_t *l, pt2_t *b, bool upper)
 {
-    pt2_t *t = transpose(L, l);
+    pt2_t *t = adjoint(L, l);
     b = solve_triangular(L, upper ? t : l, b, false, false, true);
     return solve_triangular(L, upper ? l : t, b, true, false, true);
 }
@@ -384,7 +438,9 @@ static pt2_t *permutation_matrix(struct pt2_lower *L, pt2_t *lu, pt2_t *pivots)
     pt2_t *place = op_map(L, PT2_I64, batch + 1, shape, pt2_cast(E, PT2_I64, follow(L, pivots, v, v[batch], false)));
     pt2_ex *at = op_vars(L, batch + 2, shape);
     pt2_ex hit = pt2_eq(E, op_at(L, place, at), pt2_cast(E, PT2_I64, at[batch + 1]));
-    return op_map(L, lu->dtype, batch + 2, shape, pt2_cast(E, lu->dtype, hit));
+    struct pt2_complex one = op_number(L, op_out_dtype(L, 0), 0);
+    one.re = pt2_cast(E, one.re->dtype, hit);
+    return op_map_elem(L, op_out_dtype(L, 0), batch + 2, shape, one);
 }
 
 /* A part that was not asked for is an empty tensor. */
@@ -420,13 +476,13 @@ static void lower_lu_solve(struct pt2_lower *L)
     bool old = L->row->data == 1;
     pt2_t *lu = matrix(L, old ? "LU_data" : "LU"), *pivots = op_tensor(L, old ? "LU_pivots" : "pivots");
     pt2_t *b = matrix(L, old ? "self" : "B");
-    bool left = op_bool(L, "left", true), adjoint = op_bool(L, "adjoint", false);
+    bool left = op_bool(L, "left", true), conjugate = op_bool(L, "adjoint", false);
     if (pivots->rank != lu->rank - 1)
         op_fail(L, PT2_ERR_FORMAT, "pivots have %d dimensions", pivots->rank);
     if (left)
-        op_return(L, solve_lu(L, lu, pivots, b, adjoint));
-    else /* X A = B is A^T X^T = B^T */
-        op_return(L, transpose(L, solve_lu(L, lu, pivots, transpose(L, b), !adjoint)));
+        op_return(L, solve_lu(L, lu, pivots, b, conjugate));
+    else /* X A = B is A^H X^H = B^H */
+        op_return(L, adjoint(L, solve_lu(L, lu, pivots, adjoint(L, b), !conjugate)));
 }
 
 /* ---- solve, inverse ---- */
@@ -491,9 +547,9 @@ static void lower_triangular_solve(struct pt2_lower *L)
 static pt2_t *as_square(struct pt2_lower *L, pt2_t *a, pt2_ex n)
 {
     pt2_ex shape[2] = { n, n };
-    if (a->dtype != PT2_F32 && a->dtype != PT2_F64)
-        op_fail(L, PT2_ERR_UNSUPPORTED, "a matrix of %s", pt2_dtype_name(a->dtype));
-    return op_clone(L, op_reshape(L, a, 2, shape));
+    a = op_clone(L, op_reshape(L, a, 2, shape));
+    need_matrix(L, a);
+    return a;
 }
 
 static void lower_tensorinv(struct pt2_lower *L)
@@ -631,12 +687,15 @@ static void lower_eig(struct pt2_lower *L)
 {
     pt2_t *a = matrix(L, "self"), *v[2];
     pt2_ex two = pt2_idx(L->E, 2);
-    struct op_lib_out o[2] = { out_like(a, a->dtype, 2, rows_of(a), two),
-                               out_like(a, a->dtype, 2, rows_of(a), rows_of(a)) };
+    pt2_dtype real = pt2_dtype_real(a->dtype);
+    struct op_lib_out o[2] = { out_like(a, real, 2, rows_of(a), two),
+                               out_like(a, real, 2, rows_of(a), rows_of(a)) };
     if (a->rank >= PT2_MAX_RANK - 1)
         op_fail(L, PT2_ERR_UNSUPPORTED, "a batch of %d dimensions", a->rank - 2);
     o[1].shape[o[1].rank++] = two;
-    op_library(L, PT2_LIB_EIG, false, false, 1, &a, 2, o, v);
+    bool twice = pt2_dtype_is_complex(a->dtype);
+    pt2_t *pairs = twice ? op_real_view(L, a) : a;
+    op_library(L, PT2_LIB_EIG, twice, false, 1, &pairs, 2, o, v);
     op_return(L, op_complex_view(L, v[0]));
     op_result(L, 1, op_complex_view(L, v[1]));
 }
@@ -652,7 +711,7 @@ static void lower_svd(struct pt2_lower *L)
     factor_svd(L, matrix(L, old ? "self" : "A"), full && uv, v);
     op_result(L, 1, v[1]);
     result_or_empty(L, 0, uv, v[0]);
-    result_or_empty(L, 2, uv, old ? transpose(L, v[2]) : v[2]);
+    result_or_empty(L, 2, uv, old ? adjoint(L, v[2]) : v[2]);
 }
 
 static void lower_svdvals(struct pt2_lower *L)
@@ -686,12 +745,12 @@ static pt2_ex tolerance(struct pt2_lower *L, const char *name, int batch, const 
 static pt2_ex threshold(struct pt2_lower *L, pt2_t *a, pt2_t *s)
 {
     struct pt2_exprs *E = L->E;
-    int batch = a->rank - 2, t = a->dtype;
+    int batch = a->rank - 2, t = pt2_dtype_real(a->dtype);
     pt2_ex *at = op_vars(L, batch, a->shape), index[PT2_MAX_RANK], zero = pt2_num(E, t, 0);
     pt2_ex size = pt2_cast(E, t, pt2_max(E, rows_of(a), cols_of(a)));
     pt2_ex usual = pt2_mul(E, size, pt2_num(E, t, t == PT2_F64 ? DBL_EPSILON : (double)FLT_EPSILON));
-    pt2_ex atol = tolerance(L, op_has(L, "tol") ? "tol" : "atol", batch, at, a->dtype);
-    pt2_ex rtol = tolerance(L, op_has(L, "rcond") ? "rcond" : "rtol", batch, at, a->dtype);
+    pt2_ex atol = tolerance(L, op_has(L, "tol") ? "tol" : "atol", batch, at, (pt2_dtype)t);
+    pt2_ex rtol = tolerance(L, op_has(L, "rcond") ? "rcond" : "rtol", batch, at, (pt2_dtype)t);
     if (op_has(L, "tol"))
         rtol = zero;
     if (!rtol)
@@ -722,10 +781,10 @@ static void lower_matrix_rank(struct pt2_lower *L)
 static pt2_t *pseudo_inverse(struct pt2_lower *L, pt2_t *a, pt2_t *left, pt2_t *w, pt2_t *s, pt2_t *right)
 {
     struct pt2_exprs *E = L->E;
-    pt2_ex *at = op_vars(L, s->rank, s->shape), zero = pt2_num(E, a->dtype, 0), one = pt2_num(E, a->dtype, 1);
+    pt2_ex *at = op_vars(L, s->rank, s->shape), zero = pt2_num(E, s->dtype, 0), one = pt2_num(E, s->dtype, 1);
     pt2_ex keep = pt2_lt(E, threshold(L, a, s), op_at(L, s, at)), d = op_at(L, w, at);
     pt2_ex inv = pt2_select(E, keep, pt2_bin(E, PT2_E_DIV, one, pt2_select(E, keep, d, one)), zero);
-    pt2_t *factor = op_unsqueeze(L, op_map_like(L, s, a->dtype, inv), s->rank - 1); /* [..., 1, k] */
+    pt2_t *factor = op_unsqueeze(L, op_map_like(L, s, s->dtype, inv), s->rank - 1); /* [..., 1, k] */
     return op_matmul(L, op_mul(L, left, factor), right);
 }
 
@@ -733,16 +792,17 @@ static void lower_pinv(struct pt2_lower *L)
 {
     pt2_t *a = matrix(L, "self"), *v[3];
     if (pt2_is_int(op_numel(L, a), 0)) {
-        op_return(L, op_full(L, a->dtype, op_out_rank(L, 0), op_out_shape(L, 0), pt2_num(L->E, a->dtype, 0)));
+        op_return(L, op_full(L, a->dtype, op_out_rank(L, 0), op_out_shape(L, 0),
+                             pt2_num(L->E, pt2_dtype_real(a->dtype), 0)));
         return;
     }
     if (op_bool(L, "hermitian", false)) {
         factor_eigh(L, a, false, v);
-        op_return(L, pseudo_inverse(L, a, v[1], v[0], magnitudes(L, v[0]), transpose(L, v[1])));
+        op_return(L, pseudo_inverse(L, a, v[1], v[0], magnitudes(L, v[0]), adjoint(L, v[1])));
         return;
     }
     factor_svd(L, a, false, v);
-    op_return(L, pseudo_inverse(L, a, transpose(L, v[2]), v[1], v[1], transpose(L, v[0])));
+    op_return(L, pseudo_inverse(L, a, adjoint(L, v[2]), v[1], v[1], adjoint(L, v[0])));
 }
 
 /* Norms of matrices that need no singular values: sums of magnitudes of columns or rows, or of squares. */
@@ -753,8 +813,8 @@ static pt2_t *plain_norm(struct pt2_lower *L, pt2_t *a, const char *name, double
     pt2_t *m = !fro && !by_rows ? transpose(L, a) : a; /* sums along the last dimension */
     pt2_ex index[PT2_MAX_RANK];
     fold_index(L, m, index);
-    pt2_ex v = op_at(L, m, index);
-    pt2_t *sums = fold_last(L, PT2_RED_SUM, m, fro ? pt2_mul(E, v, v) : pt2_un(E, PT2_E_ABS, v));
+    pt2_ex v = size_at(L, m, index);
+    pt2_t *sums = fold_last(L, PT2_RED_SUM, m, fro ? pt2_mul(E, v, v) : v);
     fold_index(L, sums, index);
     v = op_at(L, sums, index);
     pt2_t *r = fold_last(L, fro ? PT2_RED_SUM : p > 0 ? PT2_RED_MAX : PT2_RED_MIN, sums, v);
@@ -858,12 +918,12 @@ static pt2_t *halvings(struct pt2_lower *L, pt2_t *a)
 {
     struct pt2_exprs *E = L->E;
     pt2_t *norm = plain_norm(L, a, NULL, 1);
-    pt2_ex v = op_at(L, norm, op_vars(L, norm->rank, norm->shape)), n = pt2_num(E, a->dtype, 0), bound;
+    pt2_ex v = op_at(L, norm, op_vars(L, norm->rank, norm->shape)), n = pt2_num(E, v->dtype, 0), bound;
     for (int k = 0; k < SQUARINGS; k++) {
-        bound = pt2_num(E, a->dtype, ldexp(1, k));
-        n = pt2_add(E, n, pt2_cast(E, a->dtype, pt2_lt(E, bound, v)));
+        bound = pt2_num(E, v->dtype, ldexp(1, k));
+        n = pt2_add(E, n, pt2_cast(E, v->dtype, pt2_lt(E, bound, v)));
     }
-    return op_map_like(L, norm, a->dtype, n);
+    return op_map_like(L, norm, norm->dtype, n);
 }
 
 /* matrix_exp: Taylor polynomial of the scaled matrix by Horner's rule, then as many squarings as it was halved. */
@@ -875,16 +935,20 @@ static void lower_matrix_exp(struct pt2_lower *L)
         a = op_convert(L, a, PT2_F32);
     need_matrix(L, a);
     pt2_t *times = halvings(L, a), *one = identity_like(L, a);
-    int degree = a->dtype == PT2_F64 ? 18 : 12;
+    int degree = times->dtype == PT2_F64 ? 18 : 12;
     pt2_ex *at = op_vars(L, a->rank, a->shape), s = op_at(L, times, at);
     pt2_ex scale = pt2_un(E, PT2_E_EXP2, pt2_un(E, PT2_E_NEG, s));
-    pt2_t *x = op_map_like(L, a, a->dtype, pt2_mul(E, op_at(L, a, at), scale)), *r = one;
+    struct pt2_complex v = op_elem(L, a, at);
+    pt2_t *r = one, *x = op_map_elem(L, a->dtype, a->rank, a->shape,
+                                     (struct pt2_complex){ pt2_mul(E, v.re, scale), pt2_mul(E, v.im, scale) });
     for (int k = degree; k >= 1; k--)
         r = op_add(L, op_scale(L, op_matmul(L, x, r), 1.0 / k), one);
     for (int k = 0; k < SQUARINGS; k++) {
         pt2_t *square = op_matmul(L, r, r);
-        pt2_ex more = pt2_lt(E, pt2_num(E, a->dtype, k), s);
-        r = op_map_like(L, a, a->dtype, pt2_select(E, more, op_at(L, square, at), op_at(L, r, at)));
+        pt2_ex more = pt2_lt(E, pt2_num(E, s->dtype, k), s);
+        struct pt2_complex next = op_elem(L, square, at), now = op_elem(L, r, at);
+        r = op_map_elem(L, a->dtype, a->rank, a->shape, (struct pt2_complex){ pt2_select(E, more, next.re, now.re),
+                                                                             pt2_select(E, more, next.im, now.im) });
     }
     op_return(L, op_convert(L, r, op_out_dtype(L, 0)));
 }
@@ -901,7 +965,7 @@ static void lower_polar(struct pt2_lower *L)
     pt2_t *v[3];
     factor_svd(L, matrix(L, "A"), false, v);
     op_return(L, op_matmul(L, v[0], v[2]));
-    op_result(L, 1, scaled_columns(L, transpose(L, v[2]), v[1], v[2]));
+    op_result(L, 1, scaled_columns(L, adjoint(L, v[2]), v[1], v[2]));
 }
 
 /* The square root of a symmetric matrix; negative eigenvalues count as 0. */
@@ -911,7 +975,7 @@ static void lower_sqrth(struct pt2_lower *L)
     factor_eigh(L, matrix(L, "self"), false, v);
     pt2_ex w = op_at(L, v[0], op_vars(L, v[0]->rank, v[0]->shape));
     pt2_ex root = pt2_un(L->E, PT2_E_SQRT, pt2_max(L->E, w, pt2_num(L->E, w->dtype, 0)));
-    op_return(L, scaled_columns(L, v[1], op_map_like(L, v[0], v[0]->dtype, root), transpose(L, v[1])));
+    op_return(L, scaled_columns(L, v[1], op_map_like(L, v[0], v[0]->dtype, root), adjoint(L, v[1])));
 }
 
 static void lower_nothing(struct pt2_lower *L)
