@@ -131,7 +131,8 @@ static pt2_ex stirling(struct pt2_exprs *E, pt2_ex k)
 {
     static const double series[] = { 1.0 / 1260, 0, -1.0 / 360, 0, 1.0 / 12, 0 };
     pt2_ex safe = pt2_max(E, k, ex_num(E, k, 1)), half = ex_muln(E, ex_log(E, ex_muln(E, safe, 2 * EX_PI)), 0.5);
-    return pt2_select(E, ex_ltn(E, k, 1), ex_num(E, k, 0), pt2_add(E, half, ex_poly(E, ex_ndiv(E, 1, safe), 6, series)));
+    pt2_ex v = pt2_add(E, half, ex_poly(E, ex_ndiv(E, 1, safe), 6, series));
+    return pt2_select(E, ex_ltn(E, k, 1), ex_num(E, k, 0), v);
 }
 
 /* A table mountain's candidate for a distribution of this centre and width, and the logarithm of what accepts it when
@@ -140,7 +141,8 @@ struct mountain {
     pt2_ex a, b, centre, scale;
 };
 
-static pt2_ex climb(struct pt2_lower *L, const struct drawing *d, const struct mountain *m, pt2_ex round, pt2_ex *height)
+static pt2_ex climb(struct pt2_lower *L, const struct drawing *d, const struct mountain *m, pt2_ex round,
+                    pt2_ex *height)
 {
     struct pt2_exprs *E = L->E;
     pt2_ex u = ex_addn(E, op_uniform_in(L, d->number, FIRST, round), -0.5 + 0x1p-25);

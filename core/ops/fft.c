@@ -10,8 +10,7 @@
 
 static bool takes_complex(enum pt2_library library)
 {
-    return library == PT2_LIB_CHOLESKY || library == PT2_LIB_LU || library == PT2_LIB_QR || library == PT2_LIB_EIGH ||
-           library == PT2_LIB_SVD || library == PT2_LIB_TRIANGULAR_SOLVE;
+    return library != PT2_LIB_FFT && library != PT2_LIB_EIG && library != PT2_LIB_LDL && library != PT2_LIB_LDL_SOLVE;
 }
 
 void op_library(struct pt2_lower *L, enum pt2_library library, bool flag0, bool flag1, int num_args, pt2_t *const *args,

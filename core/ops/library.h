@@ -28,8 +28,7 @@ struct op_lib_out {
 };
 
 /* Appends the node. FFT and EIG have real operands and results (op_real_view of complex ones); others may be complex:
- * Cholesky, LU, QR, EIGH, SVD and TRIANGULAR_SOLVE of complex matrices have results of their type, but for info,
- * pivots, w and S. */
+ * all but LDL. Results have the operands' type, but for info, pivots, w and S. */
 void op_library(struct pt2_lower *L, enum pt2_library library, bool flag0, bool flag1, int num_args, pt2_t *const *args,
                 int num_outs, const struct op_lib_out *outs, pt2_t **results);
 

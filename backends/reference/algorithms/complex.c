@@ -2,7 +2,7 @@
  * Factorisations of complex matrices: LU, Cholesky, triangular systems and Householder QR as for real ones, with
  * LAPACK's signs and pivots; Hermitian eigenvalues and singular values by Jacobi rotations, two-sided and one-sided.
  * Elements are pairs of doubles; sizes are checked as those of the real algorithms. */
-#include "library.h"
+#include "backends/reference/library.h"
 
 #include <complex.h>
 #include <math.h>
@@ -232,6 +232,15 @@ static void qr_factor(int64_t m, int64_t n, cx *a, cx *tau)
     }
 }
 
+/* The first `cols` columns of the product of the reflections. */
+static void qr_form(int64_t m, const cx *a, int64_t reflections, const cx *tau, int64_t cols, cx *q)
+{
+    for (int64_t i = 0; i < m * cols; i++)
+        q[i] = i % m == i / m;
+    for (int64_t k = reflections - 1; k >= 0; k--)
+        reflect(m, a, k, tau[k], q, 0, cols);
+}
+
 static void run_qr(const struct ref_lib *l, int64_t item, double *space)
 {
     int64_t m = ref_lib_dim(l, 0, 0), n = ref_lib_dim(l, 0, 1), k = min64(m, n), cols = ref_lib_dim(l, 1, 1);
@@ -239,10 +248,7 @@ static void run_qr(const struct ref_lib *l, int64_t item, double *space)
     read_item(l, 0, item, out);
     to_columns(m, n, out, a);
     qr_factor(m, n, a, tau);
-    for (int64_t i = 0; i < m * cols; i++)
-        q[i] = i % m == i / m;
-    for (int64_t j = k - 1; j >= 0; j--)
-        reflect(m, a, j, tau[j], q, 0, cols);
+    qr_form(m, a, k, tau, cols, q);
     to_columns(cols, m, q, out);
     write_item(l, 0, item, out);
     for (int64_t i = 0; i < cols; i++)
@@ -265,6 +271,55 @@ static int64_t qr_space(const struct ref_lib *l)
 const struct ref_algorithm ref_complex_qr = {
     .name = "QR of complex matrices", .num_args = 1, .num_outs = 2, .rank = { 3, 3, 3 }, .fits = qr_fits,
     .space = qr_space, .run = run_qr,
+};
+
+static void run_geqrf(const struct ref_lib *l, int64_t item, double *space)
+{
+    int64_t m = ref_lib_dim(l, 0, 0), n = ref_lib_dim(l, 0, 1);
+    cx *a = (cx *)(void *)space, *out = a + m * n, *tau = out + m * n;
+    read_item(l, 0, item, out);
+    to_columns(m, n, out, a);
+    qr_factor(m, n, a, tau);
+    to_columns(n, m, a, out);
+    write_item(l, 0, item, out);
+    write_item(l, 1, item, tau);
+}
+
+static bool geqrf_fits(const struct ref_lib *l)
+{
+    return ref_geqrf.fits(l);
+}
+
+const struct ref_algorithm ref_complex_geqrf = {
+    .name = "GEQRF of complex matrices", .num_args = 1, .num_outs = 2, .rank = { 3, 3, 2 }, .fits = geqrf_fits,
+    .space = qr_space, .run = run_geqrf,
+};
+
+static void run_householder(const struct ref_lib *l, int64_t item, double *space)
+{
+    int64_t m = ref_lib_dim(l, 0, 0), n = ref_lib_dim(l, 0, 1), k = ref_lib_dim(l, 1, 0);
+    cx *a = (cx *)(void *)space, *tau = a + m * n, *q = tau + k;
+    read_item(l, 0, item, q);
+    read_item(l, 1, item, tau);
+    to_columns(m, n, q, a);
+    qr_form(m, a, k, tau, n, q);
+    to_columns(n, m, q, a);
+    write_item(l, 0, item, a);
+}
+
+static bool householder_fits(const struct ref_lib *l)
+{
+    return ref_householder.fits(l);
+}
+
+static int64_t householder_space(const struct ref_lib *l)
+{
+    return 2 * l->values[0].item + l->values[1].item;
+}
+
+const struct ref_algorithm ref_complex_householder = {
+    .name = "HOUSEHOLDER of complex matrices", .num_args = 2, .num_outs = 1, .rank = { 3, 2, 3 },
+    .fits = householder_fits, .space = householder_space, .run = run_householder,
 };
 
 /* ---- rotations ---- */
