@@ -70,12 +70,13 @@ static const struct row {
     enum kind kind;
     double a, b;
 } rows[] = {
-    { GAMMA, 0.1, 0 },    { GAMMA, 0.5, 0 },     { GAMMA, 1, 0 },          { GAMMA, 2.5, 0 },      { GAMMA, 30, 0 },
-    { GAMMA, 1e3, 0 },    { POISSON, 0, 0 },     { POISSON, 0.7, 0 },      { POISSON, 9.9, 0 },    { POISSON, 10, 0 },
-    { POISSON, 300, 0 },  { POISSON, 1e5, 0 },   { BINOMIAL, 5, 0.3 },     { BINOMIAL, 10, 1 },    { BINOMIAL, 40, 0.5 },
-    { BINOMIAL, 40, 0.9 }, { BINOMIAL, 1e3, 0.999 }, { BINOMIAL, 1e6, 0.3 }, { BINOMIAL, 1e6, 1e-5 }, { BINOMIAL, 3, 0 },
-    { BETA, 1, 5 },       { BETA, 2, 4 },        { BETA, 3, 3 },           { BETA, 0.05, 0.5 },    { BETA, 0.2, 0.35 },
-    { BETA, 0.3, 0.25 },
+    { GAMMA, 0.1, 0 },       { GAMMA, 0.5, 0 },      { GAMMA, 1, 0 },         { GAMMA, 2.5, 0 },
+    { GAMMA, 30, 0 },        { GAMMA, 1e3, 0 },      { POISSON, 0, 0 },       { POISSON, 0.7, 0 },
+    { POISSON, 9.9, 0 },     { POISSON, 10, 0 },     { POISSON, 300, 0 },     { POISSON, 1e5, 0 },
+    { BINOMIAL, 5, 0.3 },    { BINOMIAL, 10, 1 },    { BINOMIAL, 40, 0.5 },   { BINOMIAL, 40, 0.9 },
+    { BINOMIAL, 1e3, 0.999 }, { BINOMIAL, 1e6, 0.3 }, { BINOMIAL, 1e6, 1e-5 }, { BINOMIAL, 3, 0 },
+    { BETA, 1, 5 },          { BETA, 2, 4 },         { BETA, 3, 3 },          { BETA, 0.05, 0.5 },
+    { BETA, 0.2, 0.35 },     { BETA, 0.3, 0.25 },
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
