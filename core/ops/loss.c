@@ -400,8 +400,8 @@ static void class_losses(struct pt2_lower *L, struct linear_loss *l, pt2_t *targ
     pt2_ex one = pt2_int(E, l->acc, 1), zero = pt2_int(E, l->acc, 0), at[2] = { t.v[0], t.cls };
     pt2_ex mass = pt2_select(E, t.ignored, zero, weight ? op_at_as(L, weight, &t.cls, l->acc) : one);
     pt2_ex loss = pt2_mul(E, mass, unary(L, PT2_E_NEG, op_at(L, l->logp, at)));
-    l->mass = op_map(L, l->acc, 1, l->logp->shape, mass);
-    l->each = op_map(L, l->acc, 1, l->logp->shape, pt2_select(E, t.ignored, zero, loss));
+    l->mass = op_map(L, l->acc, 1, target->shape, mass);
+    l->each = op_map(L, l->acc, 1, target->shape, pt2_select(E, t.ignored, zero, loss));
     pt2_ex *v = op_vars(L, 2, l->logp->shape), hit = pt2_eq(E, v[1], t.cls);
     l->target = pt2_select(E, hit, op_at(L, l->mass, v), zero);
 }

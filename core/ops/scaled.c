@@ -303,36 +303,89 @@ static pt2_ex group_scale(struct pt2_lower *L, pt2_t *scale, bool own_rows, pt2_
     return flat_at(L, scale, own_rows ? row : pt2_add(L->E, pt2_mul(L->E, which, rows), row));
 }
 
-/* The scales of one side. Blocks of 32 would be padded for each group by its size. */
-static pt2_t *group_scales(struct pt2_lower *L, char side)
+/* The scales of one side: of rows, or of blocks of 32 columns as version 1 tells by their type. */
+static struct scale group_scales(struct pt2_lower *L, char side)
 {
     const char *name = pt2_arena_printf(L->arena, "scale_%c", side);
-    pt2_t **list, *t;
+    pt2_t **list;
     int64_t recipe[PT2_MAX_RANK] = { ROW_WISE };
+    struct scale s = { .swizzle = SWIZZLE_32_4_4 };
     if (L->row->data == V1) {
-        t = op_tensor(L, name);
+        s.t = op_tensor(L, name);
+        s.recipe = s.t->dtype == PT2_F8E8M0FNU ? BLOCK_1X32 : ROW_WISE;
     } else {
         if (op_tensors(L, name, &list) != 1)
             op_fail(L, PT2_ERR_UNSUPPORTED, "scales of groups in two levels");
-        t = list[0];
+        s.t = list[0];
         op_ints(L, pt2_arena_printf(L->arena, "recipe_%c", side), recipe);
+        s.recipe = recipe[0];
     }
-    if (recipe[0] > ROW_WISE || t->dtype != PT2_F32)
-        op_fail(L, PT2_ERR_UNSUPPORTED, "scales of blocks of a group");
-    return t;
+    if (s.recipe != ROW_WISE && s.recipe != BLOCK_1X32)
+        op_fail(L, PT2_ERR_UNSUPPORTED, "scales of recipe %lld of groups", (long long)s.recipe);
+    return s;
 }
 
-/* aten._scaled_grouped_mm and _v2: a scale for each row of a and each column of b, of each group. */
+/* The first element of a group along what is cut, int64. */
+static pt2_ex group_start(struct pt2_lower *L, const struct groups *g, pt2_ex which)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex before = pt2_max(E, pt2_addi(E, which, -1), pt2_idx(E, 0)), zero = pt2_int(E, PT2_I64, 0);
+    return pt2_select(E, pt2_eq(E, which, pt2_idx(E, 0)), zero, op_int_at(L, g->ends, &before));
+}
+
+/* Row i of a factor that is cut along its rows, in scales that begin with a tile of 128 rows for each group. */
+static pt2_ex padded_row(struct pt2_lower *L, const struct groups *g, pt2_ex i, pt2_ex rows)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex own = pt2_var(E, 0, g->count), other = pt2_var(E, 1, g->count), inside, n128 = pt2_int(E, PT2_I64, 128);
+    pt2_ex size = pt2_sub(E, op_int_at(L, g->ends, &other), group_start(L, g, other));
+    size = pt2_mul(E, pt2_floordiv(E, pt2_add(E, size, pt2_int(E, PT2_I64, 127)), n128), n128);
+    size = pt2_select(E, pt2_lt(E, other, own), size, pt2_int(E, PT2_I64, 0));
+    pt2_t *starts = op_reduce(L, PT2_RED_SUM, PT2_I64, 1, &g->count, 1, &g->count, size);
+    pt2_ex which = group_of(L, g, i, &inside);
+    pt2_ex row = pt2_sub(E, pt2_cast(E, PT2_I64, i), group_start(L, g, which));
+    row = pt2_add(E, row, op_at(L, starts, &which));
+    return op_index(L, pt2_select(E, inside, row, pt2_int(E, PT2_I64, 0)), rows);
+}
+
+/* A factor times the scales of its blocks: those of each group lie one after the other. `k`: its summed dimension. */
+static pt2_t *with_group_blocks(struct pt2_lower *L, const struct groups *g, pt2_t *t, const struct scale *s, int k)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex *at = op_vars(L, t->rank, t->shape), tiles = ceil_div(L, ceil_div(L, t->shape[k], 32), 4);
+    pt2_ex block = pt2_floordiv(E, at[k], pt2_idx(E, 32)), cols = pt2_muli(E, tiles, 4), index;
+    int row = t->rank == 2 ? 1 - k : 3 - k;
+    if (t->rank == 2) {
+        pt2_ex rows = pt2_floordiv(E, op_numel(L, s->t), pt2_max(E, cols, pt2_idx(E, 1)));
+        index = swizzled(L, padded_row(L, g, at[row], rows), block, cols);
+    } else {
+        pt2_ex group = pt2_muli(E, pt2_mul(E, ceil_div(L, t->shape[row], 128), tiles), 512);
+        index = pt2_add(E, pt2_mul(E, at[0], group), swizzled(L, at[row], block, cols));
+    }
+    return op_map_like(L, t, PT2_F32, pt2_mul(E, op_to(L, op_at(L, t, at), PT2_F32), flat_at(L, s->t, index)));
+}
+
+/* aten._scaled_grouped_mm and _v2: a scale for each row of a and each column of b, of each group; or for each block of
+ * 32 elements of these. */
 static void lower_scaled_grouped_mm(struct pt2_lower *L)
 {
     struct pt2_exprs *E = L->E;
     struct groups g = read_groups(L, op_tensor(L, "self"), op_tensor(L, "mat2"));
-    pt2_t *y = group_product(L, &g), *sa = group_scales(L, 'a'), *sb = group_scales(L, 'b');
+    struct scale sa = group_scales(L, 'a'), sb = group_scales(L, 'b');
     bool rows = g.a->rank == 2 && g.b->rank == 3, cols = g.a->rank == 3 && g.b->rank == 2;
-    pt2_ex *at = op_vars(L, y->rank, y->shape), inside = NULL, *ij = at + y->rank - 2;
+    if ((of_blocks(&sa) || of_blocks(&sb)) && g.a->rank == 2 && g.b->rank == 2)
+        op_fail(L, PT2_ERR_UNSUPPORTED, "blocks of a summed dimension that is cut into groups");
+    if (of_blocks(&sa))
+        g.a = with_group_blocks(L, &g, g.a, &sa, g.a->rank - 1);
+    if (of_blocks(&sb))
+        g.b = with_group_blocks(L, &g, g.b, &sb, g.b->rank - 2);
+    pt2_t *y = group_product(L, &g);
+    pt2_ex *at = op_vars(L, y->rank, y->shape), inside = NULL, *ij = at + y->rank - 2, v = op_at(L, y, at);
     pt2_ex which = rows || cols ? group_of(L, &g, at[rows ? 0 : 1], &inside) : at[0];
-    pt2_ex v = pt2_mul(E, op_at(L, y, at), group_scale(L, sa, rows, which, g.m, ij[0]));
-    v = pt2_mul(E, v, group_scale(L, sb, cols, which, g.n, ij[1]));
+    if (!of_blocks(&sa))
+        v = pt2_mul(E, v, group_scale(L, sa.t, rows, which, g.m, ij[0]));
+    if (!of_blocks(&sb))
+        v = pt2_mul(E, v, group_scale(L, sb.t, cols, which, g.n, ij[1]));
     op_return(L, op_map_like(L, y, op_out_dtype(L, 0), op_to(L, v, op_out_dtype(L, 0))));
 }
 
