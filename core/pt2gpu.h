@@ -166,15 +166,28 @@ PT2_MUST_USE PT2_API pt2_status pt2_model_open_memory(const void *data, size_t s
 /* Sessions of the model must be destroyed first. NULL-safe; sets *model to NULL. */
 PT2_API void pt2_model_destroy(pt2_model **model);
 
+/* What an output is. Training graphs (torch.export.experimental._export_forward_backward) give a loss and gradients
+ * of it beside the module's own results. */
+typedef enum pt2_output_role {
+    PT2_ROLE_RESULT,
+    PT2_ROLE_LOSS,
+    PT2_ROLE_PARAMETER_GRADIENT,
+    PT2_ROLE_INPUT_GRADIENT
+} pt2_output_role;
+
 /* One leaf of the inputs or outputs. */
 typedef struct pt2_leaf_info {
     const char
-        *name; /* of an input: its argument name, "cache[0].k" for nested ones; of an output: "out_0" or its key */
+        *name; /* of an input: its argument name, "cache[0].k" for nested ones; of an output: "out_0" or its key;
+               * of a gradient: "fc.weight.grad" */
     pt2_dtype dtype;  /* PT2_NONE: a None leaf */
     int rank;
     int64_t shape[PT2_MAX_RANK]; /* -1: dynamic */
     int is_scalar;               /* a Python int, float or bool: rank 0, dtype int64, float64 or bool */
     int is_constant;             /* an input that was fixed at export; setting it is optional, its value is checked */
+    pt2_output_role role;        /* of an output */
+    const char *gradient_of;     /* of a gradient: the parameter's name in the module ("fc.weight"), or the input's; of
+                                  * all else NULL */
 } pt2_leaf_info;
 
 PT2_API int pt2_model_input_count(const pt2_model *model);

@@ -135,6 +135,10 @@ static void print_outputs(const struct pt2_program *program)
             continue;
         struct pt2_str type = { 0 };
         constant_text(&type, spec->arg);
+        if (spec->gradient_of)
+            pt2_str_addf(&type, ", the gradient of %s", spec->gradient_of);
+        else if (spec->role == PT2_ROLE_LOSS)
+            pt2_str_add(&type, ", the loss");
         say("output    out_%-3d %-20s %s\n", spec->leaf, program->out_leaves[spec->leaf].name,
                pt2_str_text(&type));
         pt2_str_free(&type);
@@ -188,6 +192,17 @@ static void add_leaf(cJSON *array, int leaf, const char *name, struct pt2_str *t
     pt2_str_free(type);
 }
 
+static void add_role(cJSON *array, const struct pt2_output_spec *spec)
+{
+    static const char *const names[] = { [PT2_ROLE_RESULT] = "result", [PT2_ROLE_LOSS] = "loss",
+                                         [PT2_ROLE_PARAMETER_GRADIENT] = "gradient_of_parameter",
+                                         [PT2_ROLE_INPUT_GRADIENT] = "gradient_of_input" };
+    cJSON *object = cJSON_GetArrayItem(array, cJSON_GetArraySize(array) - 1);
+    cJSON_AddStringToObject(object, "role", names[spec->role]);
+    if (spec->gradient_of)
+        cJSON_AddStringToObject(object, "gradient_of", spec->gradient_of);
+}
+
 /* dtype, and sizes as numbers or as text where they are symbolic */
 static void add_tensor(cJSON *array, const struct pt2_pvalue *value)
 {
@@ -227,6 +242,7 @@ static void add_leaves(cJSON *object, const struct pt2_program *program)
         add_leaf(outputs, spec->leaf, program->out_leaves[spec->leaf].name, &type);
         if (spec->arg->kind == PT2_ARG_VALUE)
             add_tensor(outputs, spec->arg->value);
+        add_role(outputs, spec);
     }
 }
 

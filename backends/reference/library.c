@@ -14,9 +14,15 @@ static const struct ref_algorithm *algorithm_of(const struct pt2_node *n)
         [PT2_LIB_TRIANGULAR_SOLVE] = &ref_triangular_solve,             [PT2_LIB_HOUSEHOLDER] = &ref_householder,
         [PT2_LIB_LDL] = &ref_ldl,   [PT2_LIB_LDL_SOLVE] = &ref_ldl_solve,           [PT2_LIB_GEQRF] = &ref_geqrf,
     };
+    static const struct ref_algorithm *const of_complex[sizeof table / sizeof *table] = {
+        [PT2_LIB_CHOLESKY] = &ref_complex_cholesky, [PT2_LIB_QR] = &ref_complex_qr, [PT2_LIB_LU] = &ref_complex_lu,
+        [PT2_LIB_EIGH] = &ref_complex_eigh, [PT2_LIB_SVD] = &ref_complex_svd,
+        [PT2_LIB_TRIANGULAR_SOLVE] = &ref_complex_triangular_solve, [PT2_LIB_HOUSEHOLDER] = &ref_complex_householder,
+        [PT2_LIB_GEQRF] = &ref_complex_geqrf,
+    };
     if (n->kind != PT2_NODE_LIBRARY || (size_t)n->library >= sizeof table / sizeof *table)
         return NULL;
-    return table[n->library];
+    return n->iparam[2] ? of_complex[n->library] : table[n->library];
 }
 
 static const struct pt2_value *value_of(const struct pt2_node *n, int k)

@@ -20,6 +20,9 @@
  *   LDL_SOLVE         LD, pivots, B [n, r] X [n, r]
  *   GEQRF             A [m, n]             R and reflections [m, n], tau [k]
  *
+ * All but FFT, EIG and LDL take complex matrices too, as iparam[2] says: then all values but info, pivots, w and S have
+ * a last dimension of 2 more.
+ *
  * k = min(m, n). info and pivots are int32; info > 0 is the place, from 1, of the pivot that is zero (CHOLESKY: not
  * positive).
  */
@@ -59,6 +62,8 @@ struct ref_algorithm {
 
 extern const struct ref_algorithm ref_fft, ref_cholesky, ref_lu, ref_qr, ref_eigh, ref_eig, ref_svd,
     ref_triangular_solve, ref_householder, ref_ldl, ref_ldl_solve, ref_geqrf;
+extern const struct ref_algorithm ref_complex_cholesky, ref_complex_lu, ref_complex_qr, ref_complex_eigh,
+    ref_complex_svd, ref_complex_triangular_solve, ref_complex_householder, ref_complex_geqrf;
 
 /* Dimension k of an item of a value. */
 int64_t ref_lib_dim(const struct ref_lib *l, int value, int k);

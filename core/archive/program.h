@@ -178,12 +178,15 @@ enum pt2_output_kind { PT2_OUTPUT_USER, PT2_OUTPUT_BUFFER_MUTATION, PT2_OUTPUT_P
 
 struct pt2_output_spec {
     enum pt2_output_kind kind;
+    pt2_output_role role;      /* user outputs */
     const struct pt2_arg *arg; /* graph output i */
-    int target;                /* mutations: index of the input spec that takes the value, else -1 */
+    int target;                /* mutations and gradients: index of the input spec, else -1 */
     int leaf;                  /* user outputs: index of the flattened output, else -1 */
+    const char *gradient_of;   /* of a gradient: the parameter's FQN or the input leaf's name; else NULL */
 };
 
-/* One leaf of in_spec or out_spec, named from the containers: "x", "cache[0].key"; outputs: "out_0", "logits". */
+/* One leaf of in_spec or out_spec, named from the containers: "x", "cache[0].key"; outputs: "out_0", "logits";
+ * gradients, which out_spec lacks: "l.weight.grad". */
 struct pt2_leaf {
     const char *name;
 };

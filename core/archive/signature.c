@@ -102,14 +102,20 @@ static pt2_status read_inputs(struct pt2_load *ld, const struct pt2_at *signatur
 static const struct output_rule {
     const char *tag;
     enum pt2_output_kind kind;
-    const char *target; /* the field that names what is written */
+    pt2_output_role role;
+    const char *target; /* the field that names the input that is written, or whose gradient it is */
+    enum pt2_output_kind target_kind; /* may be written by such outputs */
 } output_rules[] = {
-    {"user_output", PT2_OUTPUT_USER, NULL},
-    {"loss_output", PT2_OUTPUT_USER, NULL},
-    {"buffer_mutation", PT2_OUTPUT_BUFFER_MUTATION, "buffer_name"},
-    {"parameter_mutation", PT2_OUTPUT_PARAMETER_MUTATION, "parameter_name"},
-    {"user_input_mutation", PT2_OUTPUT_INPUT_MUTATION, "user_input_name"},
-    {"token", PT2_OUTPUT_TOKEN, NULL},
+    {"user_output", PT2_OUTPUT_USER, PT2_ROLE_RESULT, NULL, 0},
+    {"loss_output", PT2_OUTPUT_USER, PT2_ROLE_LOSS, NULL, 0},
+    {"gradient_to_parameter", PT2_OUTPUT_USER, PT2_ROLE_PARAMETER_GRADIENT, "parameter_name",
+     PT2_OUTPUT_PARAMETER_MUTATION},
+    {"gradient_to_user_input", PT2_OUTPUT_USER, PT2_ROLE_INPUT_GRADIENT, "user_input_name", PT2_OUTPUT_INPUT_MUTATION},
+    {"buffer_mutation", PT2_OUTPUT_BUFFER_MUTATION, PT2_ROLE_RESULT, "buffer_name", PT2_OUTPUT_BUFFER_MUTATION},
+    {"parameter_mutation", PT2_OUTPUT_PARAMETER_MUTATION, PT2_ROLE_RESULT, "parameter_name",
+     PT2_OUTPUT_PARAMETER_MUTATION},
+    {"user_input_mutation", PT2_OUTPUT_INPUT_MUTATION, PT2_ROLE_RESULT, "user_input_name", PT2_OUTPUT_INPUT_MUTATION},
+    {"token", PT2_OUTPUT_TOKEN, PT2_ROLE_RESULT, NULL, 0},
 };
 
 static bool may_be_written(const struct pt2_input_spec *s, enum pt2_output_kind kind)
@@ -142,18 +148,22 @@ static pt2_status read_output(struct pt2_load *ld, const struct pt2_at *at, stru
         if (strcmp(rule->tag, item.key))
             continue;
         s->kind = rule->kind;
+        s->role = rule->role;
         s->target = -1;
         if (!rule->target)
             return PT2_OK;
         PT2_TRY(pt2_at_field_text(&item, rule->target, &name));
-        s->target = pt2_load_find_written(ld->program, rule->kind, name);
+        s->target = pt2_load_find_written(ld->program, rule->target_kind, name);
         if (s->target < 0)
-            return pt2_at_fail(at, PT2_ERR_FORMAT, "%.100s cannot be written: the graph has no such input", name);
+            return pt2_at_fail(at, PT2_ERR_FORMAT,
+                               rule->kind == PT2_OUTPUT_USER
+                                   ? "a gradient of %.100s: the graph has no such input"
+                                   : "%.100s cannot be written: the graph has no such input", name);
         if (s->arg->kind != PT2_ARG_VALUE || s->arg->value->kind != PT2_VALUE_TENSOR)
             return pt2_at_fail(at, PT2_ERR_FORMAT, "%.100s becomes something that is no tensor", name);
         return PT2_OK;
     }
-    return pt2_at_fail(at, PT2_ERR_UNSUPPORTED, "output of kind %.60s (training graphs are not supported)", item.key);
+    return pt2_at_fail(at, PT2_ERR_UNSUPPORTED, "unknown kind of output: %.60s", item.key);
 }
 
 static pt2_status read_outputs(struct pt2_load *ld, const struct pt2_at *signature)
@@ -269,7 +279,39 @@ static void name_inputs(struct pt2_load *ld, const struct pt2_at *arg_names, con
         names[0] = "arg_0";
 }
 
-static void name_outputs(struct pt2_load *ld, const char **names)
+/* Gradients are no part of the module's own result: out_spec does not describe them. */
+static bool is_gradient(const struct pt2_output_spec *s)
+{
+    return s->role == PT2_ROLE_PARAMETER_GRADIENT || s->role == PT2_ROLE_INPUT_GRADIENT;
+}
+
+static uint32_t count_results(const struct pt2_program *p)
+{
+    uint32_t n = p->num_out_leaves;
+    for (uint32_t i = 0; i < p->num_outputs; i++)
+        n -= is_gradient(&p->outputs[i]);
+    return n;
+}
+
+/* Names by leaf, from those of the results alone, in their order. A gradient is called as Python calls it. */
+static void add_gradients(struct pt2_load *ld, const char *const *results, const char **names)
+{
+    struct pt2_program *p = ld->program;
+    for (uint32_t i = 0; i < p->num_outputs; i++) {
+        struct pt2_output_spec *s = &p->outputs[i];
+        if (s->leaf < 0)
+            continue;
+        if (!is_gradient(s)) {
+            names[s->leaf] = *results++;
+            continue;
+        }
+        const struct pt2_input_spec *of = &p->inputs[s->target];
+        s->gradient_of = of->leaf >= 0 ? p->in_leaves[of->leaf].name : of->fqn;
+        names[s->leaf] = pt2_arena_printf(ld->arena, "%s.grad", s->gradient_of);
+    }
+}
+
+static void name_results(struct pt2_load *ld, const char **names)
 {
     const struct pt2_tree *tree = &ld->out_tree;
     uint32_t n = 0;
@@ -297,12 +339,14 @@ static pt2_status read_trees(struct pt2_load *ld, const struct pt2_at *graph_mod
     PT2_TRY(pt2_at_maybe(graph_module, "treespec_namedtuple_fields", &fields));
     PT2_TRY(pt2_at_maybe(&spec, "forward_arg_names", &arg_names));
     PT2_TRY(parse_tree(ld, &spec, "in_spec", &fields, p->num_in_leaves, &ld->in_tree));
-    PT2_TRY(parse_tree(ld, &spec, "out_spec", &fields, p->num_out_leaves, &ld->out_tree));
+    PT2_TRY(parse_tree(ld, &spec, "out_spec", &fields, count_results(p), &ld->out_tree));
     const char **in = PT2_NEW_N(&ld->scratch, const char *, p->num_in_leaves);
+    const char **results = PT2_NEW_N(&ld->scratch, const char *, count_results(p));
     const char **out = PT2_NEW_N(&ld->scratch, const char *, p->num_out_leaves);
     name_inputs(ld, &arg_names, in);
-    name_outputs(ld, out);
+    name_results(ld, results);
     p->in_leaves = new_leaves(ld, in, p->num_in_leaves);
+    add_gradients(ld, results, out);
     p->out_leaves = new_leaves(ld, out, p->num_out_leaves);
     return PT2_OK;
 }

@@ -115,7 +115,7 @@ struct pt2_node {
     int num_args;           /* LIBRARY, CUSTOM, CALL, LOOP: operands */
     struct pt2_value **args;
     enum pt2_library library;
-    int64_t iparam[8];      /* LIBRARY: documented at each use in kernel/library.h */
+    int64_t iparam[8];      /* LIBRARY: documented in backends/reference/library.h */
     const struct pt2_custom *custom; /* CUSTOM: graph/custom.h; arena */
 
     struct pt2_graph *graphs[2]; /* CALL: then, else; LOOP: body, condition (NULL: counted) */

@@ -238,6 +238,21 @@ static void lower_glu(struct pt2_lower *L)
     op_return(L, op_map(L, x->dtype, x->rank, shape, pt2_mul(E, a, gate)));
 }
 
+/* The directional derivative of glu, whose value is given: da s(b) + glu (1 - s(b)) db. */
+static void lower_glu_jvp(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_t *glu = op_tensor(L, "glu"), *x = op_tensor(L, "x"), *dx = op_tensor(L, "dx");
+    int dim = op_dim(L, "dim", -1, x->rank);
+    if (x->rank < 1 || glu->rank != x->rank || dx->rank != x->rank)
+        op_fail(L, PT2_ERR_FORMAT, "the derivative of glu with %d, %d and %d dimensions", glu->rank, x->rank, dx->rank);
+    pt2_ex *i = op_vars(L, glu->rank, glu->shape), y = op_at(L, glu, i), da = op_at(L, dx, i);
+    i[dim] = pt2_add(E, i[dim], glu->shape[dim]);
+    pt2_ex gate = op_ex_sigmoid(L, op_at(L, x, i)), db = op_at(L, dx, i);
+    pt2_ex rest = pt2_mul(E, y, pt2_sub(E, db, pt2_mul(E, gate, db)));
+    op_return(L, op_map_like(L, glu, glu->dtype, pt2_add(E, rest, pt2_mul(E, gate, da))));
+}
+
 /* ---- table ---- */
 
 const struct pt2_op_row pt2_ops_activation[] = {
@@ -262,5 +277,6 @@ const struct pt2_op_row pt2_ops_activation[] = {
     { "aten.prelu", lower_prelu, 0 },
     { "aten._prelu_kernel", lower_prelu_kernel, 0 },
     { "aten.glu", lower_glu, 0 },
+    { "aten.glu_jvp", lower_glu_jvp, 0 },
     { 0 },
 };

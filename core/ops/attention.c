@@ -3,6 +3,7 @@
  * Scaled dot product attention, written once: scores = q k^T * scale + mask, softmax in which fully masked rows are 0,
  * times v.
  * The fused operators of GPU exports (flash, efficient, cuDNN) are the same with more results. */
+#include "ops/data.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
 
@@ -307,7 +308,123 @@ static void lower_encoder_layer(struct pt2_lower *L)
     op_return(L, first ? x : layer_norm(L, x, "norm_weight_2", "norm_bias_2"));
 }
 
+/* ---- operators of torch.onnx.ops ---- */
+
+/* [batch, length, heads * width] as [batch, heads, length, width]; of four dimensions: as it is. */
+static pt2_t *split_heads(struct pt2_lower *L, pt2_t *t, const char *heads)
+{
+    if (t->rank == 4)
+        return t;
+    pt2_ex n = op_size(L, heads, 0);
+    if (t->rank != 3 || pt2_is_int(n, 0))
+        op_fail(L, PT2_ERR_FORMAT, "%s is missing for %d dimensions", heads, t->rank);
+    pt2_ex shape[4] = { t->shape[0], t->shape[1], n, pt2_floordiv(L->E, t->shape[2], n) };
+    return op_permute(L, op_reshape(L, t, 4, shape), (const int[]){ 0, 2, 1, 3 });
+}
+
+/* The cache before what is new. */
+static pt2_t *with_past(struct pt2_lower *L, const char *past, pt2_t *t)
+{
+    pt2_t *both[2] = { op_tensor_opt(L, past), t };
+    return both[0] ? op_cat(L, 2, both, 2) : op_clone(L, t);
+}
+
+enum { QK_PRODUCT, QK_MASKED, QK_CAPPED, QK_PROBABILITIES };
+
+/* What onnx.Attention returns as its scores: in which of the four states they are taken. */
+static pt2_t *onnx_scores(struct pt2_lower *L, struct attention *a, double cap, pt2_t **out_probs, int64_t mode)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_dtype acc = op_acc_dtype(a->q->dtype);
+    struct attention plain = { .q = a->q, .k = a->k, .v = a->v, .scale = a->scale };
+    pt2_t *product = scores(L, &plain);
+    pt2_ex *v = op_vars(L, product->rank, product->shape), s = op_at(L, product, v);
+    pt2_t *hidden = op_map_like(L, product, acc, masked(L, a, s, product->rank, v, acc)), *capped = hidden;
+    if (cap > 0) {
+        s = pt2_un(E, PT2_E_TANH, pt2_bin(E, PT2_E_DIV, op_at(L, hidden, v), pt2_num(E, acc, cap)));
+        capped = op_map_like(L, hidden, acc, pt2_mul(E, s, pt2_num(E, acc, cap)));
+    }
+    pt2_t *probs = op_softmax_as(L, capped, capped->rank - 1, false, false, acc);
+    pt2_t *states[] = { product, hidden, capped, probs };
+    if (mode < QK_PRODUCT || mode > QK_PROBABILITIES)
+        op_fail(L, PT2_ERR_FORMAT, "qk_matmul_output_mode %lld", (long long)mode);
+    *out_probs = probs;
+    return states[mode];
+}
+
+/* onnx.Attention: its plain form is scaled_dot_product_attention, in which rows that are masked out are 0; all others
+ * are computed as they are written, where such rows are NaN. */
+static void lower_onnx_attention(struct pt2_lower *L)
+{
+    pt2_t *q = op_tensor(L, "Q"), *k = split_heads(L, op_tensor(L, "K"), "kv_num_heads");
+    pt2_t *v = split_heads(L, op_tensor(L, "V"), "kv_num_heads"), *mask = op_tensor_opt(L, "attn_mask"), *probs, *s, *y;
+    pt2_dtype dtype = op_out_dtype(L, 0);
+    double cap = op_float(L, "softcap", 0);
+    int64_t mode = op_int(L, "qk_matmul_output_mode", QK_PRODUCT);
+    k = with_past(L, "past_key", k);
+    v = with_past(L, "past_value", v);
+    struct attention a = { .q = split_heads(L, q, "q_num_heads"), .mask = mask,
+                           .causal = op_bool(L, "is_causal", false), .scale = op_float(L, "scale", 0) };
+    a.k = repeat_heads(L, k, a.q->shape[1]);
+    a.v = repeat_heads(L, v, a.q->shape[1]);
+    if (op_has(L, "scale") && a.scale == 0)
+        op_fail(L, PT2_ERR_UNSUPPORTED, "attention with a scale of 0");
+    bool plain = cap == 0 && mode == QK_PRODUCT && !op_has(L, "softmax_precision") &&
+                 (!mask || mask->dtype == PT2_BOOL);
+    pt2_t *qk = onnx_scores(L, &a, cap, &probs, mode);
+    if (plain)
+        y = attend(L, &a, dtype, &probs, &s);
+    else
+        y = op_contract(L, dtype, (struct op_term){ probs, "bhls", false }, (struct op_term){ a.v, "bhse", false },
+                        "bhle");
+    if (q->rank == 3)
+        y = op_reshape(L, op_permute(L, y, (const int[]){ 0, 2, 1, 3 }), 3, op_out_shape(L, 0));
+    pt2_t *results[] = { y, k, v, qk };
+    for (int r = 0; r < 4; r++)
+        if (op_out_used(L, r))
+            op_result(L, r, op_convert(L, results[r], op_out_dtype(L, r)));
+}
+
+/* onnx.RotaryEmbedding: pairs of elements of each head are turned by an angle of their position; what is behind
+ * rotary_embedding_dim stays. Pairs are neighbours (interleaved), or lie half of that dimension apart. */
+static void lower_onnx_rotary(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_t *in = op_tensor(L, "x"), *x = split_heads(L, in, "num_heads"), *ids = op_tensor_opt(L, "position_ids");
+    pt2_t *caches[2] = { op_tensor(L, "cos_cache"), op_tensor(L, "sin_cache") };
+    pt2_dtype acc = op_acc_dtype(x->dtype);
+    bool neighbours = op_bool(L, "interleaved", false);
+    pt2_ex turned = op_size(L, "rotary_embedding_dim", 0), *v = op_vars(L, 4, x->shape), two = pt2_idx(E, 2);
+    if (pt2_is_int(turned, 0))
+        turned = x->shape[3];
+    pt2_ex half = pt2_floordiv(E, turned, two), inside = pt2_lt(E, v[3], turned), turn[2];
+    pt2_ex pair = neighbours ? pt2_floordiv(E, v[3], two)
+                             : pt2_select(E, pt2_lt(E, v[3], half), v[3], pt2_sub(E, v[3], half));
+    pair = pt2_max(E, pt2_min(E, pair, pt2_addi(E, half, -1)), pt2_idx(E, 0));
+    pt2_ex first = neighbours ? pt2_eq(E, pt2_floormod(E, v[3], two), pt2_idx(E, 0)) : pt2_lt(E, v[3], half);
+    for (int k = 0; k < 2; k++) {
+        pt2_ex at[3] = { v[0], v[2], pair };
+        if (caches[k]->rank != (ids ? 2 : 3) || (ids && ids->rank != 2))
+            op_fail(L, PT2_ERR_FORMAT, "a cache of %d dimensions", caches[k]->rank);
+        if (ids)
+            at[1] = op_index_at(L, ids, at, caches[k]->shape[0]);
+        turn[k] = op_at_as(L, caches[k], ids ? at + 1 : at, acc);
+    }
+    pt2_ex a[4] = { v[0], v[1], v[2], neighbours ? pt2_muli(E, pair, 2) : pair }, b[4] = { v[0], v[1], v[2] };
+    b[3] = pt2_add(E, a[3], neighbours ? pt2_idx(E, 1) : half);
+    pt2_ex re = op_at_as(L, x, a, acc), im = op_at_as(L, x, b, acc);
+    pt2_ex real = pt2_sub(E, pt2_mul(E, turn[0], re), pt2_mul(E, turn[1], im));
+    pt2_ex imag = pt2_add(E, pt2_mul(E, turn[1], re), pt2_mul(E, turn[0], im));
+    pt2_ex e = pt2_select(E, inside, pt2_select(E, first, real, imag), op_at_as(L, x, v, acc));
+    pt2_t *y = op_map_like(L, x, x->dtype, e);
+    if (in->rank == 3)
+        y = op_reshape(L, op_permute(L, y, (const int[]){ 0, 2, 1, 3 }), 3, in->shape);
+    op_return(L, y);
+}
+
 const struct pt2_op_row pt2_ops_attention[] = {
+    { "onnx.Attention", lower_onnx_attention, 0 },
+    { "onnx.RotaryEmbedding", lower_onnx_rotary, 0 },
     { "aten.scaled_dot_product_attention", lower_attention, 0 },
     { "aten._scaled_dot_product_attention_math", lower_attention, 0 },
     { "aten._scaled_dot_product_flash_attention", lower_attention, 1 },

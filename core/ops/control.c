@@ -794,6 +794,12 @@ static void lower_wrapper(struct pt2_lower *L)
     inline_branch(L, g, o);
 }
 
+/* flex_gemm(operator, graph, operands, the operator's keywords, kernel options): the graph has the operator in it. */
+static void lower_flex_gemm(struct pt2_lower *L)
+{
+    inline_branch(L, graph_arg(L, 1), operands_from(L, 2, 3));
+}
+
 /* wrap_with_autocast(device, dtype, enabled, cache, graph, operands…) */
 static void lower_autocast(struct pt2_lower *L)
 {
@@ -849,6 +855,7 @@ const struct pt2_op_row pt2_ops_control[] = {
     { "higher_order.hints_wrapper", lower_wrapper, 0 },
     { "higher_order.wrap", lower_wrapper, 0 },
     { "higher_order.invoke_quant_packed", lower_wrapper, 0 },
+    { "higher_order.flex_gemm", lower_flex_gemm, 0 },
     { "higher_order.with_effects", lower_with_effects, 0 },
     { NULL, NULL, 0 },
 };

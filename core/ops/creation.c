@@ -181,31 +181,6 @@ static void lower_one_hot(struct pt2_lower *L)
     return_body(L, pt2_eq(L->E, pt2_cast(L->E, PT2_I64, e), pt2_cast(L->E, PT2_I64, v[t->rank])));
 }
 
-/* Powers of x by repeated multiplication, so that small integers are exact; data 1: falling unless `increasing`. */
-static void lower_vander(struct pt2_lower *L)
-{
-    struct pt2_exprs *E = L->E;
-    pt2_t *x = op_tensor(L, "x");
-    int rank = op_out_rank(L, 0);
-    pt2_ex *v = out_vars(L), *shape = op_out_shape(L, 0);
-    if (x->rank == 0)
-        x = op_unsqueeze(L, x, 0);
-    if (rank != x->rank + 1 || !pt2_is_const(shape[rank - 1]) || shape[rank - 1]->i > 256)
-        op_fail(L, PT2_ERR_UNSUPPORTED, "a Vandermonde matrix of this size");
-    pt2_dtype t = op_out_dtype(L, 0);
-    struct pt2_complex e = op_at_c(L, x, v), power, r;
-    bool cplx = pt2_dtype_is_complex(t), falls = L->row->data && !op_bool(L, "increasing", false);
-    if (!cplx)
-        e = op_c(op_to(L, op_at(L, x, v), t), NULL);
-    power = r = op_c(ex_num(E, e.re, 1), cplx ? ex_num(E, e.re, 0) : NULL);
-    for (int64_t k = 1, n = shape[rank - 1]->i; k < n; k++) {
-        pt2_ex here = pt2_eq(E, v[rank - 1], pt2_idx(E, falls ? n - 1 - k : k));
-        power = cplx ? op_c_mul(L, power, e) : op_c(pt2_mul(E, power.re, e.re), NULL);
-        r = cplx ? op_c_select(L, here, power, r) : op_c(pt2_select(E, here, power.re, r.re), NULL);
-    }
-    op_return(L, cplx ? op_map_c(L, t, rank, shape, r) : op_map(L, t, rank, shape, r.re));
-}
-
 /* ---- windows: a0 - a1 cos(2 pi i / n) + a2 cos(4 pi i / n), n one less when not periodic ---- */
 
 enum { WINDOW_HANN, WINDOW_HAMMING, WINDOW_BLACKMAN, WINDOW_BARTLETT };
@@ -289,8 +264,6 @@ const struct pt2_op_row pt2_ops_creation[] = {
     { "aten.tril_indices", lower_tri_indices, 0 },
     { "aten.triu_indices", lower_tri_indices, 1 },
     { "aten.one_hot", lower_one_hot, 0 },
-    { "aten.linalg_vander", lower_vander, 0 },
-    { "aten.vander", lower_vander, 1 },
     { "aten.hann_window", lower_window, WINDOW_HANN },
     { "aten.hamming_window", lower_window, WINDOW_HAMMING },
     { "aten.blackman_window", lower_window, WINDOW_BLACKMAN },

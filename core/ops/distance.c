@@ -49,6 +49,18 @@ pt2_t *op_vector_norm(struct pt2_lower *L, pt2_t *t, double ord, int num_dims, c
     return map_unary(L, op_red_node(L, &r, PT2_RED_SUM, acc, power), dtype, PT2_E_POW, 1 / ord);
 }
 
+/* The sum of |x|^ord: a norm without its root. */
+static pt2_t *power_sum(struct pt2_lower *L, pt2_t *t, double ord, int num_dims, const int *dims, bool keepdim,
+                        pt2_dtype dtype)
+{
+    struct op_red r;
+    op_red_init(L, &r, t, num_dims, dims, keepdim);
+    pt2_ex x = magnitude(L, t, r.index, dtype, ord == 2.0);
+    if (ord != 1.0 && ord != 2.0)
+        x = pt2_bin(L->E, PT2_E_POW, x, pt2_num(L->E, x->dtype, ord));
+    return op_red_node(L, &r, PT2_RED_SUM, dtype, x);
+}
+
 /* a - b + eps, broadcast, in the accumulation type of both. */
 static pt2_t *difference(struct pt2_lower *L, pt2_t *a, pt2_t *b, double eps)
 {
@@ -92,14 +104,26 @@ static double order(struct pt2_lower *L, const char *name)
     return op_has(L, name) ? op_float(L, name, 2) : 2;
 }
 
-/* norm, frobenius_norm, linalg_vector_norm: data is the name's index. */
+enum { BY_ORD, BY_P, FROBENIUS, POWER_SUM };
+
+/* norm, frobenius_norm, linalg_vector_norm, linalg__powsum. */
 static void lower_vector_norm(struct pt2_lower *L)
 {
-    static const char *const names[] = { "ord", "p", "" };
+    static const char *const names[] = { "ord", "p", "", "ord" };
     pt2_t *t = op_tensor(L, "self");
     int dims[PT2_MAX_RANK], n = op_red_dims(L, "dim", t->rank, dims);
-    op_return(L, op_vector_norm(L, t, order(L, names[L->row->data]), n, dims, op_bool(L, "keepdim", false),
-                                op_out_dtype(L, 0)));
+    op_return(L, (L->row->data == POWER_SUM ? power_sum : op_vector_norm)(
+                     L, t, order(L, names[L->row->data]), n, dims, op_bool(L, "keepdim", false), op_out_dtype(L, 0)));
+}
+
+/* nuclear_norm: of a matrix, or of those in two dimensions. */
+static void lower_nuclear_norm(struct pt2_lower *L)
+{
+    pt2_t *t = op_tensor(L, "self");
+    int dims[PT2_MAX_RANK] = { 0, 1 }, n = op_has(L, "dim") ? op_dims(L, "dim", t->rank, dims) : 2;
+    if (n != 2 || t->rank < 2)
+        op_fail(L, PT2_ERR_FORMAT, "a nuclear norm over %d of %d dimensions", n, t->rank);
+    op_return(L, op_singular_norm(L, t, PT2_RED_SUM, dims, op_bool(L, "keepdim", false), op_out_dtype(L, 0)));
 }
 
 /* Orders ±1 and ±inf: extreme sums of absolute values along one of the two dimensions. */
@@ -281,10 +305,12 @@ static void lower_renorm(struct pt2_lower *L)
 }
 
 const struct pt2_op_row pt2_ops_distance[] = {
-    { "aten.linalg_vector_norm", lower_vector_norm, 0 },
-    { "aten.norm", lower_vector_norm, 1 },
-    { "aten.native_norm", lower_vector_norm, 1 },
-    { "aten.frobenius_norm", lower_vector_norm, 2 },
+    { "aten.linalg_vector_norm", lower_vector_norm, BY_ORD },
+    { "aten.norm", lower_vector_norm, BY_P },
+    { "aten.native_norm", lower_vector_norm, BY_P },
+    { "aten.frobenius_norm", lower_vector_norm, FROBENIUS },
+    { "aten.linalg__powsum", lower_vector_norm, POWER_SUM },
+    { "aten.nuclear_norm", lower_nuclear_norm, 0 },
     { "aten.linalg_norm", lower_norm, 0 },
     { "aten.linalg_norm.ord_str", lower_norm, NAMED },
     { "aten.linalg_matrix_norm", lower_norm, MATRIX },

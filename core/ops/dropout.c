@@ -65,11 +65,12 @@ static void lower_native_dropout(struct pt2_lower *L)
     op_result(L, 1, mask);
 }
 
-static void lower_native_dropout_backward(struct pt2_lower *L)
+/* native_dropout_backward, and _masked_scale (data: 1): the factor is a float, so that integers become floats. */
+static void lower_masked_scale(struct pt2_lower *L)
 {
     double scale = op_float(L, "scale", 1);
     struct op_pw p;
-    op_pw_open(L, &p, OP_SAME, 2, "grad_output", "mask");
+    op_pw_open(L, &p, OP_FLOAT, 2, L->row->data ? "self" : "grad_output", "mask");
     if (p.is_complex)
         op_pw_return_c(L, &p, op_c_scale(L, op_c_mul(L, p.c[0], p.c[1]), ex_num(L->E, p.c[0].re, scale)));
     else
@@ -82,6 +83,7 @@ const struct pt2_op_row pt2_ops_dropout[] = {
     { "aten.feature_dropout", lower_dropout, FEATURE },
     { "aten.feature_alpha_dropout", lower_dropout, ALPHA | FEATURE },
     { "aten.native_dropout", lower_native_dropout, 0 },
-    { "aten.native_dropout_backward", lower_native_dropout_backward, 0 },
+    { "aten.native_dropout_backward", lower_masked_scale, 0 },
+    { "aten._masked_scale", lower_masked_scale, 1 },
     { 0 },
 };

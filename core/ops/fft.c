@@ -5,7 +5,13 @@
 #include "ops/complex.h"
 #include "ops/data.h"
 #include "ops/dft.h"
+#include "ops/internal.h"
 #include "ops/library.h"
+
+static bool takes_complex(enum pt2_library library)
+{
+    return library != PT2_LIB_FFT && library != PT2_LIB_EIG && library != PT2_LIB_LDL && library != PT2_LIB_LDL_SOLVE;
+}
 
 void op_library(struct pt2_lower *L, enum pt2_library library, bool flag0, bool flag1, int num_args, pt2_t *const *args,
                 int num_outs, const struct op_lib_out *outs, pt2_t **results)
@@ -19,8 +25,19 @@ void op_library(struct pt2_lower *L, enum pt2_library library, bool flag0, bool 
     n->num_args = num_args;
     n->iparam[0] = flag0;
     n->iparam[1] = flag1;
+    for (int k = 0; k < num_args; k++)
+        n->iparam[2] |= pt2_dtype_is_complex(args[k]->dtype);
+    if (n->iparam[2] && !takes_complex(library))
+        op_fail(L, PT2_ERR_UNSUPPORTED, "this factorisation of complex matrices");
     for (int k = 0; k < num_outs; k++) {
-        struct pt2_value *v = pt2_node_out(L->g, n, k, outs[k].dtype, outs[k].rank, outs[k].shape);
+        pt2_dtype dtype = outs[k].dtype;
+        int rank = outs[k].rank;
+        pt2_ex shape[PT2_MAX_RANK + 1];
+        memcpy(shape, outs[k].shape, sizeof *shape * (size_t)rank);
+        pt2_complex_dims(L, &dtype, &rank, shape);
+        if (rank > PT2_MAX_RANK)
+            op_fail(L, PT2_ERR_UNSUPPORTED, "complex matrices in a batch of %d dimensions", rank - 3);
+        struct pt2_value *v = pt2_node_out(L->g, n, k, dtype, rank, shape);
         results[k] = op_of_value(L, outs[k].dtype, v);
     }
 }

@@ -12,13 +12,13 @@ struct form {
     const char *target;  /* the single operator, when it is called otherwise */
 };
 
-enum { PLAIN, OTHER, MAXIMUM, MINIMUM, EXPONENT, VALUE, WEIGHT, NORM, GREATEST };
+enum { PLAIN, OTHER, MAXIMUM, MINIMUM, EXPONENT, VALUE, WEIGHT, NORM, GREATEST, POWSUM };
 
 static const struct form forms[] = {
     [PLAIN] = { NULL, NULL },      [OTHER] = { "other", NULL },   [MAXIMUM] = { "max", NULL },
     [MINIMUM] = { "min", NULL },   [EXPONENT] = { "exponent", NULL }, [VALUE] = { "value", NULL },
     [WEIGHT] = { "weight", NULL }, [NORM] = { NULL, "aten.linalg_vector_norm" },
-    [GREATEST] = { NULL, "aten.max.default" },
+    [GREATEST] = { NULL, "aten.max.default" }, [POWSUM] = { NULL, "aten.linalg__powsum" },
 };
 
 static const char *arg_name(const struct form *f, const char *name)
@@ -131,5 +131,6 @@ const struct pt2_op_row pt2_ops_foreach[] = {
     FOREACH("div", OTHER), FOREACH("maximum", OTHER), FOREACH("minimum", OTHER), FOREACH("clamp_max", MAXIMUM),
     FOREACH("clamp_min", MINIMUM), FOREACH("pow", EXPONENT), FOREACH("lerp", WEIGHT), FOREACH("addcmul", VALUE),
     FOREACH("addcdiv", VALUE), FOREACH("norm", NORM), FOREACH("max", GREATEST),
+    FOREACH("mm", PLAIN), FOREACH("powsum", POWSUM),
     { 0 },
 };

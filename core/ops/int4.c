@@ -123,46 +123,10 @@ static void lower_int4_mm_cpu(struct pt2_lower *L)
     return_product(L, x, shape, nibble_at(L, op_at(L, packed, index), place));
 }
 
-/* ---- groups ---- */
-
-/* aten._grouped_mm(self [m, k], mat2 [g, k, n], offs [g]): row i is multiplied by the matrix of the first group whose
- * end is behind it; rows behind all groups are 0. [g, m, k] by [g, k, n] is bmm. data: 1 for Transformers' operator,
- * which its experts export where PyTorch's does not take their type. */
-static void lower_grouped_mm(struct pt2_lower *L)
-{
-    struct pt2_exprs *E = L->E;
-    bool named = L->row->data;
-    pt2_t *a = op_tensor(L, named ? "input" : "self"), *b = op_tensor(L, named ? "weight" : "mat2");
-    pt2_t *offs = op_tensor_opt(L, "offs");
-    pt2_dtype dtype = op_out_dtype(L, 0), acc = a->dtype == PT2_F64 ? PT2_F64 : PT2_F32;
-    if (op_has(L, "bias"))
-        op_fail(L, PT2_ERR_UNSUPPORTED, "a bias");
-    if (a->rank == 3 && b->rank == 3 && !offs) {
-        op_return(L, op_convert(L, op_matmul(L, a, b), dtype));
-        return;
-    }
-    if (a->rank != 2 || b->rank != 3 || !offs || offs->rank != 1)
-        op_fail(L, PT2_ERR_UNSUPPORTED, "groups along other dimensions than the rows of the first factor");
-    pt2_ex *shape = op_out_shape(L, 0), rows[1] = { a->shape[0] }, end = pt2_var(E, 1, b->shape[0]);
-    pt2_ex row = pt2_cast(E, PT2_I64, pt2_var(E, 0, rows[0]));
-    pt2_ex before = pt2_cast(E, PT2_I64, pt2_le(E, op_int_at(L, offs, &end), row));
-    pt2_t *number = op_reduce(L, PT2_RED_SUM, PT2_I64, 1, rows, 1, &b->shape[0], before);
-    pt2_ex *at = op_vars(L, 2, shape), k = pt2_var(E, 2, a->shape[1]), left[2] = { at[0], k };
-    pt2_ex g = pt2_cast(E, PT2_IDX, op_at(L, number, &at[0])), right[3] = { g, k, at[1] };
-    pt2_ex inside = pt2_lt(E, g, b->shape[0]);
-    right[0] = pt2_min(E, g, pt2_addi(E, b->shape[0], -1));
-    pt2_ex v = pt2_mul(E, op_to(L, op_at(L, a, left), acc), op_to(L, op_at(L, b, right), acc));
-    pt2_t *y = op_reduce(L, PT2_RED_SUM, acc, 2, shape, 1, &a->shape[1], v);
-    op_return(L, op_map(L, dtype, 2, shape,
-                        op_to(L, pt2_select(E, inside, op_at(L, y, at), pt2_num(E, acc, 0)), dtype)));
-}
-
 const struct pt2_op_row pt2_ops_int4[] = {
     { "aten._weight_int4pack_mm", lower_int4_mm, 0 },
     { "aten._convert_weight_to_int4pack", lower_pack, 0 },
     { "aten._weight_int4pack_mm_for_cpu", lower_int4_mm_cpu, 0 },
     { "aten._convert_weight_to_int4pack_for_cpu", lower_pack_cpu, 0 },
-    { "aten._grouped_mm", lower_grouped_mm, 0 },
-    { "transformers.grouped_mm_fallback", lower_grouped_mm, 1 },
     { 0 },
 };

@@ -22,12 +22,13 @@
  *   GEQRF             A [m, n] -> R and reflections [m, n], tau [k]
  */
 struct op_lib_out {
-    pt2_dtype dtype; /* of the real value: complex results have a last dimension of 2 */
+    pt2_dtype dtype;
     int rank;
     pt2_ex shape[PT2_MAX_RANK];
 };
 
-/* Appends the node; results are real tensors. Operands are real (op_real_view of complex ones). */
+/* Appends the node. FFT and EIG have real operands and results (op_real_view of complex ones); others may be complex:
+ * all but LDL. Results have the operands' type, but for info, pivots, w and S. */
 void op_library(struct pt2_lower *L, enum pt2_library library, bool flag0, bool flag1, int num_args, pt2_t *const *args,
                 int num_outs, const struct op_lib_out *outs, pt2_t **results);
 

@@ -1,35 +1,36 @@
 /* SPDX-License-Identifier: MIT
  * Linear algebra over factorisations (LinearAlgebra.cpp): each factorisation is one LIBRARY node for a batch of
- * matrices, the rest are products and maps. Real matrices; eigenvalues of general ones are complex. Errors that PyTorch
+ * matrices, the rest are products and maps. Eigenvalues of general matrices are complex. Errors that PyTorch
  * raises for singular matrices show as inf and NaN. */
 #include "ops/data.h"
-#include "ops/library.h"
+#include "ops/linalg.h"
 
 #include <float.h>
 #include <math.h>
 
 /* ---- factorisations ---- */
 
-static void need_matrix(struct pt2_lower *L, pt2_t *t)
+void op_need_matrix(struct pt2_lower *L, pt2_t *t)
 {
-    if (t->rank < 2 || (t->dtype != PT2_F32 && t->dtype != PT2_F64))
+    pt2_dtype real = pt2_dtype_real(t->dtype);
+    if (t->rank < 2 || (real != PT2_F32 && real != PT2_F64))
         op_fail(L, t->rank < 2 ? PT2_ERR_FORMAT : PT2_ERR_UNSUPPORTED, "a matrix of %s with %d dimensions",
                 pt2_dtype_name(t->dtype), t->rank);
 }
 
-static pt2_t *matrix(struct pt2_lower *L, const char *name)
+pt2_t *op_matrix(struct pt2_lower *L, const char *name)
 {
     pt2_t *t = op_tensor(L, name);
-    need_matrix(L, t);
+    op_need_matrix(L, t);
     return t;
 }
 
-static pt2_ex rows_of(const pt2_t *a)
+pt2_ex op_rows(const pt2_t *a)
 {
     return a->shape[a->rank - 2];
 }
 
-static pt2_ex cols_of(const pt2_t *a)
+pt2_ex op_cols(const pt2_t *a)
 {
     return a->shape[a->rank - 1];
 }
@@ -44,7 +45,7 @@ static struct op_lib_out out_like(const pt2_t *a, pt2_dtype dtype, int n, pt2_ex
     return o;
 }
 
-static pt2_t *transpose(struct pt2_lower *L, pt2_t *a)
+pt2_t *op_transposed(struct pt2_lower *L, pt2_t *a)
 {
     int order[PT2_MAX_RANK];
     for (int d = 0; d < a->rank; d++)
@@ -52,9 +53,20 @@ static pt2_t *transpose(struct pt2_lower *L, pt2_t *a)
     return op_permute(L, a, order);
 }
 
+/* The conjugate transpose. */
+pt2_t *op_adjoint(struct pt2_lower *L, pt2_t *a)
+{
+    a = op_transposed(L, a);
+    if (!pt2_dtype_is_complex(a->dtype))
+        return a;
+    struct pt2_complex v = op_at_c(L, a, op_vars(L, a->rank, a->shape));
+    v.im = pt2_un(L->E, PT2_E_NEG, v.im);
+    return op_map_c(L, a->dtype, a->rank, a->shape, v);
+}
+
 static pt2_t *cholesky(struct pt2_lower *L, pt2_t *a, bool upper, pt2_t **out_info)
 {
-    struct op_lib_out o[2] = { out_like(a, a->dtype, 2, rows_of(a), cols_of(a)), out_like(a, PT2_I32, 0, NULL, NULL) };
+    struct op_lib_out o[2] = { out_like(a, a->dtype, 2, op_rows(a), op_cols(a)), out_like(a, PT2_I32, 0, NULL, NULL) };
     pt2_t *r[2];
     op_library(L, PT2_LIB_CHOLESKY, upper, false, 1, &a, 2, o, r);
     if (out_info)
@@ -68,8 +80,8 @@ struct lu {
 
 static struct lu factor_lu(struct pt2_lower *L, pt2_t *a)
 {
-    pt2_ex k = pt2_min(L->E, rows_of(a), cols_of(a));
-    struct op_lib_out o[3] = { out_like(a, a->dtype, 2, rows_of(a), cols_of(a)), out_like(a, PT2_I32, 1, k, NULL),
+    pt2_ex k = pt2_min(L->E, op_rows(a), op_cols(a));
+    struct op_lib_out o[3] = { out_like(a, a->dtype, 2, op_rows(a), op_cols(a)), out_like(a, PT2_I32, 1, k, NULL),
                                out_like(a, PT2_I32, 0, NULL, NULL) };
     pt2_t *r[3];
     op_library(L, PT2_LIB_LU, false, false, 1, &a, 3, o, r);
@@ -78,7 +90,7 @@ static struct lu factor_lu(struct pt2_lower *L, pt2_t *a)
 
 static void factor_qr(struct pt2_lower *L, pt2_t *a, bool full, pt2_t **q, pt2_t **r)
 {
-    pt2_ex m = rows_of(a), n = cols_of(a), k = full ? m : pt2_min(L->E, m, n);
+    pt2_ex m = op_rows(a), n = op_cols(a), k = full ? m : pt2_min(L->E, m, n);
     struct op_lib_out o[2] = { out_like(a, a->dtype, 2, m, k), out_like(a, a->dtype, 2, k, n) };
     pt2_t *v[2];
     op_library(L, PT2_LIB_QR, false, false, 1, &a, 2, o, v);
@@ -87,10 +99,11 @@ static void factor_qr(struct pt2_lower *L, pt2_t *a, bool full, pt2_t **q, pt2_t
 }
 
 /* U, S, Vh */
-static void factor_svd(struct pt2_lower *L, pt2_t *a, bool full, pt2_t **out)
+void op_svd(struct pt2_lower *L, pt2_t *a, bool full, pt2_t **out)
 {
-    pt2_ex m = rows_of(a), n = cols_of(a), k = pt2_min(L->E, m, n);
-    struct op_lib_out o[3] = { out_like(a, a->dtype, 2, m, full ? m : k), out_like(a, a->dtype, 1, k, NULL),
+    pt2_ex m = op_rows(a), n = op_cols(a), k = pt2_min(L->E, m, n);
+    struct op_lib_out o[3] = { out_like(a, a->dtype, 2, m, full ? m : k),
+                               out_like(a, pt2_dtype_real(a->dtype), 1, k, NULL),
                                out_like(a, a->dtype, 2, full ? n : k, n) };
     op_library(L, PT2_LIB_SVD, false, false, 1, &a, 3, o, out);
 }
@@ -98,16 +111,16 @@ static void factor_svd(struct pt2_lower *L, pt2_t *a, bool full, pt2_t **out)
 pt2_t *op_singular_values(struct pt2_lower *L, pt2_t *a)
 {
     pt2_t *v[3];
-    need_matrix(L, a);
-    factor_svd(L, a, false, v);
+    op_need_matrix(L, a);
+    op_svd(L, a, false, v);
     return v[1];
 }
 
 /* Eigenvalues, ascending, and vectors. */
-static void factor_eigh(struct pt2_lower *L, pt2_t *a, bool upper, pt2_t **out)
+void op_eigh(struct pt2_lower *L, pt2_t *a, bool upper, pt2_t **out)
 {
-    struct op_lib_out o[2] = { out_like(a, a->dtype, 1, rows_of(a), NULL),
-                               out_like(a, a->dtype, 2, rows_of(a), cols_of(a)) };
+    struct op_lib_out o[2] = { out_like(a, pt2_dtype_real(a->dtype), 1, op_rows(a), NULL),
+                               out_like(a, a->dtype, 2, op_rows(a), op_cols(a)) };
     op_library(L, PT2_LIB_EIGH, upper, false, 1, &a, 2, o, out);
 }
 
@@ -118,8 +131,8 @@ static pt2_t *with_batch(struct pt2_lower *L, pt2_t *t, int batch, const pt2_ex 
     if (batch + 2 > PT2_MAX_RANK - 1)
         op_fail(L, PT2_ERR_UNSUPPORTED, "a batch of %d dimensions", batch);
     memcpy(to, shape, sizeof *to * (size_t)batch);
-    to[batch] = rows_of(t);
-    to[batch + 1] = cols_of(t);
+    to[batch] = op_rows(t);
+    to[batch + 1] = op_cols(t);
     return op_expand(L, t, batch + 2, to);
 }
 
@@ -139,9 +152,9 @@ static void same_batch(struct pt2_lower *L, pt2_t **a, pt2_t **b)
 static pt2_t *solve_triangular(struct pt2_lower *L, pt2_t *a, pt2_t *b, bool upper, bool unit, bool left)
 {
     if (!left) /* A^T X^T = B^T */
-        return transpose(L, solve_triangular(L, transpose(L, a), transpose(L, b), !upper, unit, true));
+        return op_transposed(L, solve_triangular(L, op_transposed(L, a), op_transposed(L, b), !upper, unit, true));
     same_batch(L, &a, &b);
-    struct op_lib_out o = out_like(b, b->dtype, 2, rows_of(b), cols_of(b));
+    struct op_lib_out o = out_like(b, b->dtype, 2, op_rows(b), op_cols(b));
     pt2_t *args[2] = { a, b }, *x;
     op_library(L, PT2_LIB_TRIANGULAR_SOLVE, upper, unit, 2, args, 1, &o, &x);
     return x;
@@ -181,8 +194,8 @@ static pt2_t *permute_rows(struct pt2_lower *L, pt2_t *b, pt2_t *pivots, bool in
     pt2_t *order = op_map(L, PT2_I64, batch + 1, shape, pt2_cast(E, PT2_I64, from));
     pt2_ex *at = op_vars(L, b->rank, b->shape);
     memcpy(index, at, sizeof *at * (size_t)b->rank);
-    index[batch] = op_index_at(L, order, at, rows_of(b));
-    return op_map_like(L, b, b->dtype, op_at(L, b, index));
+    index[batch] = op_index_at(L, order, at, op_rows(b));
+    return op_pick(L, b, b->rank, b->shape, index, NULL, op_number(L, b->dtype, 0));
 }
 
 static pt2_t *pivots_like(struct pt2_lower *L, pt2_t *pivots, pt2_t *a)
@@ -193,16 +206,16 @@ static pt2_t *pivots_like(struct pt2_lower *L, pt2_t *pivots, pt2_t *a)
     return op_expand(L, pivots, a->rank - 1, shape);
 }
 
-/* A X = B, or A^T X = B, from the factors of A. */
-static pt2_t *solve_lu(struct pt2_lower *L, pt2_t *lu, pt2_t *pivots, pt2_t *b, bool adjoint)
+/* A X = B, or A^H X = B, from the factors of A. */
+static pt2_t *solve_lu(struct pt2_lower *L, pt2_t *lu, pt2_t *pivots, pt2_t *b, bool conjugate)
 {
     same_batch(L, &lu, &b);
     pivots = pivots_like(L, pivots, b);
-    if (!adjoint) {
+    if (!conjugate) {
         b = solve_triangular(L, lu, permute_rows(L, b, pivots, false), false, true, true);
         return solve_triangular(L, lu, b, true, false, true);
     }
-    pt2_t *t = transpose(L, lu);
+    pt2_t *t = op_adjoint(L, lu);
     b = solve_triangular(L, t, b, false, false, true);
     return permute_rows(L, solve_triangular(L, t, b, true, true, true), pivots, true);
 }
@@ -210,25 +223,27 @@ static pt2_t *solve_lu(struct pt2_lower *L, pt2_t *lu, pt2_t *pivots, pt2_t *b, 
 /* A X = B. Where the permutation cannot be followed, by QR. */
 static pt2_t *solve(struct pt2_lower *L, pt2_t *a, pt2_t *b, const struct lu *f)
 {
-    pt2_ex n = rows_of(a);
+    pt2_ex n = op_rows(a);
     if (pt2_is_const(n) && n->i <= MAX_SWAPS)
         return solve_lu(L, f->lu, f->pivots, b, false);
     pt2_t *q, *r;
     factor_qr(L, a, false, &q, &r);
-    return solve_triangular(L, r, op_matmul(L, transpose(L, q), b), true, false, true);
+    return solve_triangular(L, r, op_matmul(L, op_adjoint(L, q), b), true, false, true);
 }
 
-static pt2_t *identity_like(struct pt2_lower *L, pt2_t *a)
+pt2_t *op_identity_like(struct pt2_lower *L, pt2_t *a)
 {
     pt2_ex *at = op_vars(L, a->rank, a->shape);
     pt2_ex same = pt2_eq(L->E, at[a->rank - 2], at[a->rank - 1]);
-    return op_map_like(L, a, a->dtype, pt2_cast(L->E, a->dtype, same));
+    struct pt2_complex v = op_number(L, a->dtype, 0);
+    v.re = pt2_cast(L->E, v.re->dtype, same);
+    return op_map_elem(L, a->dtype, a->rank, a->shape, v);
 }
 
-static pt2_t *inverse(struct pt2_lower *L, pt2_t *a)
+pt2_t *op_inverse(struct pt2_lower *L, pt2_t *a)
 {
     struct lu f = factor_lu(L, a);
-    return solve(L, a, identity_like(L, a), &f);
+    return solve(L, a, op_identity_like(L, a), &f);
 }
 
 /* ---- small maps ---- */
@@ -237,24 +252,29 @@ static pt2_t *inverse(struct pt2_lower *L, pt2_t *a)
 static pt2_t *triangle(struct pt2_lower *L, pt2_t *a, pt2_ex rows, pt2_ex cols, bool lower, bool unit)
 {
     struct pt2_exprs *E = L->E;
-    pt2_ex shape[PT2_MAX_RANK], zero = pt2_num(E, a->dtype, 0);
+    pt2_ex shape[PT2_MAX_RANK];
     memcpy(shape, a->shape, sizeof *shape * (size_t)a->rank);
     shape[a->rank - 2] = rows;
     shape[a->rank - 1] = cols;
     pt2_ex *at = op_vars(L, a->rank, shape), i = at[a->rank - 2], j = at[a->rank - 1];
-    pt2_ex v = pt2_select(E, lower ? pt2_le(E, j, i) : pt2_le(E, i, j), op_at(L, a, at), zero);
-    if (unit)
-        v = pt2_select(E, pt2_eq(E, i, j), pt2_num(E, a->dtype, 1), v);
-    return op_map(L, a->dtype, a->rank, shape, v);
+    pt2_ex kept = lower ? pt2_le(E, j, i) : pt2_le(E, i, j), ones = pt2_eq(E, i, j);
+    struct pt2_complex v = op_elem(L, a, at), zero = op_number(L, a->dtype, 0), one = op_number(L, a->dtype, 1);
+    v.re = pt2_select(E, kept, v.re, zero.re);
+    v.im = pt2_select(E, kept, v.im, zero.im);
+    if (unit) {
+        v.re = pt2_select(E, ones, one.re, v.re);
+        v.im = pt2_select(E, ones, one.im, v.im);
+    }
+    return op_map_elem(L, a->dtype, a->rank, shape, v);
 }
 
 /* ⊕ over the last dimension of t, whose variable fold_index made. */
-static pt2_t *fold_last(struct pt2_lower *L, enum pt2_reduce_op op, pt2_t *t, pt2_ex body)
+pt2_t *op_fold_last(struct pt2_lower *L, enum pt2_reduce_op op, pt2_t *t, pt2_ex body)
 {
     return op_reduce(L, op, (pt2_dtype)body->dtype, t->rank - 1, t->shape, 1, &t->shape[t->rank - 1], body);
 }
 
-static pt2_ex fold_index(struct pt2_lower *L, pt2_t *t, pt2_ex *index)
+pt2_ex op_fold_index(struct pt2_lower *L, pt2_t *t, pt2_ex *index)
 {
     pt2_ex *at = op_vars(L, t->rank - 1, t->shape);
     memcpy(index, at, sizeof *at * (size_t)(t->rank - 1));
@@ -265,11 +285,20 @@ static pt2_t *diagonal(struct pt2_lower *L, pt2_t *a)
 {
     pt2_ex shape[PT2_MAX_RANK], index[PT2_MAX_RANK];
     memcpy(shape, a->shape, sizeof *shape * (size_t)(a->rank - 2));
-    shape[a->rank - 2] = pt2_min(L->E, rows_of(a), cols_of(a));
+    shape[a->rank - 2] = pt2_min(L->E, op_rows(a), op_cols(a));
     pt2_ex *at = op_vars(L, a->rank - 1, shape);
     memcpy(index, at, sizeof *at * (size_t)(a->rank - 1));
     index[a->rank - 1] = at[a->rank - 2];
-    return op_map(L, a->dtype, a->rank - 1, shape, op_at(L, a, index));
+    return op_pick(L, a, a->rank - 1, shape, index, NULL, op_number(L, a->dtype, 0));
+}
+
+/* |element|, real. */
+pt2_ex op_size_at(struct pt2_lower *L, pt2_t *a, const pt2_ex *index)
+{
+    if (!pt2_dtype_is_complex(a->dtype))
+        return pt2_un(L->E, PT2_E_ABS, op_at(L, a, index));
+    struct pt2_complex v = op_at_c(L, a, index);
+    return pt2_bin(L->E, PT2_E_HYPOT, v.re, v.im);
 }
 
 /* ---- determinants ---- */
@@ -278,9 +307,9 @@ static pt2_t *diagonal(struct pt2_lower *L, pt2_t *a)
 static pt2_t *permutation_sign(struct pt2_lower *L, pt2_t *pivots, pt2_dtype dtype)
 {
     struct pt2_exprs *E = L->E;
-    pt2_ex index[PT2_MAX_RANK], i = fold_index(L, pivots, index);
+    pt2_ex index[PT2_MAX_RANK], i = op_fold_index(L, pivots, index);
     pt2_ex moved = pt2_not(E, pt2_eq(E, pt2_cast(E, PT2_IDX, op_at(L, pivots, index)), pt2_addi(E, i, 1)));
-    return fold_last(L, PT2_RED_PROD, pivots, pt2_select(E, moved, pt2_num(E, dtype, -1), pt2_num(E, dtype, 1)));
+    return op_fold_last(L, PT2_RED_PROD, pivots, pt2_select(E, moved, pt2_num(E, dtype, -1), pt2_num(E, dtype, 1)));
 }
 
 struct det {
@@ -288,18 +317,43 @@ struct det {
     struct lu f;
 };
 
+/* The product of complex numbers: their sizes multiply, their angles add. */
+static struct det complex_determinant(struct pt2_lower *L, pt2_t *a)
+{
+    struct pt2_exprs *E = L->E;
+    struct det d = { .f = factor_lu(L, a) };
+    pt2_dtype real = pt2_dtype_real(a->dtype);
+    pt2_t *diag = diagonal(L, d.f.lu), *swap = permutation_sign(L, d.f.pivots, real);
+    pt2_ex index[PT2_MAX_RANK];
+    op_fold_index(L, diag, index);
+    struct pt2_complex v = op_at_c(L, diag, index);
+    pt2_ex size = op_size_at(L, diag, index);
+    pt2_t *sizes = op_fold_last(L, PT2_RED_PROD, diag, size), *angles =
+        op_fold_last(L, PT2_RED_SUM, diag, pt2_bin(E, PT2_E_ATAN2, v.im, v.re));
+    d.log = op_fold_last(L, PT2_RED_SUM, diag, pt2_un(E, PT2_E_LOG, size));
+    pt2_ex *at = op_vars(L, swap->rank, swap->shape), n = op_at(L, sizes, at), angle = op_at(L, angles, at);
+    pt2_ex s = pt2_select(E, pt2_eq(E, op_at(L, d.log, at), pt2_num(E, real, -INFINITY)), pt2_num(E, real, 0),
+                          op_at(L, swap, at));
+    struct pt2_complex sign = { pt2_mul(E, s, pt2_un(E, PT2_E_COS, angle)),
+                                pt2_mul(E, s, pt2_un(E, PT2_E_SIN, angle)) };
+    d.sign = op_map_c(L, a->dtype, swap->rank, swap->shape, sign);
+    d.det = op_map_c(L, a->dtype, swap->rank, swap->shape,
+                     (struct pt2_complex){ pt2_mul(E, n, sign.re), pt2_mul(E, n, sign.im) });
+    return d;
+}
+
 static struct det determinant(struct pt2_lower *L, pt2_t *a)
 {
     struct pt2_exprs *E = L->E;
     struct det d = { .f = factor_lu(L, a) };
     pt2_t *diag = diagonal(L, d.f.lu), *swap = permutation_sign(L, d.f.pivots, a->dtype);
     pt2_ex index[PT2_MAX_RANK], zero = pt2_num(E, a->dtype, 0), one = pt2_num(E, a->dtype, 1);
-    fold_index(L, diag, index);
+    op_fold_index(L, diag, index);
     pt2_ex v = op_at(L, diag, index);
     pt2_ex sign = pt2_select(E, pt2_eq(E, v, zero), v, one);
     sign = pt2_select(E, pt2_lt(E, v, zero), pt2_num(E, a->dtype, -1), sign);
-    pt2_t *prod = fold_last(L, PT2_RED_PROD, diag, v), *signs = fold_last(L, PT2_RED_PROD, diag, sign);
-    d.log = fold_last(L, PT2_RED_SUM, diag, pt2_un(E, PT2_E_LOG, pt2_un(E, PT2_E_ABS, v)));
+    pt2_t *prod = op_fold_last(L, PT2_RED_PROD, diag, v), *signs = op_fold_last(L, PT2_RED_PROD, diag, sign);
+    d.log = op_fold_last(L, PT2_RED_SUM, diag, pt2_un(E, PT2_E_LOG, pt2_un(E, PT2_E_ABS, v)));
     pt2_ex *at = op_vars(L, swap->rank, swap->shape), s = op_at(L, swap, at);
     d.det = op_map_like(L, swap, a->dtype, pt2_mul(E, op_at(L, prod, at), s));
     d.sign = op_map_like(L, swap, a->dtype, pt2_mul(E, op_at(L, signs, at), s));
@@ -311,7 +365,8 @@ enum { DET, SLOGDET, LOGDET };
 static void lower_det(struct pt2_lower *L)
 {
     struct pt2_exprs *E = L->E;
-    struct det d = determinant(L, matrix(L, op_has(L, "A") ? "A" : "self"));
+    pt2_t *a = op_matrix(L, op_has(L, "A") ? "A" : "self");
+    struct det d = (pt2_dtype_is_complex(a->dtype) ? complex_determinant : determinant)(L, a);
     int next = 1;
     if (L->row->data == DET) {
         op_return(L, d.det);
@@ -333,28 +388,28 @@ static void lower_det(struct pt2_lower *L)
 
 static void lower_cholesky(struct pt2_lower *L)
 {
-    pt2_t *info, *l = cholesky(L, matrix(L, "self"), op_bool(L, "upper", false), &info);
+    pt2_t *info, *l = cholesky(L, op_matrix(L, "self"), op_bool(L, "upper", false), &info);
     op_return(L, l);
     op_result(L, 1, info);
 }
 
-/* Solves L L^T X = B (or U^T U X = B). */
+/* Solves L L^H X = B (or U^H U X = B). */
 static pt2_t *solve_cholesky(struct pt2_lower *L, pt2_t *l, pt2_t *b, bool upper)
 {
-    pt2_t *t = transpose(L, l);
+    pt2_t *t = op_adjoint(L, l);
     b = solve_triangular(L, upper ? t : l, b, false, false, true);
     return solve_triangular(L, upper ? l : t, b, true, false, true);
 }
 
 static void lower_cholesky_solve(struct pt2_lower *L)
 {
-    op_return(L, solve_cholesky(L, matrix(L, "input2"), matrix(L, "self"), op_bool(L, "upper", false)));
+    op_return(L, solve_cholesky(L, op_matrix(L, "input2"), op_matrix(L, "self"), op_bool(L, "upper", false)));
 }
 
 static void lower_cholesky_inverse(struct pt2_lower *L)
 {
-    pt2_t *l = matrix(L, "self");
-    op_return(L, solve_cholesky(L, l, identity_like(L, l), op_bool(L, "upper", false)));
+    pt2_t *l = op_matrix(L, "self");
+    op_return(L, solve_cholesky(L, l, op_identity_like(L, l), op_bool(L, "upper", false)));
 }
 
 static void need_pivoting(struct pt2_lower *L)
@@ -366,7 +421,7 @@ static void need_pivoting(struct pt2_lower *L)
 static void lower_lu_factor(struct pt2_lower *L)
 {
     need_pivoting(L);
-    struct lu f = factor_lu(L, matrix(L, op_has(L, "A") ? "A" : "self"));
+    struct lu f = factor_lu(L, op_matrix(L, op_has(L, "A") ? "A" : "self"));
     op_return(L, f.lu);
     op_result(L, 1, f.pivots);
     op_result(L, 2, f.info);
@@ -384,14 +439,18 @@ static pt2_t *permutation_matrix(struct pt2_lower *L, pt2_t *lu, pt2_t *pivots)
     pt2_t *place = op_map(L, PT2_I64, batch + 1, shape, pt2_cast(E, PT2_I64, follow(L, pivots, v, v[batch], false)));
     pt2_ex *at = op_vars(L, batch + 2, shape);
     pt2_ex hit = pt2_eq(E, op_at(L, place, at), pt2_cast(E, PT2_I64, at[batch + 1]));
-    return op_map(L, lu->dtype, batch + 2, shape, pt2_cast(E, lu->dtype, hit));
+    struct pt2_complex one = op_number(L, op_out_dtype(L, 0), 0);
+    one.re = pt2_cast(E, one.re->dtype, hit);
+    return op_map_elem(L, op_out_dtype(L, 0), batch + 2, shape, one);
 }
 
 /* A part that was not asked for is an empty tensor. */
 static void result_or_empty(struct pt2_lower *L, int k, bool wanted, pt2_t *t)
 {
-    if (!wanted && op_out_used(L, k))
-        t = op_full(L, op_out_dtype(L, k), op_out_rank(L, k), op_out_shape(L, k), pt2_num(L->E, op_out_dtype(L, k), 0));
+    if (!wanted && op_out_used(L, k)) {
+        pt2_dtype dtype = op_out_dtype(L, k);
+        t = op_full(L, dtype, op_out_rank(L, k), op_out_shape(L, k), pt2_num(L->E, pt2_dtype_real(dtype), 0));
+    }
     if (t)
         op_result(L, k, t);
 }
@@ -402,31 +461,31 @@ static void lower_lu(struct pt2_lower *L)
     bool given = L->row->data == 1;
     struct lu f;
     if (given) {
-        f = (struct lu){ matrix(L, "LU_data"), op_tensor(L, "LU_pivots"), NULL };
+        f = (struct lu){ op_matrix(L, "LU_data"), op_tensor(L, "LU_pivots"), NULL };
     } else {
         need_pivoting(L);
-        f = factor_lu(L, matrix(L, "A"));
+        f = factor_lu(L, op_matrix(L, "A"));
     }
     bool data = op_bool(L, "unpack_data", true), pivots = op_bool(L, "unpack_pivots", true);
-    pt2_ex k = pt2_min(L->E, rows_of(f.lu), cols_of(f.lu));
+    pt2_ex k = pt2_min(L->E, op_rows(f.lu), op_cols(f.lu));
     result_or_empty(L, 0, pivots, pivots ? permutation_matrix(L, f.lu, f.pivots) : NULL);
-    result_or_empty(L, 1, data, data ? triangle(L, f.lu, rows_of(f.lu), k, true, true) : NULL);
-    result_or_empty(L, 2, data, data ? triangle(L, f.lu, k, cols_of(f.lu), false, false) : NULL);
+    result_or_empty(L, 1, data, data ? triangle(L, f.lu, op_rows(f.lu), k, true, true) : NULL);
+    result_or_empty(L, 2, data, data ? triangle(L, f.lu, k, op_cols(f.lu), false, false) : NULL);
 }
 
 /* linalg_lu_solve, and lu_solve (data: 1), whose arguments have other names. */
 static void lower_lu_solve(struct pt2_lower *L)
 {
     bool old = L->row->data == 1;
-    pt2_t *lu = matrix(L, old ? "LU_data" : "LU"), *pivots = op_tensor(L, old ? "LU_pivots" : "pivots");
-    pt2_t *b = matrix(L, old ? "self" : "B");
-    bool left = op_bool(L, "left", true), adjoint = op_bool(L, "adjoint", false);
+    pt2_t *lu = op_matrix(L, old ? "LU_data" : "LU"), *pivots = op_tensor(L, old ? "LU_pivots" : "pivots");
+    pt2_t *b = op_matrix(L, old ? "self" : "B");
+    bool left = op_bool(L, "left", true), conjugate = op_bool(L, "adjoint", false);
     if (pivots->rank != lu->rank - 1)
         op_fail(L, PT2_ERR_FORMAT, "pivots have %d dimensions", pivots->rank);
     if (left)
-        op_return(L, solve_lu(L, lu, pivots, b, adjoint));
-    else /* X A = B is A^T X^T = B^T */
-        op_return(L, transpose(L, solve_lu(L, lu, pivots, transpose(L, b), !adjoint)));
+        op_return(L, solve_lu(L, lu, pivots, b, conjugate));
+    else /* X A = B is A^H X^H = B^H */
+        op_return(L, op_adjoint(L, solve_lu(L, lu, pivots, op_adjoint(L, b), !conjugate)));
 }
 
 /* ---- solve, inverse ---- */
@@ -434,7 +493,7 @@ static void lower_lu_solve(struct pt2_lower *L)
 /* linalg_solve and its forms: results X, then LU, pivots and info, or info alone. */
 static void lower_solve(struct pt2_lower *L)
 {
-    pt2_t *a = matrix(L, "A"), *b = op_tensor(L, "B");
+    pt2_t *a = op_matrix(L, "A"), *b = op_tensor(L, "B");
     bool left = op_bool(L, "left", true), vector = b->rank == 1;
     if (b->rank == a->rank - 1 && b->rank > 1) {
         vector = true; /* a batch of vectors, if the shapes say so */
@@ -443,15 +502,15 @@ static void lower_solve(struct pt2_lower *L)
     }
     if (vector)
         b = op_unsqueeze(L, b, b->rank);
-    need_matrix(L, b);
+    op_need_matrix(L, b);
     if (!left) {
-        a = transpose(L, a);
-        b = vector ? b : transpose(L, b);
+        a = op_transposed(L, a);
+        b = vector ? b : op_transposed(L, b);
     }
     struct lu f = factor_lu(L, a);
     pt2_t *x = solve(L, a, b, &f);
     if (!left && !vector)
-        x = transpose(L, x);
+        x = op_transposed(L, x);
     op_return(L, vector ? op_squeeze(L, x, x->rank - 1) : x);
     if (L->node->num_outs == 2) {
         op_result(L, 1, f.info);
@@ -464,25 +523,25 @@ static void lower_solve(struct pt2_lower *L)
 
 static void lower_inv(struct pt2_lower *L)
 {
-    pt2_t *a = matrix(L, op_has(L, "A") ? "A" : "self");
+    pt2_t *a = op_matrix(L, op_has(L, "A") ? "A" : "self");
     struct lu f = factor_lu(L, a);
-    op_return(L, solve(L, a, identity_like(L, a), &f));
+    op_return(L, solve(L, a, op_identity_like(L, a), &f));
     op_result(L, 1, f.info);
 }
 
 static void lower_solve_triangular(struct pt2_lower *L)
 {
-    op_return(L, solve_triangular(L, matrix(L, "self"), matrix(L, "B"), op_bool(L, "upper", true),
+    op_return(L, solve_triangular(L, op_matrix(L, "self"), op_matrix(L, "B"), op_bool(L, "upper", true),
                                   op_bool(L, "unitriangular", false), op_bool(L, "left", true)));
 }
 
 /* The old triangular_solve(B, A, upper, transpose, unitriangular). */
 static void lower_triangular_solve(struct pt2_lower *L)
 {
-    pt2_t *b = matrix(L, "self"), *a = matrix(L, "A");
+    pt2_t *b = op_matrix(L, "self"), *a = op_matrix(L, "A");
     bool upper = op_bool(L, "upper", true), flip = op_bool(L, "transpose", false);
     same_batch(L, &a, &b);
-    op_return(L, solve_triangular(L, flip ? transpose(L, a) : a, b, upper != flip,
+    op_return(L, solve_triangular(L, flip ? op_transposed(L, a) : a, b, upper != flip,
                                   op_bool(L, "unitriangular", false), true));
     op_result(L, 1, op_clone(L, a));
 }
@@ -491,9 +550,9 @@ static void lower_triangular_solve(struct pt2_lower *L)
 static pt2_t *as_square(struct pt2_lower *L, pt2_t *a, pt2_ex n)
 {
     pt2_ex shape[2] = { n, n };
-    if (a->dtype != PT2_F32 && a->dtype != PT2_F64)
-        op_fail(L, PT2_ERR_UNSUPPORTED, "a matrix of %s", pt2_dtype_name(a->dtype));
-    return op_clone(L, op_reshape(L, a, 2, shape));
+    a = op_clone(L, op_reshape(L, a, 2, shape));
+    op_need_matrix(L, a);
+    return a;
 }
 
 static void lower_tensorinv(struct pt2_lower *L)
@@ -502,7 +561,7 @@ static void lower_tensorinv(struct pt2_lower *L)
     int64_t ind = op_int(L, "ind", 2);
     if (ind < 1 || ind > a->rank)
         op_fail(L, PT2_ERR_FORMAT, "ind %lld", (long long)ind);
-    pt2_t *x = inverse(L, as_square(L, a, pt2_product(L->E, (int)ind, a->shape)));
+    pt2_t *x = op_inverse(L, as_square(L, a, pt2_product(L->E, (int)ind, a->shape)));
     op_return(L, op_reshape(L, x, op_out_rank(L, 0), op_out_shape(L, 0)));
 }
 
@@ -533,7 +592,7 @@ static void lower_tensorsolve(struct pt2_lower *L)
 /* linalg_qr(mode), and qr(some) (data: 1). */
 static void lower_qr(struct pt2_lower *L)
 {
-    pt2_t *a = matrix(L, op_has(L, "A") ? "A" : "self"), *q, *r;
+    pt2_t *a = op_matrix(L, op_has(L, "A") ? "A" : "self"), *q, *r;
     const char *mode = L->row->data ? (op_bool(L, "some", true) ? "reduced" : "complete")
                                     : op_string(L, "mode", "reduced");
     bool r_only = strcmp(mode, "r") == 0;
@@ -551,11 +610,11 @@ static pt2_t *householder(struct pt2_lower *L, pt2_t *a, pt2_t *tau, pt2_ex cols
     shape[a->rank - 1] = cols;
     if (tau->rank != a->rank - 1)
         op_fail(L, PT2_ERR_FORMAT, "tau has %d dimensions", tau->rank);
-    if (!pt2_prove_eq(E, cols, cols_of(a))) { /* more columns: nothing below the diagonal of those */
-        pt2_ex *at = op_vars(L, a->rank, shape), inside = pt2_lt(E, at[a->rank - 1], cols_of(a));
+    if (!pt2_prove_eq(E, cols, op_cols(a))) { /* more columns: nothing below the diagonal of those */
+        pt2_ex *at = op_vars(L, a->rank, shape), inside = pt2_lt(E, at[a->rank - 1], op_cols(a));
         a = op_pick(L, a, a->rank, shape, at, inside, op_number(L, a->dtype, 0));
     }
-    struct op_lib_out o = out_like(a, a->dtype, 2, rows_of(a), cols);
+    struct op_lib_out o = out_like(a, a->dtype, 2, op_rows(a), cols);
     pt2_t *args[2] = { a, tau }, *q;
     op_library(L, PT2_LIB_HOUSEHOLDER, false, false, 2, args, 1, &o, &q);
     return q;
@@ -564,23 +623,24 @@ static pt2_t *householder(struct pt2_lower *L, pt2_t *a, pt2_t *tau, pt2_ex cols
 static void lower_householder(struct pt2_lower *L)
 {
     bool old = L->row->data == 1;
-    pt2_t *a = matrix(L, old ? "self" : "input");
-    op_return(L, householder(L, a, op_tensor(L, old ? "input2" : "tau"), cols_of(a)));
+    pt2_t *a = op_matrix(L, old ? "self" : "input");
+    op_return(L, householder(L, a, op_tensor(L, old ? "input2" : "tau"), op_cols(a)));
 }
 
 static void lower_ormqr(struct pt2_lower *L)
 {
-    pt2_t *a = matrix(L, "self"), *c = matrix(L, "input3"), *q = householder(L, a, op_tensor(L, "input2"), rows_of(a));
+    pt2_t *a = op_matrix(L, "self"), *c = op_matrix(L, "input3");
+    pt2_t *q = householder(L, a, op_tensor(L, "input2"), op_rows(a));
     if (op_bool(L, "transpose", false))
-        q = transpose(L, q);
+        q = op_adjoint(L, q);
     op_return(L, op_bool(L, "left", true) ? op_matmul(L, q, c) : op_matmul(L, c, q));
 }
 
 static void lower_geqrf(struct pt2_lower *L)
 {
-    pt2_t *a = matrix(L, "self"), *r[2];
-    struct op_lib_out o[2] = { out_like(a, a->dtype, 2, rows_of(a), cols_of(a)),
-                               out_like(a, a->dtype, 1, pt2_min(L->E, rows_of(a), cols_of(a)), NULL) };
+    pt2_t *a = op_matrix(L, "self"), *r[2];
+    struct op_lib_out o[2] = { out_like(a, a->dtype, 2, op_rows(a), op_cols(a)),
+                               out_like(a, a->dtype, 1, pt2_min(L->E, op_rows(a), op_cols(a)), NULL) };
     op_library(L, PT2_LIB_GEQRF, false, false, 1, &a, 2, o, r);
     op_return(L, r[0]);
     op_result(L, 1, r[1]);
@@ -590,9 +650,9 @@ static void lower_geqrf(struct pt2_lower *L)
 
 static void lower_ldl_factor(struct pt2_lower *L)
 {
-    pt2_t *a = matrix(L, "self"), *r[3];
-    struct op_lib_out o[3] = { out_like(a, a->dtype, 2, rows_of(a), cols_of(a)),
-                               out_like(a, PT2_I32, 1, rows_of(a), NULL), out_like(a, PT2_I32, 0, NULL, NULL) };
+    pt2_t *a = op_matrix(L, "self"), *r[3];
+    struct op_lib_out o[3] = { out_like(a, a->dtype, 2, op_rows(a), op_cols(a)),
+                               out_like(a, PT2_I32, 1, op_rows(a), NULL), out_like(a, PT2_I32, 0, NULL, NULL) };
     op_library(L, PT2_LIB_LDL, false, false, 1, &a, 3, o, r);
     for (int k = 0; k < 3; k++)
         op_result(L, k, r[k]);
@@ -600,11 +660,11 @@ static void lower_ldl_factor(struct pt2_lower *L)
 
 static void lower_ldl_solve(struct pt2_lower *L)
 {
-    pt2_t *ld = matrix(L, "LD"), *pivots = op_tensor(L, "pivots"), *b = matrix(L, "B"), *x;
+    pt2_t *ld = op_matrix(L, "LD"), *pivots = op_tensor(L, "pivots"), *b = op_matrix(L, "B"), *x;
     if (pivots->rank != ld->rank - 1)
         op_fail(L, PT2_ERR_FORMAT, "pivots have %d dimensions", pivots->rank);
     same_batch(L, &ld, &b);
-    struct op_lib_out o = out_like(b, b->dtype, 2, rows_of(b), cols_of(b));
+    struct op_lib_out o = out_like(b, b->dtype, 2, op_rows(b), op_cols(b));
     pt2_t *args[3] = { ld, pivots_like(L, pivots, b), b };
     op_library(L, PT2_LIB_LDL_SOLVE, false, false, 3, args, 1, &o, &x);
     op_return(L, x);
@@ -621,7 +681,7 @@ static bool upper_given(struct pt2_lower *L)
 static void lower_eigh(struct pt2_lower *L)
 {
     pt2_t *v[2];
-    factor_eigh(L, matrix(L, op_has(L, "A") ? "A" : "self"), upper_given(L), v);
+    op_eigh(L, op_matrix(L, op_has(L, "A") ? "A" : "self"), upper_given(L), v);
     op_return(L, v[0]);
     result_or_empty(L, 1, op_bool(L, "compute_v", true), v[1]);
 }
@@ -629,14 +689,17 @@ static void lower_eigh(struct pt2_lower *L)
 /* linalg_eig, linalg_eigvals: complex results. */
 static void lower_eig(struct pt2_lower *L)
 {
-    pt2_t *a = matrix(L, "self"), *v[2];
+    pt2_t *a = op_matrix(L, "self"), *v[2];
     pt2_ex two = pt2_idx(L->E, 2);
-    struct op_lib_out o[2] = { out_like(a, a->dtype, 2, rows_of(a), two),
-                               out_like(a, a->dtype, 2, rows_of(a), rows_of(a)) };
+    pt2_dtype real = pt2_dtype_real(a->dtype);
+    struct op_lib_out o[2] = { out_like(a, real, 2, op_rows(a), two),
+                               out_like(a, real, 2, op_rows(a), op_rows(a)) };
     if (a->rank >= PT2_MAX_RANK - 1)
         op_fail(L, PT2_ERR_UNSUPPORTED, "a batch of %d dimensions", a->rank - 2);
     o[1].shape[o[1].rank++] = two;
-    op_library(L, PT2_LIB_EIG, false, false, 1, &a, 2, o, v);
+    bool twice = pt2_dtype_is_complex(a->dtype);
+    pt2_t *pairs = twice ? op_real_view(L, a) : a;
+    op_library(L, PT2_LIB_EIG, twice, false, 1, &pairs, 2, o, v);
     op_return(L, op_complex_view(L, v[0]));
     op_result(L, 1, op_complex_view(L, v[1]));
 }
@@ -649,244 +712,22 @@ static void lower_svd(struct pt2_lower *L)
     bool old = L->row->data == SVD_OLD, uv = op_bool(L, "compute_uv", true);
     bool full = old ? !op_bool(L, "some", true) : op_bool(L, "full_matrices", L->row->data == SVD_NEW);
     pt2_t *v[3];
-    factor_svd(L, matrix(L, old ? "self" : "A"), full && uv, v);
+    op_svd(L, op_matrix(L, old ? "self" : "A"), full && uv, v);
     op_result(L, 1, v[1]);
     result_or_empty(L, 0, uv, v[0]);
-    result_or_empty(L, 2, uv, old ? transpose(L, v[2]) : v[2]);
+    result_or_empty(L, 2, uv, old ? op_adjoint(L, v[2]) : v[2]);
 }
 
 static void lower_svdvals(struct pt2_lower *L)
 {
-    op_return(L, op_singular_values(L, matrix(L, "A")));
+    op_return(L, op_singular_values(L, op_matrix(L, "A")));
 }
 
 static void lower_eigvalsh(struct pt2_lower *L)
 {
     pt2_t *v[2];
-    factor_eigh(L, matrix(L, "self"), upper_given(L), v);
+    op_eigh(L, op_matrix(L, "self"), upper_given(L), v);
     op_return(L, v[0]);
-}
-
-/* ---- tolerances: pinv, matrix_rank, cond ---- */
-
-/* |eigenvalues| of a symmetric matrix. */
-static pt2_t *magnitudes(struct pt2_lower *L, pt2_t *w)
-{
-    return op_map_like(L, w, w->dtype, pt2_un(L->E, PT2_E_ABS, op_at(L, w, op_vars(L, w->rank, w->shape))));
-}
-
-/* A tolerance that is a number or a tensor of the batch; NULL when missing. */
-static pt2_ex tolerance(struct pt2_lower *L, const char *name, int batch, const pt2_ex *at, pt2_dtype dtype)
-{
-    pt2_t *t = op_tensor_opt(L, name);
-    return t ? op_to(L, op_at_bcast(L, t, batch, at), dtype) : NULL;
-}
-
-/* What singular values must exceed, over the variables of the batch: max(atol, rtol * the largest). */
-static pt2_ex threshold(struct pt2_lower *L, pt2_t *a, pt2_t *s)
-{
-    struct pt2_exprs *E = L->E;
-    int batch = a->rank - 2, t = a->dtype;
-    pt2_ex *at = op_vars(L, batch, a->shape), index[PT2_MAX_RANK], zero = pt2_num(E, t, 0);
-    pt2_ex size = pt2_cast(E, t, pt2_max(E, rows_of(a), cols_of(a)));
-    pt2_ex usual = pt2_mul(E, size, pt2_num(E, t, t == PT2_F64 ? DBL_EPSILON : (double)FLT_EPSILON));
-    pt2_ex atol = tolerance(L, op_has(L, "tol") ? "tol" : "atol", batch, at, a->dtype);
-    pt2_ex rtol = tolerance(L, op_has(L, "rcond") ? "rcond" : "rtol", batch, at, a->dtype);
-    if (op_has(L, "tol"))
-        rtol = zero;
-    if (!rtol)
-        rtol = atol ? pt2_select(E, pt2_lt(E, zero, atol), zero, usual) : usual;
-    fold_index(L, s, index);
-    pt2_t *largest = fold_last(L, PT2_RED_MAX, s, pt2_max(E, op_at(L, s, index), zero));
-    rtol = pt2_mul(E, rtol, pt2_max(E, op_at(L, largest, at), zero));
-    return atol ? pt2_max(E, atol, rtol) : rtol;
-}
-
-static void lower_matrix_rank(struct pt2_lower *L)
-{
-    struct pt2_exprs *E = L->E;
-    pt2_t *a = matrix(L, op_has(L, "input") ? "input" : "self"), *v[3], *s;
-    if (op_bool(L, "hermitian", false)) {
-        factor_eigh(L, a, false, v);
-        s = magnitudes(L, v[0]);
-    } else {
-        s = op_singular_values(L, a);
-    }
-    pt2_ex index[PT2_MAX_RANK];
-    fold_index(L, s, index);
-    pt2_ex counts = pt2_lt(E, threshold(L, a, s), op_at(L, s, index));
-    op_return(L, fold_last(L, PT2_RED_SUM, s, pt2_cast(E, PT2_I64, counts)));
-}
-
-/* left * diag(1/s where s is above the threshold) * right */
-static pt2_t *pseudo_inverse(struct pt2_lower *L, pt2_t *a, pt2_t *left, pt2_t *w, pt2_t *s, pt2_t *right)
-{
-    struct pt2_exprs *E = L->E;
-    pt2_ex *at = op_vars(L, s->rank, s->shape), zero = pt2_num(E, a->dtype, 0), one = pt2_num(E, a->dtype, 1);
-    pt2_ex keep = pt2_lt(E, threshold(L, a, s), op_at(L, s, at)), d = op_at(L, w, at);
-    pt2_ex inv = pt2_select(E, keep, pt2_bin(E, PT2_E_DIV, one, pt2_select(E, keep, d, one)), zero);
-    pt2_t *factor = op_unsqueeze(L, op_map_like(L, s, a->dtype, inv), s->rank - 1); /* [..., 1, k] */
-    return op_matmul(L, op_mul(L, left, factor), right);
-}
-
-static void lower_pinv(struct pt2_lower *L)
-{
-    pt2_t *a = matrix(L, "self"), *v[3];
-    if (pt2_is_int(op_numel(L, a), 0)) {
-        op_return(L, op_full(L, a->dtype, op_out_rank(L, 0), op_out_shape(L, 0), pt2_num(L->E, a->dtype, 0)));
-        return;
-    }
-    if (op_bool(L, "hermitian", false)) {
-        factor_eigh(L, a, false, v);
-        op_return(L, pseudo_inverse(L, a, v[1], v[0], magnitudes(L, v[0]), transpose(L, v[1])));
-        return;
-    }
-    factor_svd(L, a, false, v);
-    op_return(L, pseudo_inverse(L, a, transpose(L, v[2]), v[1], v[1], transpose(L, v[0])));
-}
-
-/* Norms of matrices that need no singular values: sums of magnitudes of columns or rows, or of squares. */
-static pt2_t *plain_norm(struct pt2_lower *L, pt2_t *a, const char *name, double p)
-{
-    struct pt2_exprs *E = L->E;
-    bool fro = name && strcmp(name, "fro") == 0, by_rows = isinf(p);
-    pt2_t *m = !fro && !by_rows ? transpose(L, a) : a; /* sums along the last dimension */
-    pt2_ex index[PT2_MAX_RANK];
-    fold_index(L, m, index);
-    pt2_ex v = op_at(L, m, index);
-    pt2_t *sums = fold_last(L, PT2_RED_SUM, m, fro ? pt2_mul(E, v, v) : pt2_un(E, PT2_E_ABS, v));
-    fold_index(L, sums, index);
-    v = op_at(L, sums, index);
-    pt2_t *r = fold_last(L, fro ? PT2_RED_SUM : p > 0 ? PT2_RED_MAX : PT2_RED_MIN, sums, v);
-    return fro ? op_unary(L, PT2_E_SQRT, r) : r;
-}
-
-/* The real matrix [[re, -im], [im, re]]: it has every singular value of the complex one twice. */
-static pt2_t *real_twin(struct pt2_lower *L, pt2_t *a)
-{
-    struct pt2_exprs *E = L->E;
-    pt2_ex shape[PT2_MAX_RANK], index[PT2_MAX_RANK];
-    int r = a->rank - 2, c = a->rank - 1;
-    memcpy(shape, a->shape, sizeof *shape * (size_t)a->rank);
-    shape[r] = pt2_muli(E, rows_of(a), 2);
-    shape[c] = pt2_muli(E, cols_of(a), 2);
-    pt2_ex *at = op_vars(L, a->rank, shape);
-    memcpy(index, at, sizeof *at * (size_t)a->rank);
-    pt2_ex top = pt2_lt(E, at[r], rows_of(a)), left = pt2_lt(E, at[c], cols_of(a));
-    index[r] = pt2_select(E, top, at[r], pt2_sub(E, at[r], rows_of(a)));
-    index[c] = pt2_select(E, left, at[c], pt2_sub(E, at[c], cols_of(a)));
-    struct pt2_complex v = op_at_c(L, a, index);
-    pt2_ex im = pt2_select(E, top, pt2_un(E, PT2_E_NEG, v.im), v.im);
-    pt2_ex same = pt2_eq(E, pt2_cast(E, PT2_I32, top), pt2_cast(E, PT2_I32, left));
-    return op_map(L, pt2_dtype_real(a->dtype), a->rank, shape, pt2_select(E, same, v.re, im));
-}
-
-pt2_t *op_singular_norm(struct pt2_lower *L, pt2_t *t, enum pt2_reduce_op op, const int *dims, bool keepdim,
-                        pt2_dtype dtype)
-{
-    int order[PT2_MAX_RANK], n = 0;
-    pt2_ex shape[PT2_MAX_RANK], index[PT2_MAX_RANK];
-    for (int d = 0; d < t->rank; d++) {
-        bool reduced = d == dims[0] || d == dims[1];
-        shape[d] = reduced ? pt2_idx(L->E, 1) : t->shape[d];
-        if (!reduced)
-            order[n++] = d;
-    }
-    order[n] = dims[0];
-    order[n + 1] = dims[1];
-    bool twice = pt2_dtype_is_complex(t->dtype);
-    t = op_permute(L, t, order);
-    pt2_t *s = op_singular_values(L, op_convert(L, twice ? real_twin(L, t) : t, dtype));
-    fold_index(L, s, index);
-    pt2_t *r = fold_last(L, op, s, op_at(L, s, index));
-    if (twice && op == PT2_RED_SUM)
-        r = op_scale(L, r, 0.5);
-    return keepdim ? op_reshape(L, r, t->rank, shape) : r;
-}
-
-static pt2_t *sum_last(struct pt2_lower *L, pt2_t *t)
-{
-    int last = t->rank - 1;
-    return op_sum(L, t, 1, &last, false);
-}
-
-static void lower_cond(struct pt2_lower *L)
-{
-    pt2_t *a = matrix(L, "self");
-    const char *name = op_string(L, "p", NULL);
-    double p = name ? 0 : op_float(L, "p", 2);
-    pt2_ex first = pt2_idx(L->E, 0);
-    if (!name && (p == 2 || p == -2)) {
-        pt2_t *s = op_singular_values(L, a);
-        pt2_ex last = pt2_addi(L->E, s->shape[s->rank - 1], -1);
-        pt2_t *ends[2] = { op_select(L, s, s->rank - 1, first), op_select(L, s, s->rank - 1, last) };
-        op_return(L, p > 0 ? op_div(L, ends[0], ends[1]) : op_div(L, ends[1], ends[0]));
-        return;
-    }
-    bool nuclear = name && strcmp(name, "nuc") == 0;
-    if (!nuclear && !(name && strcmp(name, "fro") == 0) && p != 1 && p != -1 && !isinf(p))
-        op_fail(L, PT2_ERR_UNSUPPORTED, "the norm %s%g", name ? name : "", p);
-    pt2_t *n[2], *both[2] = { a, inverse(L, a) };
-    for (int k = 0; k < 2; k++)
-        n[k] = nuclear ? sum_last(L, op_singular_values(L, both[k])) : plain_norm(L, both[k], name, p);
-    op_return(L, op_mul(L, n[0], n[1]));
-}
-
-/* ---- functions of matrices ---- */
-
-static void lower_matrix_power(struct pt2_lower *L)
-{
-    pt2_t *a = matrix(L, "self"), *r = NULL;
-    int64_t n = op_int(L, "n", 1);
-    if (n == INT64_MIN)
-        op_fail(L, PT2_ERR_FORMAT, "power %lld", (long long)n);
-    if (n < 0)
-        a = inverse(L, a);
-    for (uint64_t k = (uint64_t)(n < 0 ? -n : n); k; k >>= 1) {
-        if (k & 1)
-            r = r ? op_matmul(L, r, a) : a;
-        if (k > 1)
-            a = op_matmul(L, a, a);
-    }
-    op_return(L, r ? op_clone(L, r) : identity_like(L, a));
-}
-
-enum { SQUARINGS = 12 };
-
-/* The number of halvings that bring the 1-norm of each matrix to at most 1, over the variables of the batch. */
-static pt2_t *halvings(struct pt2_lower *L, pt2_t *a)
-{
-    struct pt2_exprs *E = L->E;
-    pt2_t *norm = plain_norm(L, a, NULL, 1);
-    pt2_ex v = op_at(L, norm, op_vars(L, norm->rank, norm->shape)), n = pt2_num(E, a->dtype, 0), bound;
-    for (int k = 0; k < SQUARINGS; k++) {
-        bound = pt2_num(E, a->dtype, ldexp(1, k));
-        n = pt2_add(E, n, pt2_cast(E, a->dtype, pt2_lt(E, bound, v)));
-    }
-    return op_map_like(L, norm, a->dtype, n);
-}
-
-/* matrix_exp: Taylor polynomial of the scaled matrix by Horner's rule, then as many squarings as it was halved. */
-static void lower_matrix_exp(struct pt2_lower *L)
-{
-    struct pt2_exprs *E = L->E;
-    pt2_t *a = op_tensor(L, "self");
-    if (a->dtype == PT2_F16 || a->dtype == PT2_BF16)
-        a = op_convert(L, a, PT2_F32);
-    need_matrix(L, a);
-    pt2_t *times = halvings(L, a), *one = identity_like(L, a);
-    int degree = a->dtype == PT2_F64 ? 18 : 12;
-    pt2_ex *at = op_vars(L, a->rank, a->shape), s = op_at(L, times, at);
-    pt2_ex scale = pt2_un(E, PT2_E_EXP2, pt2_un(E, PT2_E_NEG, s));
-    pt2_t *x = op_map_like(L, a, a->dtype, pt2_mul(E, op_at(L, a, at), scale)), *r = one;
-    for (int k = degree; k >= 1; k--)
-        r = op_add(L, op_scale(L, op_matmul(L, x, r), 1.0 / k), one);
-    for (int k = 0; k < SQUARINGS; k++) {
-        pt2_t *square = op_matmul(L, r, r);
-        pt2_ex more = pt2_lt(E, pt2_num(E, a->dtype, k), s);
-        r = op_map_like(L, a, a->dtype, pt2_select(E, more, op_at(L, square, at), op_at(L, r, at)));
-    }
-    op_return(L, op_convert(L, r, op_out_dtype(L, 0)));
 }
 
 static void lower_nothing(struct pt2_lower *L)
@@ -943,14 +784,6 @@ const struct pt2_op_row pt2_ops_linalg[] = {
     { "aten.linalg_svd", lower_svd, SVD_NEW },
     { "aten.svd", lower_svd, SVD_OLD },
     { "aten.linalg_svdvals", lower_svdvals, 0 },
-    { "aten.linalg_matrix_rank", lower_matrix_rank, 0 },
-    { "aten.linalg_pinv", lower_pinv, 0 },
-    { "aten.pinverse", lower_pinv, 0 },
-    { "aten.linalg_cond", lower_cond, 0 },
-    { "aten.linalg_matrix_power", lower_matrix_power, 0 },
-    { "aten.matrix_power", lower_matrix_power, 0 },
-    { "aten.matrix_exp", lower_matrix_exp, 0 },
-    { "aten.linalg_matrix_exp", lower_matrix_exp, 0 },
     { "aten._linalg_check_errors", lower_nothing, 0 },
     { 0 },
 };

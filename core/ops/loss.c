@@ -383,6 +383,103 @@ static void lower_cross_entropy(struct pt2_lower *L)
                      : nll(L, logp, target, weight, smoothing, dtype, NULL));
 }
 
+/* ---- a linear layer and its cross entropy as one operator (F.linear_cross_entropy in chunks) ---- */
+
+struct linear_loss {
+    pt2_t *x, *weight, *bias; /* [n, features], [classes, features], [classes] or NULL */
+    pt2_t *logp;              /* log-probabilities [n, classes], in the accumulation type */
+    pt2_dtype acc;
+    pt2_ex target; /* how much of its loss each class has, over the variables of [n, classes] */
+    pt2_t *mass;   /* [n]: the sum of that over the classes */
+    pt2_t *each;   /* [n]: the losses of the samples */
+};
+
+/* Targets that are classes: the class's weight, 0 for ignored samples. */
+static void class_losses(struct pt2_lower *L, struct linear_loss *l, pt2_t *target, pt2_t *weight)
+{
+    struct pt2_exprs *E = L->E;
+    struct class_target t = read_target(L, l->logp, target, op_int(L, "ignore_index", -100));
+    pt2_ex one = pt2_int(E, l->acc, 1), zero = pt2_int(E, l->acc, 0), at[2] = { t.v[0], t.cls };
+    pt2_ex mass = pt2_select(E, t.ignored, zero, weight ? op_at_as(L, weight, &t.cls, l->acc) : one);
+    pt2_ex loss = pt2_mul(E, mass, unary(L, PT2_E_NEG, op_at(L, l->logp, at)));
+    l->mass = op_map(L, l->acc, 1, target->shape, mass);
+    l->each = op_map(L, l->acc, 1, target->shape, pt2_select(E, t.ignored, zero, loss));
+    pt2_ex *v = op_vars(L, 2, l->logp->shape), hit = pt2_eq(E, v[1], t.cls);
+    l->target = pt2_select(E, hit, op_at(L, l->mass, v), zero);
+}
+
+/* Targets that are probabilities. */
+static void soft_losses(struct pt2_lower *L, struct linear_loss *l, pt2_t *target, pt2_t *weight)
+{
+    struct pt2_exprs *E = L->E;
+    int classes = 1;
+    pt2_ex *v = op_vars(L, 2, l->logp->shape), t = op_at_as(L, target, v, l->acc);
+    l->target = weight ? pt2_mul(E, t, op_at_as(L, weight, &v[1], l->acc)) : t;
+    pt2_ex loss = pt2_mul(E, l->target, unary(L, PT2_E_NEG, op_at(L, l->logp, v)));
+    l->mass = op_sum(L, op_map_like(L, l->logp, l->acc, l->target), 1, &classes, false);
+    l->each = op_sum(L, op_map_like(L, l->logp, l->acc, loss), 1, &classes, false);
+}
+
+/* The gradient of the logits, (softmax * mass - target) / count, goes to the input, the weight and the bias. */
+static void linear_gradients(struct pt2_lower *L, const struct linear_loss *l, pt2_ex count)
+{
+    static const char *const wanted[] = { "compute_input_grad", "compute_linear_weight_grad",
+                                          "compute_linear_bias_grad" };
+    struct pt2_exprs *E = L->E;
+    int samples = 0;
+    pt2_ex *v = op_vars(L, 2, l->logp->shape), p = unary(L, PT2_E_EXP, op_at(L, l->logp, v));
+    pt2_ex d = pt2_sub(E, pt2_mul(E, p, op_at(L, l->mass, v)), l->target);
+    pt2_t *g = op_map_like(L, l->logp, l->acc, count ? pt2_bin(E, PT2_E_DIV, d, count) : d);
+    for (int k = 0; k < 3; k++) {
+        pt2_dtype t = op_out_used(L, k + 1) ? op_out_dtype(L, k + 1) : PT2_NONE;
+        pt2_t *r = NULL;
+        if (t == PT2_NONE)
+            continue;
+        if (!op_bool(L, wanted[k], false))
+            r = op_full(L, t, op_out_rank(L, k + 1), op_out_shape(L, k + 1), pt2_int(E, pt2_dtype_compute(t), 0));
+        else if (k == 2)
+            r = op_convert(L, op_sum(L, g, 1, &samples, false), t);
+        else
+            r = k ? op_contract(L, t, (struct op_term){ g, "nc", false }, (struct op_term){ l->x, "nf", false }, "cf")
+                  : op_contract(L, t, (struct op_term){ g, "nc", false }, (struct op_term){ l->weight, "cf", false },
+                                "nf");
+        op_result(L, k + 1, r);
+    }
+}
+
+/* Results: the loss, then the gradients of input, weight and bias of mean or sum. The chunks that PyTorch computes one
+ * after the other change no result. data: 1 for each sample's own loss, without gradients. */
+static void lower_linear_cross_entropy(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    struct linear_loss l = { .x = op_tensor(L, "input"), .weight = op_tensor(L, "linear_weight"),
+                             .bias = op_tensor_opt(L, "linear_bias") };
+    pt2_t *target = op_tensor(L, "target"), *weight = op_tensor_opt(L, "weight");
+    const char *mode = L->row->data ? "none" : op_string(L, "reduction", "mean");
+    pt2_dtype dtype = op_out_dtype(L, 0);
+    bool soft = pt2_dtype_is_float(target->dtype), mean = strcmp(mode, "mean") == 0;
+    if (l.x->rank != 2 || l.weight->rank != 2 || target->rank != 1 + soft || (weight && weight->rank != 1))
+        op_fail(L, PT2_ERR_FORMAT, "linear cross entropy of %d dimensions with a target of %d", l.x->rank,
+                target->rank);
+    if (op_float(L, "label_smoothing", 0) != 0)
+        op_fail(L, PT2_ERR_FORMAT, "label smoothing, which PyTorch's operator refuses");
+    l.acc = float_type(l.x->dtype);
+    pt2_t *logits = op_linear(L, op_convert(L, l.x, l.acc), op_convert(L, l.weight, l.acc),
+                              l.bias ? op_convert(L, l.bias, l.acc) : NULL);
+    l.logp = op_softmax_as(L, logits, 1, true, false, l.acc);
+    (soft ? soft_losses : class_losses)(L, &l, target, weight);
+    pt2_ex count = NULL;
+    if (mean)
+        count = soft ? op_num_of_size(L, l.x->shape[0], l.acc) : op_at(L, op_sum(L, l.mass, 0, NULL, false), NULL);
+    if (L->row->data) {
+        op_return(L, op_convert(L, l.each, dtype));
+        return;
+    }
+    pt2_ex sum = op_at(L, op_sum(L, l.each, 0, NULL, false), NULL);
+    op_result(L, 0, op_map(L, dtype, 0, NULL, count ? pt2_bin(E, PT2_E_DIV, sum, count) : sum));
+    linear_gradients(L, &l, count);
+}
+
 /* ---- margins between classes ---- */
 
 /* max(0, margin - x[t] + x[c])^p / C summed over c other than the target's class t. */
@@ -504,6 +601,8 @@ const struct pt2_op_row pt2_ops_loss[] = {
     { "aten.nll_loss_forward", lower_nll, 1 },
     { "aten.nll_loss2d_forward", lower_nll, 1 },
     { "aten.cross_entropy_loss", lower_cross_entropy, 0 },
+    { "torch_nn._linear_cross_entropy_batch_chunked", lower_linear_cross_entropy, 0 },
+    { "torch_nn._linear_cross_entropy_batch_chunked_no_reduction", lower_linear_cross_entropy, 1 },
     { "aten.multi_margin_loss", lower_multi_margin, 0 },
     { "aten.multilabel_margin_loss", lower_multilabel_margin, 0 },
     { "aten.multilabel_margin_loss_forward", lower_multilabel_margin, 1 },

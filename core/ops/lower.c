@@ -91,6 +91,8 @@ void op_result(struct pt2_lower *L, int k, pt2_t *t)
         op_fail(L, PT2_ERR_FORMAT, "result %d is %s of %d dimensions, the file says %s of %d", k,
                 pt2_dtype_name(t->dtype), t->rank, pt2_dtype_name(v->meta->dtype), v->meta->rank);
     L->priv->slots[v->index].tensor = t;
+    if (!t->map && !t->store->meta && t->store->input < 0)
+        t->store->meta = v->meta;
     name_value(t, v);
 }
 
@@ -385,10 +387,12 @@ static pt2_t *user_tensor(struct pt2_lower *L, uint32_t spec, const char *name)
     for (int k = 0; k < m->rank; k++)
         pt2_visit(shape[k], mark_symbol, L);
     int64_t storage = seen_by_strides(L, in->value) ? wider_storage(L, in->leaf) : 0;
-    if (storage && m->strides && m->offset)
+    if (storage && m->strides && m->offset) {
         storage_input(L, spec, t, m, storage, name);
-    else
+    } else {
         t->store = new_input(L, (int)spec, false, m->dtype, m->rank, shape, name);
+        t->store->meta = m->strides ? m : NULL;
+    }
     struct pt2_graph_input *input = &L->priv->out->inputs[t->store->input];
     input->rank = m->rank;
     input->shape = shape;

@@ -47,6 +47,8 @@ struct pt2_store {
     int input;             /* index of the input spec that owns it, or -1 */
     bool written;          /* since the graph began */
     struct pt2_mirror *mirror; /* of a view that is computed (another dtype, a conjugate), else NULL */
+    const struct pt2_tensor_meta *meta; /* the file's, of a tensor that is the whole store as it is: how its storage
+                                         * lies in PyTorch; NULL: row-major, or not known */
 };
 
 typedef struct pt2_t {

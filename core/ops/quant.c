@@ -426,28 +426,6 @@ static void lower_int8pack_mm(struct pt2_lower *L)
     op_return(L, op_map_like(L, y, op_out_dtype(L, 0), pt2_mul(L->E, op_at(L, y, at), s)));
 }
 
-/* aten._scaled_mm of float8: (a @ b) * scale_a * scale_b + bias; scales of one element, or of a row and a column. */
-static void lower_scaled_mm(struct pt2_lower *L)
-{
-    struct pt2_exprs *E = L->E;
-    pt2_t *a = op_tensor(L, "self"), *b = op_tensor(L, "mat2"), *bias = op_tensor_opt(L, "bias");
-    pt2_t *scales[2] = { op_tensor(L, "scale_a"), op_tensor(L, "scale_b") };
-    need_matrix(L, a, "self");
-    need_matrix(L, b, "mat2");
-    pt2_t *y = op_matmul(L, op_convert(L, a, PT2_F32), op_convert(L, b, PT2_F32));
-    pt2_ex *at = op_vars(L, 2, y->shape), v = op_at(L, y, at);
-    for (int k = 0; k < 2; k++) {
-        pt2_ex n = op_numel(L, scales[k]);
-        bool one = pt2_is_int(n, 1);
-        if (scales[k]->dtype != PT2_F32 || (!one && !pt2_prove_eq(E, n, y->shape[k])))
-            op_fail(L, PT2_ERR_UNSUPPORTED, "block scales");
-        v = pt2_mul(E, v, one ? first_element(L, scales[k]) : op_at(L, op_flat(L, scales[k]), &at[k]));
-    }
-    if (bias)
-        v = pt2_add(E, v, op_to(L, op_at_bcast(L, bias, 2, at), PT2_F32));
-    op_return(L, op_map_like(L, y, op_out_dtype(L, 0), v));
-}
-
 const struct pt2_op_row pt2_ops_quant[] = {
     { "quantized_decomposed.quantize_per_tensor", lower_quantize, PER_TENSOR },
     { "quantized_decomposed.quantize_per_channel", lower_quantize, PER_CHANNEL },
@@ -482,6 +460,5 @@ const struct pt2_op_row pt2_ops_quant[] = {
     { "aten._fake_quantize_per_tensor_affine_cachemask_tensor_qparams", lower_fake_quantize, PER_TENSOR },
     { "aten._int_mm", lower_int_mm, 0 },
     { "aten._weight_int8pack_mm", lower_int8pack_mm, 0 },
-    { "aten._scaled_mm", lower_scaled_mm, 0 },
     { 0 },
 };

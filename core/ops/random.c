@@ -7,11 +7,11 @@
 
 #include <math.h>
 
-enum { STREAMS = 8 };
+enum { ROUND = 1 << 24 }; /* between the seeds of two rounds: more than a graph has calls, times their streams */
 
-pt2_ex op_uniform(struct pt2_lower *L, pt2_ex at, int stream)
+pt2_ex op_uniform_in(struct pt2_lower *L, pt2_ex at, int stream, pt2_ex round)
 {
-    int64_t place = (L->node ? (int64_t)L->node->index : 0) * STREAMS + stream;
+    int64_t place = (L->node ? (int64_t)L->node->index : 0) * OP_STREAMS + stream;
     int *symbol = &L->priv->out->seed_symbol;
     if (*symbol < 0) {
         *symbol = pt2_symbol(L->E, "random seed");
@@ -19,27 +19,38 @@ pt2_ex op_uniform(struct pt2_lower *L, pt2_ex at, int stream)
         L->E->symbols.data[*symbol].hi = PT2_MAX_SEED;
     }
     pt2_ex seed = pt2_addi(L->E, pt2_sym(L->E, *symbol), place & PT2_MAX_SEED);
-    return pt2_bin(L->E, PT2_E_RANDOM, seed, at);
+    return pt2_bin(L->E, PT2_E_RANDOM, pt2_add(L->E, seed, pt2_muli(L->E, round, ROUND)), at);
+}
+
+pt2_ex op_uniform(struct pt2_lower *L, pt2_ex at, int stream)
+{
+    return op_uniform_in(L, at, stream, pt2_idx(L->E, 0));
 }
 
 /* Uniform in (0, 1]: its logarithm is finite. */
-static pt2_ex positive(struct pt2_lower *L, pt2_ex at, int stream)
+static pt2_ex positive(struct pt2_lower *L, pt2_ex at, int stream, pt2_ex round)
 {
-    return pt2_sub(L->E, pt2_num(L->E, PT2_F32, 1), op_uniform(L, at, stream));
+    return pt2_sub(L->E, pt2_num(L->E, PT2_F32, 1), op_uniform_in(L, at, stream, round));
+}
+
+pt2_ex op_normal_in(struct pt2_lower *L, pt2_ex at, int stream, pt2_ex round)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex log = pt2_un(E, PT2_E_LOG, positive(L, at, 2 * stream, round)), r = pt2_mul(E, pt2_num(E, PT2_F32, -2), log);
+    pt2_ex turn = op_uniform_in(L, at, 2 * stream + 1, round);
+    pt2_ex angle = pt2_mul(E, pt2_num(E, PT2_F32, 6.283185307179586), turn);
+    return pt2_mul(E, pt2_un(E, PT2_E_SQRT, r), pt2_un(E, PT2_E_COS, angle));
 }
 
 pt2_ex op_normal(struct pt2_lower *L, pt2_ex at, int stream)
 {
-    struct pt2_exprs *E = L->E;
-    pt2_ex r = pt2_mul(E, pt2_num(E, PT2_F32, -2), pt2_un(E, PT2_E_LOG, positive(L, at, 2 * stream)));
-    pt2_ex angle = pt2_mul(E, pt2_num(E, PT2_F32, 6.283185307179586), op_uniform(L, at, 2 * stream + 1));
-    return pt2_mul(E, pt2_un(E, PT2_E_SQRT, r), pt2_un(E, PT2_E_COS, angle));
+    return op_normal_in(L, at, stream, pt2_idx(L->E, 0));
 }
 
 /* Minus the logarithm of a uniform number. */
 static pt2_ex exponential(struct pt2_lower *L, pt2_ex at)
 {
-    return pt2_un(L->E, PT2_E_NEG, pt2_un(L->E, PT2_E_LOG, positive(L, at, 0)));
+    return pt2_un(L->E, PT2_E_NEG, pt2_un(L->E, PT2_E_LOG, positive(L, at, 0, pt2_idx(L->E, 0))));
 }
 
 /* An int64 in [0, n), from 48 random bits. */

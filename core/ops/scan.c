@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Running sums, products and extrema, and what integrates or differentiates along a dimension. */
+#include "ops/data.h"
 #include "ops/reduce.h"
 
 #include <math.h>
@@ -159,6 +160,31 @@ static void lower_cumulative(struct pt2_lower *L)
         op_return(L, cumprod_complex(L, t, dim, dtype));
     else
         op_return(L, logcumsumexp_complex(L, t, dim, dtype));
+}
+
+/* Powers of x are products of 1, x, x, ...; vander (data: 1) has them falling unless `increasing`. */
+static void lower_vander(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_t *x = op_tensor(L, "x");
+    pt2_dtype dtype = op_out_dtype(L, 0), in = op_acc_dtype(dtype);
+    int rank = op_out_rank(L, 0), last = rank - 1;
+    pt2_ex *shape = op_out_shape(L, 0), *v = op_vars(L, rank, shape);
+    if (x->rank == 0)
+        x = op_unsqueeze(L, x, 0);
+    if (rank != x->rank + 1)
+        op_fail(L, PT2_ERR_FORMAT, "a Vandermonde matrix of %d dimensions", rank);
+    pt2_ex first = pt2_eq(E, v[last], pt2_idx(E, 0));
+    struct pt2_complex e = op_cx_to(L, op_at_c(L, x, v), in), one = op_number(L, in, 1);
+    e = (struct pt2_complex){ pt2_select(E, first, one.re, e.re), pt2_select(E, first, one.im, e.im) };
+    pt2_t *factors = op_map_elem(L, in, rank, shape, e);
+    pt2_t *powers = pt2_dtype_is_complex(in) ? cumprod_complex(L, factors, last, dtype)
+                                             : scan(L, PT2_RED_PROD, factors, last, in, dtype);
+    if (L->row->data && !op_bool(L, "increasing", false)) {
+        v[last] = pt2_sub(E, pt2_addi(E, shape[last], -1), v[last]);
+        powers = op_view(L, powers, rank, shape, v);
+    }
+    op_return(L, powers);
 }
 
 /* cummax, cummin: values, and positions of the last of equals. Bools are scanned as integers. */
@@ -393,6 +419,8 @@ const struct pt2_op_row pt2_ops_scan[] = {
     { "aten.cumprod", lower_cumulative, PT2_RED_PROD },
     { "aten.logcumsumexp", lower_cumulative, PT2_RED_LOGADDEXP },
     { "aten._logcumsumexp", lower_cumulative, PT2_RED_LOGADDEXP },
+    { "aten.linalg_vander", lower_vander, 0 },
+    { "aten.vander", lower_vander, 1 },
     { "aten.cummax", lower_cumextremum, 1 },
     { "aten.cummin", lower_cumextremum, 0 },
     { "aten.trapezoid", lower_trapezoid, 0 },

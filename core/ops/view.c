@@ -373,22 +373,41 @@ static bool memory_order(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_
     return true;
 }
 
-/* The index into t of element `p` of its storage, which t covers densely: in the order that m tells, else row-major. */
-static void storage_to_index(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_meta *m, pt2_ex p, pt2_ex *index)
+/* The dimensions of t as its storage has them, from the outermost: in the order that m tells, else row-major. */
+struct layout {
+    int rank, dim[PT2_MAX_RANK];
+    pt2_ex size[PT2_MAX_RANK];
+};
+
+static struct layout layout_of(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_meta *m)
 {
+    struct layout l = { .rank = t->rank };
     int order[PT2_MAX_RANK];
-    pt2_ex shape[PT2_MAX_RANK], at[PT2_MAX_RANK];
-    if (!m || m->rank != t->rank) {
-        pt2_delinearize(L->E, t->rank, t->shape, p, index);
-        return;
-    }
-    if (!memory_order(L, t, m, order))
+    bool known = m && m->rank == t->rank;
+    if (known && !memory_order(L, t, m, order))
         op_fail(L, PT2_ERR_UNSUPPORTED, "as_strided of a tensor whose storage has gaps or is not known");
-    for (int n = 0; n < t->rank; n++)
-        shape[t->rank - 1 - n] = t->shape[order[n]];
-    pt2_delinearize(L->E, t->rank, shape, p, at);
-    for (int n = 0; n < t->rank; n++)
-        index[order[n]] = at[t->rank - 1 - n];
+    for (int n = 0; n < t->rank; n++) {
+        l.dim[n] = known ? order[t->rank - 1 - n] : n;
+        l.size[n] = t->shape[l.dim[n]];
+    }
+    return l;
+}
+
+/* The index of element `p` of the storage. */
+static void storage_to_index(struct pt2_lower *L, const struct layout *l, pt2_ex p, pt2_ex *index)
+{
+    pt2_ex at[PT2_MAX_RANK];
+    pt2_delinearize(L->E, l->rank, l->size, p, at);
+    for (int n = 0; n < l->rank; n++)
+        index[l->dim[n]] = at[n];
+}
+
+static pt2_ex index_to_storage(struct pt2_lower *L, const struct layout *l, const pt2_ex *index)
+{
+    pt2_ex at[PT2_MAX_RANK];
+    for (int n = 0; n < l->rank; n++)
+        at[n] = index[l->dim[n]];
+    return pt2_linearize(L->E, l->rank, l->size, at);
 }
 
 pt2_t *op_store_tensor(struct pt2_lower *L, pt2_t *t)
@@ -399,32 +418,57 @@ pt2_t *op_store_tensor(struct pt2_lower *L, pt2_t *t)
     return all;
 }
 
-/* A view of t's storage by strides. When t is a part of its store, the store counts as the row-major storage. */
+/* Where the part that t views of its store begins. */
+static pt2_ex first_of_part(struct pt2_lower *L, const struct layout *l, pt2_t *t)
+{
+    pt2_ex zero[PT2_MAX_RANK], index[PT2_MAX_RANK];
+    for (int d = 0; d < t->rank; d++)
+        zero[d] = pt2_idx(L->E, 0);
+    for (int d = 0; d < l->rank; d++)
+        index[d] = pt2_subst_vars(L->E, t->map[d], t->rank, zero);
+    return index_to_storage(L, l, index);
+}
+
+/* All elements from `first` to the last one must be there, unless the view has none. */
+static void check_inside(struct pt2_lower *L, pt2_ex first, int rank, const pt2_ex *shape, const pt2_ex *stride,
+                         pt2_ex count)
+{
+    static const char outside[] = "as_strided reads storage outside of the tensor";
+    struct pt2_exprs *E = L->E;
+    pt2_ex last = first, zero = pt2_idx(E, 0), none = pt2_int(E, PT2_BOOL, 0);
+    for (int d = 0; d < rank; d++) {
+        last = pt2_add(E, last, pt2_mul(E, pt2_addi(E, shape[d], -1), stride[d]));
+        none = pt2_or(E, none, pt2_eq(E, shape[d], zero));
+    }
+    pt2_ex inside = pt2_and(E, pt2_le(E, zero, first), pt2_lt(E, last, count));
+    inside = pt2_or(E, none, inside);
+    if (pt2_is_int(inside, 0))
+        op_fail(L, PT2_ERR_UNSUPPORTED, outside);
+    op_check(L, inside, outside);
+}
+
+/* A view of t's storage by strides. An offset counts from the begin of the storage, which is what is passed for inputs
+ * of the program; without one the view begins where t does. */
 static pt2_t *as_strided(struct pt2_lower *L, pt2_t *t, const struct pt2_tensor_meta *m, int rank, const pt2_ex *shape,
                          const pt2_ex *stride, pt2_ex offset)
 {
-    pt2_ex index[PT2_MAX_RANK], *v = op_vars(L, rank, shape), p = offset, base = pt2_idx(L->E, 0);
-    if (m && m->offset)
-        base = pt2_lower_symexpr(L, m->offset);
-    if (t->whole && !pt2_is_const(base))
-        base = pt2_idx(L->E, 0); /* what is passed lies at the beginning of its storage */
-    if (!p)
-        p = base;
+    pt2_ex index[PT2_MAX_RANK], *v = op_vars(L, rank, shape), p = offset;
+    pt2_t *all = t->whole ? t : op_store_tensor(L, t);
+    if (!t->whole)
+        m = t->store->meta;
+    struct layout l = layout_of(L, all, m);
+    pt2_ex begin = m && m->offset ? pt2_lower_symexpr(L, m->offset) : pt2_idx(L->E, 0);
+    if (!pt2_is_const(begin))
+        begin = pt2_idx(L->E, 0);
+    if (p)
+        p = pt2_sub(L->E, p, begin);
+    else
+        p = t->whole ? pt2_idx(L->E, 0) : first_of_part(L, &l, t);
+    check_inside(L, p, rank, shape, stride, op_numel(L, all));
     for (int d = 0; d < rank; d++)
         p = pt2_add(L->E, p, pt2_mul(L->E, v[d], stride[d]));
-    if (!t->whole) {
-        t = op_store_tensor(L, t);
-        m = NULL;
-    } else {
-        p = pt2_sub(L->E, p, base);
-    }
-    pt2_ex last = pt2_addi(L->E, op_numel(L, t), -1);
-    if (p->hi < 0 || p->lo < 0 || (pt2_is_const(last) && p->hi > last->i && p->hi < PT2_INF))
-        op_fail(L, PT2_ERR_UNSUPPORTED, "as_strided reads storage outside of the tensor");
-    if (p->hi < PT2_INF && pt2_is_const(pt2_product(L->E, rank, shape)))
-        op_check(L, pt2_le(L->E, pt2_idx(L->E, p->hi), last), "as_strided reads storage outside of the tensor");
-    storage_to_index(L, t, m, p, index);
-    return op_view(L, t, rank, shape, index);
+    storage_to_index(L, &l, p, index);
+    return op_view(L, all, rank, shape, index);
 }
 
 pt2_t *op_as_strided(struct pt2_lower *L, pt2_t *t, const char *name, int rank, const pt2_ex *shape)

@@ -394,6 +394,8 @@ pt2_status pt2_model_output_info(const pt2_model *m, int index, pt2_leaf_info *o
         const struct pt2_output_spec *out = &m->program->outputs[k];
         if (out->leaf != index)
             continue;
+        out_info->role = out->role;
+        out_info->gradient_of = out->gradient_of;
         if (out->arg->kind == PT2_ARG_VALUE) {
             value_info(out_info, out->arg->value);
         } else {

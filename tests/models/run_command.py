@@ -90,6 +90,16 @@ class Command(unittest.TestCase):
         with np.load(self.path("a.npz")) as a, np.load(self.path("b.npz")) as b:
             self.assertTrue(np.array_equal(a["out_0"], b["out_0"]))
 
+    def test_gradients_are_named(self):
+        model = os.path.join(TESTS, "data", "training.pt2")
+        text = self.ok("info", model, backend=False)
+        for words in ("float32 scalar, the loss", "float32 [1, 8], the gradient of l.weight"):
+            self.assertIn(words, text)
+        outputs = json.loads(self.ok("info", model, "--json", backend=False))["outputs"]
+        self.assertEqual([(o["role"], o.get("gradient_of")) for o in outputs],
+                         [("loss", None), ("gradient_of_parameter", "l.weight"), ("gradient_of_parameter", "l.bias")])
+        self.assertIn("l.bias.grad", self.ok(model))
+
     def test_npy_and_names(self):
         with np.load(GOLDEN) as z:
             x = z["in_0"]

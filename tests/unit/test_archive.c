@@ -640,7 +640,7 @@ static void test_traces(void **state)
 
 /* The parts of a program that the cases below replace; NULL: as in a good one. */
 struct parts {
-    const char *version, *nodes, *outputs, *input_spec, *out_spec, *config, *weight, *meta;
+    const char *version, *nodes, *outputs, *input_spec, *output_spec, *out_spec, *config, *weight, *meta;
     pt2_status status;
     const char *why;
 };
@@ -658,7 +658,7 @@ static void add_program(struct builder *b, const struct parts *p)
              "{\"name\":\"w\"}},{\"as_tensor\":{\"name\":\"x\"}}],\"outputs\":[%s],\"nodes\":[%s],\"tensor_values\":"
              "{\"w\":" META ",\"x\":%s,\"y\":" META "},\"sym_int_values\":{},\"sym_bool_values\":{}},\"signature\":"
              "{\"input_specs\":[%s,{\"user_input\":{\"arg\":{\"as_tensor\":{\"name\":\"x\"}}}}],\"output_specs\":"
-             "[{\"user_output\":{\"arg\":{\"as_tensor\":{\"name\":\"y\"}}}}]},\"module_call_graph\":[{\"fqn\":\"\","
+             "[%s]},\"module_call_graph\":[{\"fqn\":\"\","
              "\"signature\":{\"in_spec\":\"" SPEC(QLEAF) "\",\"out_spec\":\"%s\"}}]}}",
              or(p->version, "{\"major\":8,\"minor\":20}"), or(p->outputs, "{\"as_tensor\":{\"name\":\"y\"}}"),
              or(p->nodes, "{\"target\":\"torch.ops.aten.add.Tensor\",\"inputs\":[{\"name\":\"self\",\"arg\":"
@@ -666,6 +666,7 @@ static void add_program(struct builder *b, const struct parts *p)
                           "{\"name\":\"w\"}}}],\"outputs\":[{\"as_tensor\":{\"name\":\"y\"}}],\"metadata\":{}}"),
              or(p->meta, META),
              or(p->input_spec, "{\"parameter\":{\"arg\":{\"name\":\"w\"},\"parameter_name\":\"w\"}}"),
+             or(p->output_spec, "{\"user_output\":{\"arg\":{\"as_tensor\":{\"name\":\"y\"}}}}"),
              or(p->out_spec, "[1," QLEAF "]"));
     add_text(b, "m/models/model.json", text);
     add_text(b, "m/archive_format", "pt2");
@@ -709,6 +710,9 @@ static void check_program(const struct parts *parts)
     "\"tensor_meta\":{\"dtype\":" dtype ",\"sizes\":[{\"as_int\":" size "}],\"strides\":[{\"as_int\":" stride \
     "}],\"storage_offset\":{\"as_int\":" offset "},\"layout\":7}}}}"
 
+#define GRADIENT(kind, of) \
+    "{\"gradient_to_" kind "\":{\"arg\":{\"name\":\"y\"},\"" kind "_name\":\"" of "\"}}"
+
 static void test_programs(void **state)
 {
     static const struct parts cases[] = {
@@ -731,6 +735,13 @@ static void test_programs(void **state)
         {.out_spec = SPEC(QLEAF "," QLEAF), .status = PT2_ERR_FORMAT, .why = "out_spec has 2 leaves"},
         {.input_spec = "{\"parameter\":{\"arg\":{\"name\":\"v\"},\"parameter_name\":\"w\"}}", .status = PT2_ERR_FORMAT,
          .why = "the graph has w"},
+        {.output_spec = GRADIENT("parameter", "v"), .out_spec = SPEC(), .status = PT2_ERR_FORMAT,
+         .why = "a gradient of v: the graph has no such input"},
+        {.output_spec = GRADIENT("user_input", "w"), .out_spec = SPEC(), .status = PT2_ERR_FORMAT,
+         .why = "a gradient of w: the graph has no such input"},
+        {.output_spec = GRADIENT("parameter", "w"), .status = PT2_ERR_FORMAT, .why = "out_spec has 1 leaves"},
+        {.output_spec = "{\"gradient_to_magic\":{\"arg\":{\"name\":\"y\"}}}", .status = PT2_ERR_UNSUPPORTED,
+         .why = "unknown kind of output: gradient_to_magic"},
         {.weight = "0123", .status = PT2_ERR_FORMAT, .why = "past the end of its storage"},
         {.weight = "01234567X", .status = PT2_ERR_FORMAT, .why = "no multiple"},
         {.config = WEIGHT("7", "2", "1", "1"), .status = PT2_ERR_FORMAT, .why = "past the end"},
@@ -798,6 +809,38 @@ static void test_arguments(void **state)
     assert_int_equal(n->outs[2]->kind, PT2_VALUE_NONE);
     pt2_program_destroy(&p);
     free(b);
+}
+
+/* Outputs of training graphs: out_spec has the results alone. */
+static void test_gradients(void **state)
+{
+    static const struct {
+        struct parts parts;
+        pt2_output_role role;
+        const char *name, *of;
+    } cases[] = {
+        {{.output_spec = GRADIENT("parameter", "w"), .out_spec = SPEC()}, PT2_ROLE_PARAMETER_GRADIENT, "w.grad", "w"},
+        {{.output_spec = GRADIENT("user_input", "x"), .out_spec = SPEC()}, PT2_ROLE_INPUT_GRADIENT, "x.grad", "x"},
+        {{.output_spec = "{\"loss_output\":{\"arg\":{\"name\":\"y\"}}}"}, PT2_ROLE_LOSS, "out_0", NULL},
+        {{.version = NULL}, PT2_ROLE_RESULT, "out_0", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct builder *b = calloc(1, sizeof *b);
+        struct pt2_program *p;
+        assert_non_null(b);
+        add_program(b, &cases[i].parts);
+        if (pt2_program_open_memory(b->data, b->size, NULL, NULL, NULL, &p) != PT2_OK)
+            fail_msg("%s", pt2_error_message());
+        assert_int_equal(p->outputs[0].kind, PT2_OUTPUT_USER);
+        assert_int_equal(p->outputs[0].role, cases[i].role);
+        assert_string_equal(p->out_leaves[0].name, cases[i].name);
+        assert_true(!cases[i].of == !p->outputs[0].gradient_of);
+        if (cases[i].of)
+            assert_string_equal(p->outputs[0].gradient_of, cases[i].of);
+        pt2_program_destroy(&p);
+        free(b);
+    }
 }
 
 static void test_other_files(void **state)
@@ -949,6 +992,7 @@ int main(void)
         cmocka_unit_test(test_arguments),       cmocka_unit_test(test_constants1),
         cmocka_unit_test(test_aliases),         cmocka_unit_test(test_scalar_inputs),
         cmocka_unit_test(test_schemas),         cmocka_unit_test(test_mutation),
+        cmocka_unit_test(test_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Discrete Fourier transforms of any length, in double: recursive mixed radix for lengths with small prime factors,
  * Bluestein's chirp (a convolution of a power-of-two length) for the others. Twiddles are made once per call. */
-#include "library.h"
+#include "backends/reference/library.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * iterations with Wilkinson's shift to Schur form T = Z^H A Z, back substitution, columns of length 1 whose largest
  * element is real. For a real matrix conjugate pairs are put side by side, the one with positive imaginary part first,
  * as LAPACK's geev has them. */
-#include "library.h"
+#include "backends/reference/library.h"
 
 #include <complex.h>
 #include <math.h>

@@ -2,7 +2,7 @@
  * Symmetric eigenvalues (Householder tridiagonalisation and implicit QL, after EISPACK's tred2 and tql2), and singular
  * values (one-sided Jacobi on the columns of the factor R of a QR, which finds small ones to high relative
  * accuracy). */
-#include "library.h"
+#include "backends/reference/library.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
  * Direct factorisations of one matrix: Cholesky, LU with partial pivoting, Householder QR (LAPACK's signs: R's diagonal
  * has the sign opposite to the column's first element, a column that is zero below is left alone), triangular
  * systems. */
-#include "library.h"
+#include "backends/reference/library.h"
 
 #include <math.h>
 

@@ -3,7 +3,7 @@
  * LAPACK's sytf2 has it for the lower triangle, and the solution of a system from it (sytrs). A pivot p > 0 at k says
  * that rows k and p-1 changed places; two equal ones < 0, at k and k+1, that rows k+1 and -p-1 did, and that D has a
  * block of two rows there. And the packed form of QR, whose reflections stand below the diagonal of R. */
-#include "library.h"
+#include "backends/reference/library.h"
 
 #include <math.h>
 
