@@ -83,6 +83,7 @@ static const struct pt2_op_row *get_out(const char *target, size_t packet, bool 
 const struct pt2_op_row *pt2_op_resolve(const char *target, enum pt2_row_use *out_use)
 {
     pthread_once(&once, build);
+    target = pt2_op_aten_name(target);
     size_t len = strlen(target);
     const char *dot = strchr(target, '.');
     const char *end = dot ? strchr(dot + 1, '.') : NULL;
