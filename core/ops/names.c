@@ -22,7 +22,7 @@ static const struct alias aliases[] = {
     SAME("full_like"), SAME("gcd"), SAME("ge"), SAME("gt"), SAME("hypot"), SAME("igamma"), SAME("igammac"),
     SAME("imag"), SAME("isfinite"), SAME("le"), SAME("lgamma"), SAME("log"), SAME("log10"), SAME("log1p"),
     SAME("log2"), SAME("lt"), SAME("maximum"), SAME("minimum"), SAME("mul"), SAME("ne"), SAME("neg"),
-    SAME("nextafter"), SAME("normal"), SAME("pow"), SAME("real"), SAME("reciprocal"), SAME("remainder"),
+    SAME("nextafter"), SAME("normal"), SAME("real"), SAME("reciprocal"), SAME("remainder"),
     SAME("round"), SAME("rsqrt"), SAME("scalar_tensor"), SAME("sign"), SAME("signbit"), SAME("sin"), SAME("sinh"),
     SAME("sqrt"), SAME("sub"), SAME("tan"), SAME("tanh"), SAME("trunc"),
     /* called otherwise */
@@ -34,6 +34,7 @@ static const struct alias aliases[] = {
     { "prims.bessel_j1", "aten.special_bessel_j1", "" },
     { "prims.erf_inv", "aten.erfinv", "" },
     { "prims.erfcx", "aten.special_erfcx", "" },
+    { "prims.pow", "aten.pow", "exponent=other" },
     { "prims.ndtri", "aten.special_ndtri", "" },
     { "prims.shift_left", "aten.bitwise_left_shift", "" },
     { "prims.shift_right_arithmetic", "aten.bitwise_right_shift", "" },
@@ -66,13 +67,12 @@ static const struct alias aliases[] = {
     { "prims.prod", "aten.prod", "self=inp dim=dims" },
     { "prims.sum", "aten.sum", "self=inp dim=dims" },
     { "prims.var", "aten.var", "self=inp dim=dims" },
-    /* transforms, factorisations, random numbers, tokens */
+    /* transforms, factorisations, random numbers */
     { "prims.fft_c2c", "aten._fft_c2c", "" },
     { "prims.fft_c2r", "aten._fft_c2r", "" },
     { "prims.fft_r2c", "aten._fft_r2c", "" },
     { "prims.svd", "aten.linalg_svd", "" },
     { "prims.uniform", "aten.uniform", "from=low to=high" },
-    { "prims._make_token", "aten._make_dep_token", "" },
     /* ExecuTorch tells the order of dimensions in memory, where ATen has memory formats */
     { "dim_order_ops._to_dim_order_copy", "aten._to_copy", "" },
     { "dim_order_ops._empty_dim_order", "aten.empty", "" },

@@ -4,8 +4,6 @@
 #include "ops/internal.h"
 #include "ops/math.h"
 
-#include <float.h>
-
 /* ---- operands ---- */
 
 static pt2_ex tensor_number(struct pt2_lower *L, pt2_t *t)
@@ -292,31 +290,6 @@ static void lower_dep_token(struct pt2_lower *L)
     op_return(L, op_full(L, t, op_out_rank(L, 0), op_out_shape(L, 0), zero));
 }
 
-/* prims.maximum_value, minimum_value (data 1): of an element type. */
-static void lower_limit(struct pt2_lower *L)
-{
-    pt2_dtype t = op_dtype(L, "dtype", PT2_F32);
-    bool low = L->row->data;
-    double half = t == PT2_F16 ? 65504 : (double)pt2_bf16_to_f32(0x7f7f);
-    double most = t == PT2_F64 ? DBL_MAX : t == PT2_F32 ? FLT_MAX : half;
-    int bits = 8 * (int)pt2_dtype_size(t);
-    if (t == PT2_BOOL) {
-        result(L, pt2_int(L->E, PT2_BOOL, !low));
-    } else if (pt2_dtype_is_int(t)) {
-        int64_t top = (int64_t)(UINT64_MAX >> (64 - bits + pt2_dtype_is_signed(t)));
-        result(L, pt2_idx(L->E, !low ? top : pt2_dtype_is_signed(t) ? -top - 1 : 0));
-    } else if (pt2_dtype_is_float(t) && bits >= 16) {
-        result(L, pt2_num(L->E, PT2_F64, low ? -most : most));
-    } else {
-        op_fail(L, PT2_ERR_UNSUPPORTED, "the limits of %s", pt2_dtype_name(t));
-    }
-}
-
-static void lower_nothing(struct pt2_lower *L)
-{
-    (void)L;
-}
-
 /* ---- table ---- */
 
 const struct pt2_op_row pt2_ops_scalar[] = {
@@ -380,8 +353,5 @@ const struct pt2_op_row pt2_ops_scalar[] = {
     { "aten._functional_sym_constrain_range_for_size", lower_constrain, 1 },
     { "aten._assert_tensor_metadata", lower_metadata, 0 },
     { "aten._make_dep_token", lower_dep_token, 0 },
-    { "prims._sink_tokens", lower_nothing, 0 },
-    { "prims.maximum_value", lower_limit, 0 },
-    { "prims.minimum_value", lower_limit, 1 },
     { 0 },
 };
