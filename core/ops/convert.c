@@ -33,6 +33,7 @@ static void lower_copy(struct pt2_lower *L)
 const struct pt2_op_row pt2_ops_convert[] = {
     { "aten.to", lower_to, 0 },
     { "aten.type_as", lower_to, 0 },
+    { "aten.chalf", lower_to, 0 },
     { "aten._to_copy", lower_to_copy, 0 },
     { "aten._cast_Byte", lower_to, 0 },
     { "aten._cast_Char", lower_to, 0 },
