@@ -73,6 +73,9 @@ static const struct alias aliases[] = {
     { "prims.fft_r2c", "aten._fft_r2c", "" },
     { "prims.svd", "aten.linalg_svd", "" },
     { "prims.uniform", "aten.uniform", "from=low to=high" },
+    /* gradients that are a product */
+    { "aten.fake_quantize_per_tensor_affine_cachemask_backward", "aten.mul", "self=grad other=mask" },
+    { "aten.fake_quantize_per_channel_affine_cachemask_backward", "aten.mul", "self=grad other=mask" },
     /* ExecuTorch tells the order of dimensions in memory, where ATen has memory formats */
     { "dim_order_ops._to_dim_order_copy", "aten._to_copy", "" },
     { "dim_order_ops._empty_dim_order", "aten.empty", "" },
