@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Decompositions merge leading dimensions, [batch, length, n] to [batch * length, n], around products of matrices. Where
- * a value's first axis is only read as i // n and i % n, it becomes two axes again: what is computed around the product
- * then has the same axes as the product, and shares kernels with it. Whoever reads the value reads it by two indices.
+ * Decompositions merge leading dimensions, [batch, length, n] to [batch * length, n], around products of matrices.
+ * Where a value's first axis is only read as i // n and i % n, it becomes two axes again: what is computed around the
+ * product then has the same axes as the product, and shares kernels with it. Readers of the value use two indices.
  *
  * A value whose reader stays merged would be read by quotient and remainder, and share no kernel with it. So all that
- * can be parted is parted; where a reader does not follow, everything is put back and begins again without that value. */
+ * can be parted is parted; where a reader does not follow, everything is put back, and parted again but that value. */
 #include "pass/pass.h"
 
 struct merged {
@@ -208,7 +208,7 @@ void pt2_pass_unmerge(struct pt2_graph *g)
         for (uint32_t k = 0; k < g->nodes.count; k++)
             pt2_node_exprs(g->nodes.data[k], note_merged_expr, &m);
         if (m.again)
-            restore(&m);
+            restore(&m); /* after the last round, too: then nothing is parted */
     }
     pt2_arena_free(&m.arena);
 }
