@@ -63,9 +63,11 @@ def arguments(schemas):
         if packet.split(".")[0] in ARGUMENTS and functional(s) and names and in_dispatcher(s):
             groups[names].append(packet if overload == "default" else f"{packet}.{overload}")
     for names, operators in sorted(groups.items()):
-        lines = textwrap.wrap(f"({names}) {' '.join(sorted(operators))}", 112, break_long_words=False,
-                              break_on_hyphens=False)
-        yield " \"\n    \"".join(lines)
+        operators.sort()
+        for k in range(0, len(operators), 100): # C11 promises literals of 4095 characters
+            lines = textwrap.wrap(f"({names}) {' '.join(operators[k:k + 100])}", 112, break_long_words=False,
+                                  break_on_hyphens=False)
+            yield " \"\n    \"".join(lines)
 
 
 def with_others():

@@ -75,7 +75,7 @@ def heads(run):
 
 
 def dialects(run, work):
-    folder = unpack(os.path.join(DATA, "dialects.tar.xz"), os.path.join(work, "dialects"))
+    folder = unpack(os.path.join(DATA, "dialects.tar.xz"), os.path.abspath(os.path.join(work, "dialects")))
     for net in NETWORKS:
         plain, *others = (len(launches(run, os.path.join(folder, net + end))) for end in (".pt2", ".prims.pt2",
                                                                                          ".edge.pt2"))
