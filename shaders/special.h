@@ -32,7 +32,8 @@ PT_INLINE float pt_erf_f32(float x)
     float c = a > 4.0f ? 4.0f : a; /* log(erfc(c)), to where erf is 1 */
     float g = PT_POLY7(c, -0.000177494963f, -1.12774956f, -0.637059748f, -0.104037359f, 0.0222770851f,
             -0.0030556072f, 0.000197181667f);
-    return pt_copysign_f32(1.0f - pt_exp_f32(g), x);
+    float y = 1.0f - pt_exp_f32(g); /* a driver takes copysign, here behind a branch, for another value */
+    return x < 0.0f ? -y : y;
 }
 #endif
 #ifndef PT_HAVE_ERFC_F32

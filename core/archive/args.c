@@ -18,9 +18,12 @@ typedef const struct pt2_at at_t;
 
 const char *pt2_load_target(struct pt2_load *ld, const char *text)
 {
-    static const char ops[] = "torch.ops.", hops[] = "torch._higher_order_ops.";
-    if (!strncmp(text, ops, sizeof ops - 1))
-        return pt2_load_intern(ld, text + sizeof ops - 1);
+    static const char *const prefixes[] = { "torch.ops.", "executorch.exir.dialects.edge._ops.",
+                                            "executorch.exir.dialects.backend._ops." };
+    static const char hops[] = "torch._higher_order_ops.";
+    for (size_t k = 0; k < sizeof prefixes / sizeof *prefixes; k++)
+        if (!strncmp(text, prefixes[k], strlen(prefixes[k])))
+            return pt2_load_intern(ld, text + strlen(prefixes[k]));
     if (!strncmp(text, hops, sizeof hops - 1)) /* torch 2.4 writes the Python path of some */
         return pt2_load_intern(ld, pt2_arena_printf(&ld->scratch, "higher_order.%s", strrchr(text, '.') + 1));
     return pt2_load_intern(ld, text);

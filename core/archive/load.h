@@ -83,7 +83,7 @@ PT2_MUST_USE pt2_status pt2_load_name_field(const struct pt2_at *at, struct pt2_
 /* `parent`: NULL for the root. */
 PT2_MUST_USE pt2_status pt2_load_graph(struct pt2_load *ld, const struct pt2_at *at, const char *name,
                                        const struct pt2_scope *parent, const struct pt2_pgraph **out_graph);
-/* "torch.ops.aten.relu.default" to "aten.relu.default", and so on. */
+/* "torch.ops.aten.relu.default" to "aten.relu.default", and so on; the same of ExecuTorch's dialects. */
 const char *pt2_load_target(struct pt2_load *ld, const char *text);
 /* Node metadata for messages; whatever they contain, the results are short, clean text. */
 const char *pt2_trace_python_line(struct pt2_arena *arena, const char *stack_trace);

@@ -118,7 +118,7 @@ struct pt2_arg {
 /* ---- nodes and graphs ---- */
 
 struct pt2_pnode {
-    const char *target;        /* without "torch.ops.": "aten.relu.default", "higher_order.cond" (also from
+    const char *target;        /* without "torch.ops." or the like: "aten.relu.default", "higher_order.cond" (also from
                                 * torch._higher_order_ops.*), or as written: "_operator.add", "torch.sym_max" */
     const char *name;          /* the FX node name or the first output's name; for messages */
     const char *module_path;   /* innermost nn_module_stack path, "" when unknown */

@@ -13,6 +13,7 @@
 #define PT2_OPTIMISATIONS(X)                                                   \
     X(CSE, "cse")       /* equal nodes become one */                           \
     X(FOLD, "fold")     /* what only weights decide is computed at load */     \
+    X(UNMERGE, "unmerge") /* dimensions that decompositions merged are parted again */ \
     X(PRODUCTS, "products") /* sums of products of small integers are computed in floats */ \
     X(INLINE, "inline") /* arithmetic goes into its readers; views always do */ \
     X(SIBLINGS, "siblings") /* sums over one input by different weights become one */ \

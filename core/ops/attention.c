@@ -422,6 +422,26 @@ static void lower_onnx_rotary(struct pt2_lower *L)
     op_return(L, y);
 }
 
+/* Parts of qkv [batch, length, 3 heads size] with their bias, as [batch, heads, length, size] each; queries are divided
+ * by the root of size. */
+static void lower_rescale_qkv(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_t *qkv = op_tensor(L, "qkv"), *bias = op_tensor(L, "qkv_bias");
+    if (qkv->rank != 3 || bias->rank != 1)
+        op_fail(L, PT2_ERR_FORMAT, "qkv of %d dimensions, bias of %d", qkv->rank, bias->rank);
+    for (int k = 0; k < 3; k++) {
+        if (op_out_rank(L, k) != 4)
+            op_fail(L, PT2_ERR_FORMAT, "result %d has %d dimensions", k, op_out_rank(L, k));
+        pt2_ex *shape = op_out_shape(L, k), *v = op_vars(L, 4, shape), width = pt2_mul(E, shape[1], shape[3]);
+        pt2_ex at = pt2_add(E, pt2_add(E, pt2_muli(E, width, k), pt2_mul(E, v[1], shape[3])), v[3]);
+        pt2_ex index[] = { v[0], v[2], at }, x = pt2_add(E, op_at(L, qkv, index), op_at(L, bias, &at));
+        if (k == 0)
+            x = pt2_bin(E, PT2_E_DIV, x, pt2_un(E, PT2_E_SQRT, pt2_cast(E, (int)x->dtype, shape[3])));
+        op_result(L, k, op_map(L, qkv->dtype, 4, shape, x));
+    }
+}
+
 const struct pt2_op_row pt2_ops_attention[] = {
     { "onnx.Attention", lower_onnx_attention, 0 },
     { "onnx.RotaryEmbedding", lower_onnx_rotary, 0 },
@@ -437,6 +457,7 @@ const struct pt2_op_row pt2_ops_attention[] = {
     { "aten._scaled_dot_product_efficient_attention_backward", lower_attention_backward, 0 },
     { "aten._native_multi_head_attention", lower_multi_head, 0 },
     { "aten._masked_softmax", lower_masked_softmax, 0 },
+    { "aten._transform_bias_rescale_qkv", lower_rescale_qkv, 0 },
     { "aten._transformer_encoder_layer_fwd", lower_encoder_layer, 0 },
     { 0 },
 };

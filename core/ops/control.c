@@ -833,7 +833,7 @@ static void lower_with_effects(struct pt2_lower *L)
     inner->num_args = outer->num_args - 2;
     inner->outs = outer->outs + 1;
     inner->num_outs = outer->num_outs - 1;
-    L->node = inner;
+    L->node = pt2_op_with_names(L, inner);
     L->row->lower(L);
     L->node = outer;
     L->row = saved;

@@ -7,9 +7,8 @@
 /* A new tensor only where the dtype or the memory format differs, or a copy is asked for. */
 static void lower_to(struct pt2_lower *L)
 {
-    const char *name = op_has(L, "self") ? "self" : "a";
-    pt2_t *t = op_tensor(L, name), *r = op_convert(L, t, op_out_dtype(L, 0));
-    op_return(L, r == t && (op_bool(L, "copy", false) || !op_lies_as_result(L, name)) ? op_clone(L, t) : r);
+    pt2_t *t = op_tensor(L, "self"), *r = op_convert(L, t, op_out_dtype(L, 0));
+    op_return(L, r == t && (op_bool(L, "copy", false) || !op_lies_as_result(L, "self")) ? op_clone(L, t) : r);
 }
 
 /* _to_copy always copies. */
@@ -34,6 +33,7 @@ static void lower_copy(struct pt2_lower *L)
 const struct pt2_op_row pt2_ops_convert[] = {
     { "aten.to", lower_to, 0 },
     { "aten.type_as", lower_to, 0 },
+    { "aten.chalf", lower_to, 0 },
     { "aten._to_copy", lower_to_copy, 0 },
     { "aten._cast_Byte", lower_to, 0 },
     { "aten._cast_Char", lower_to, 0 },
@@ -45,9 +45,6 @@ const struct pt2_op_row pt2_ops_convert[] = {
     { "aten._cast_Double", lower_to, 0 },
     { "aten.cpu", lower_to, 0 },
     { "aten.cuda", lower_to, 0 },
-    { "prims.convert_element_type", lower_to, 0 }, /* primitives call it a */
-    { "prims.device_put", lower_to, 0 },
-    { "prims.view_of", lower_to, 0 },
     { "aten.copy", lower_copy, 0 },
     { 0 },
 };

@@ -269,11 +269,6 @@ const struct pt2_op_row pt2_ops_creation[] = {
     { "aten.blackman_window", lower_window, WINDOW_BLACKMAN },
     { "aten.bartlett_window", lower_window, WINDOW_BARTLETT },
     { "aten.kaiser_window", lower_kaiser, 0 },
-    { "prims.scalar_tensor", lower_scalar_tensor, 0 }, /* some decompositions stop at primitives */
-    { "prims.full", lower_full, 0 },
-    { "prims.full_like", lower_full, 0 },
     { "prims.iota", lower_iota, 0 },
-    { "prims.empty_strided", lower_constant, 0 },
-    { "prims.empty_permuted", lower_constant, 0 },
     { 0 },
 };

@@ -342,6 +342,7 @@ static void lower_applied(struct pt2_lower *L)
         return;
     }
     L->row = pt2_op_resolve(L->node->target, &use);
+    L->node = pt2_op_with_names(L, L->node);
     if (!L->row || use == PT2_ROW_INPLACE || use == PT2_ROW_OUT)
         op_fail(L, PT2_ERR_UNSUPPORTED, L->row ? "in-place and out= operators cannot be called from a lowering"
                                                : "operator not supported");

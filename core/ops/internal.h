@@ -66,6 +66,12 @@ struct pt2_mirror {
     struct pt2_value *seen; /* the content of the tensor's store that the store was made of */
 };
 
+/* names.c */
+extern const char *const pt2_op_arguments[]; /* arguments.c: "(self other) aten.eq.Tensor aten.ge.Tensor", …, NULL */
+const char *pt2_op_aten_name(const char *target); /* the ATen operator that a primitive is; else the target itself */
+/* The call with its arguments called as in that operator; those that have no names get them by their positions. */
+const struct pt2_pnode *pt2_op_with_names(struct pt2_lower *L, const struct pt2_pnode *node);
+
 /* symbols.c */
 pt2_ex pt2_lower_symexpr(struct pt2_lower *L, const struct pt2_symexpr *e);
 void pt2_lower_ranges(struct pt2_lower *L);

@@ -183,7 +183,7 @@ static void expect_results(struct pt2_lower *L)
 static void lower_node(struct pt2_lower *L, const struct pt2_pnode *node)
 {
     enum pt2_row_use use = PT2_ROW_PLAIN;
-    L->node = node;
+    L->node = pt2_op_with_names(L, node);
     uint32_t first = L->g->nodes.count;
     const struct pt2_custom_op *custom = pt2_custom_find(L->priv->operators, node->target);
     L->row = custom ? NULL : pt2_op_resolve(node->target, &use);
@@ -334,7 +334,7 @@ static bool seen_by_strides(struct pt2_lower *L, const struct pt2_pvalue *v)
 {
     const struct pt2_pgraph *g = L->program->graph;
     for (uint32_t k = 0; k < g->num_nodes; k++)
-        if (!strncmp(g->nodes[k].target, "aten.as_strided", 15) && g->nodes[k].num_args &&
+        if (!strncmp(pt2_op_aten_name(g->nodes[k].target), "aten.as_strided", 15) && g->nodes[k].num_args &&
             g->nodes[k].args[0].kind == PT2_ARG_VALUE && g->nodes[k].args[0].value == v)
             return true;
     return false;
@@ -569,10 +569,9 @@ static bool graph_writes(const struct pt2_pgraph *g)
 {
     for (uint32_t k = 0; k < g->num_nodes; k++) {
         const struct pt2_pnode *n = &g->nodes[k];
-        size_t len = strlen(n->target);
-        const char *overload = strrchr(n->target, '.');
-        if ((overload && overload > n->target && overload[-1] == '_') ||
-            (len > 3 && !strcmp(n->target + len - 3, "out")))
+        const char *target = pt2_op_aten_name(n->target), *overload = strrchr(target, '.');
+        size_t len = strlen(target);
+        if ((overload && overload > target && overload[-1] == '_') || (len > 3 && !strcmp(target + len - 3, "out")))
             return true;
         for (uint32_t j = 0; j < n->num_args; j++)
             if (arg_writes(&n->args[j]))

@@ -15,7 +15,8 @@
  * Rows name an overload ("aten.max.dim") or a packet ("aten.relu", every overload without a row of its own). The driver
  * (lower.c) derives from a functional row: the in-place operator ("aten.relu_": the result is written into `self`), the
  * out= overloads (written into `out`, `out0`, `values`, …) and the _copy operators (a view that is then a tensor
- * of its own). Operators whose row must handle these itself have a row of that exact name.
+ * of its own). Operators whose row must handle these itself have a row of that exact name. Primitives (prims.*) and
+ * ExecuTorch's operators are ATen's under other names: names.c has their table.
  *
  * Tensors and functionalisation. A pt2_t is a *view* of a *store*: index expressions that lead from the view's
  * indices to those of the store's current value. Reading composes them, so views cost nothing; writing (op_write) makes

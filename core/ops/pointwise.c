@@ -279,6 +279,18 @@ static void lower_div(struct pt2_lower *L)
         op_fail(L, PT2_ERR_FORMAT, "rounding_mode '%s'", mode);
 }
 
+/* prims.div: integers are truncated. */
+static void lower_prims_div(struct pt2_lower *L)
+{
+    struct op_pw p;
+    if (!pt2_dtype_is_int(op_out_dtype(L, 0))) {
+        lower_true_div(L);
+        return;
+    }
+    op_pw_open(L, &p, OP_SAME, 2, "self", "other");
+    op_pw_return(L, &p, trunc_quotient(L, &p));
+}
+
 /* ---- powers ---- */
 
 /* PyTorch's special cases for exponents that are numbers (pow_tensor_optimized_scalar_kernel). */
@@ -564,6 +576,7 @@ const struct pt2_op_row pt2_ops_pointwise[] = {
     { "aten.multiply", lower_mul, 0 },
     { "aten.div", lower_div, 0 },
     { "aten.divide", lower_div, 0 },
+    { "prims.div", lower_prims_div, 0 },
     { "aten.true_divide", lower_true_div, 0 },
     { "aten.floor_divide", lower_binary, PT2_E_FLOORDIV },
     { "aten.remainder", lower_binary, PT2_E_FLOORMOD },

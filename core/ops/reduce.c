@@ -339,11 +339,7 @@ static void lower_prod(struct pt2_lower *L)
 {
     pt2_t *t = op_tensor(L, "self");
     pt2_dtype dtype = op_out_dtype(L, 0);
-    int dims[PT2_MAX_RANK], n = 0;
-    if (op_has(L, "dim")) {
-        dims[0] = op_dim(L, "dim", 0, t->rank);
-        n = t->rank ? 1 : 0;
-    }
+    int dims[PT2_MAX_RANK], n = op_red_dims(L, "dim", t->rank, dims);
     bool keepdim = op_bool(L, "keepdim", false);
     op_return(L, pt2_dtype_is_complex(dtype) ? prod_complex(L, t, dtype, n, dims, keepdim)
                                              : op_reduce_dims(L, PT2_RED_PROD, t, dtype, dtype, n, dims, keepdim));
@@ -358,6 +354,29 @@ static void lower_sum(struct pt2_lower *L)
     int dims[PT2_MAX_RANK], n = op_red_dims(L, "dim", t->rank, dims);
     pt2_t *r = op_reduce_dims(L, PT2_RED_SUM, t, dtype, dtype, n, dims, op_bool(L, "keepdim", false));
     op_return(L, r == t ? op_clone(L, t) : r);
+}
+
+/* prims.xor_sum: bit b of the result is whether an odd number of elements has bit b. The bits are a last dimension. */
+static void lower_xor_sum(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_t *t = op_tensor(L, "inp");
+    int dims[PT2_MAX_RANK], list[PT2_MAX_RANK], n = op_red_dims(L, "dims", t->rank, dims);
+    if (t->rank > PT2_MAX_RANK - 2 || (!pt2_dtype_is_int(t->dtype) && t->dtype != PT2_BOOL))
+        op_fail(L, PT2_ERR_UNSUPPORTED, "bits of %s in %d dimensions", pt2_dtype_name(t->dtype), t->rank);
+    pt2_ex shape[PT2_MAX_RANK], one = pt2_int(E, PT2_I64, 1);
+    memcpy(shape, t->shape, sizeof *shape * (size_t)t->rank);
+    shape[t->rank] = pt2_idx(E, t->dtype == PT2_BOOL ? 1 : 8 * (int64_t)pt2_dtype_size(t->dtype));
+    pt2_ex *v = op_vars(L, t->rank + 1, shape), x = op_to(L, op_at(L, t, v), PT2_I64);
+    pt2_ex bit = pt2_bin(E, PT2_E_SHR, x, pt2_cast(E, PT2_I64, v[t->rank]));
+    pt2_t *bits = op_map(L, PT2_I64, t->rank + 1, shape, pt2_bin(E, PT2_E_AND, bit, one));
+    if ((n = all_dims(t->rank, n, dims, list)))
+        bits = op_sum(L, bits, n, list, false);
+    int last = bits->rank - 1;
+    v = op_vars(L, bits->rank, bits->shape);
+    pt2_ex odd = pt2_bin(E, PT2_E_AND, op_at(L, bits, v), one);
+    bits = op_map_like(L, bits, PT2_I64, pt2_bin(E, PT2_E_SHL, odd, pt2_cast(E, PT2_I64, v[last])));
+    op_return(L, op_convert(L, op_sum(L, bits, 1, &last, false), op_out_dtype(L, 0)));
 }
 
 static void lower_mean(struct pt2_lower *L)
@@ -549,6 +568,7 @@ static void lower_sum_to_size(struct pt2_lower *L)
 
 const struct pt2_op_row pt2_ops_reduce[] = {
     { "aten.sum", lower_sum, 0 },
+    { "prims.xor_sum", lower_xor_sum, 0 },
     { "aten.mean", lower_mean, 0 },
     { "aten.nansum", lower_nansum, 0 },
     { "aten.nanmean", lower_nansum, 1 },

@@ -290,6 +290,12 @@ static void lower_dep_token(struct pt2_lower *L)
     op_return(L, op_full(L, t, op_out_rank(L, 0), op_out_shape(L, 0), zero));
 }
 
+/* Questions about dtypes: the exporter used the answer, the graph does not. */
+static void lower_answered(struct pt2_lower *L)
+{
+    (void)L;
+}
+
 /* ---- table ---- */
 
 const struct pt2_op_row pt2_ops_scalar[] = {
@@ -353,5 +359,8 @@ const struct pt2_op_row pt2_ops_scalar[] = {
     { "aten._functional_sym_constrain_range_for_size", lower_constrain, 1 },
     { "aten._assert_tensor_metadata", lower_metadata, 0 },
     { "aten._make_dep_token", lower_dep_token, 0 },
+    { "aten.can_cast", lower_answered, 0 },
+    { "aten.promote_types", lower_answered, 0 },
+    { "aten.result_type", lower_answered, 0 },
     { 0 },
 };

@@ -551,10 +551,38 @@ static void lower_fill_diagonal(struct pt2_lower *L)
     return_like(L, t, op_select_element(L, here, value, op_element(L, t, t->dtype, v)));
 }
 
+/* ---- flat lists, as gradients are sent ---- */
+
+static void lower_flatten_dense(struct pt2_lower *L)
+{
+    pt2_t **list;
+    int n = op_tensors(L, "tensors", &list);
+    if (!n)
+        op_fail(L, PT2_ERR_FORMAT, "no tensors");
+    for (int k = 0; k < n; k++)
+        list[k] = op_flat(L, list[k]);
+    op_return(L, op_cat(L, n, list, 0));
+}
+
+/* Result k: the next elements of `flat`, as many as tensor k has. */
+static void lower_unflatten_dense(struct pt2_lower *L)
+{
+    pt2_t *flat = op_flat(L, op_tensor(L, "flat"));
+    pt2_ex start = idx(L, 0);
+    for (int k = 0; (uint32_t)k < L->node->num_outs; k++) {
+        int rank = op_out_rank(L, k);
+        pt2_ex *shape = op_out_shape(L, k), size = pt2_product(L->E, rank, shape);
+        op_result(L, k, op_reshape(L, op_slice(L, flat, 0, start, size, idx(L, 1)), rank, shape));
+        start = pt2_add(L->E, start, size);
+    }
+}
+
 /* ---- table ---- */
 
 const struct pt2_op_row pt2_ops_shape[] = {
     { "aten.cat", lower_cat, 0 },
+    { "aten.flatten_dense_tensors", lower_flatten_dense, 0 },
+    { "aten.unflatten_dense_tensors", lower_unflatten_dense, 0 },
     { "aten.concat", lower_cat, 0 },
     { "aten.concatenate", lower_cat, 0 },
     { "aten.stack", lower_stack, 0 },

@@ -77,12 +77,14 @@ static const struct pt2_op_row *get_out(const char *target, size_t packet, bool 
     if (base && snprintf(name, sizeof name, "%.*s.%.*s", (int)packet, target, (int)base, end) < (int)sizeof name &&
         get(name, strlen(name)))
         return get(name, strlen(name));
-    return *out_is ? get(target, packet) : NULL;
+    const struct pt2_op_row *r = *out_is ? get(target, packet) : NULL;
+    return r || !*out_is || !ends_with(target, packet, "_copy") ? r : get_stripped(target, packet, 5);
 }
 
 const struct pt2_op_row *pt2_op_resolve(const char *target, enum pt2_row_use *out_use)
 {
     pthread_once(&once, build);
+    target = pt2_op_aten_name(target);
     size_t len = strlen(target);
     const char *dot = strchr(target, '.');
     const char *end = dot ? strchr(dot + 1, '.') : NULL;

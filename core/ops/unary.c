@@ -277,6 +277,17 @@ static void lower_deg2rad(struct pt2_lower *L)
     op_pw_return(L, &p, ex_muln(L->E, p.v[0], L->row->data ? 180 / EX_PI : EX_PI / 180));
 }
 
+/* prims.cbrt: |x|^(1/3) with the sign of x. */
+static void lower_cbrt(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    struct op_pw p;
+    op_pw_open(L, &p, OP_FLOAT, 1, "self");
+    op_pw_real(L, &p);
+    pt2_ex x = p.v[0];
+    op_pw_return(L, &p, pt2_bin(E, PT2_E_COPYSIGN, pt2_bin(E, PT2_E_POW, ex_abs(E, x), ex_num(E, x, 1.0 / 3)), x));
+}
+
 static void lower_logit(struct pt2_lower *L)
 {
     struct pt2_exprs *E = L->E;
@@ -369,5 +380,6 @@ const struct pt2_op_row pt2_ops_unary[] = {
     { "aten.logit", lower_logit, 0 },
     { "aten.special_logit", lower_logit, 0 },
     { "aten.frexp", lower_frexp, 0 },
+    { "prims.cbrt", lower_cbrt, 0 },
     { 0 },
 };

@@ -74,6 +74,24 @@ static void lower_expand(struct pt2_lower *L)
     op_return(L, op_expand(L, self(L), op_out_rank(L, 0), op_out_shape(L, 0)));
 }
 
+/* Dimension d of the operand is dimension broadcast_dimensions[d] of the result; the others are repeated. */
+static void lower_broadcast_in_dim(struct pt2_lower *L)
+{
+    pt2_t *t = op_tensor(L, "a");
+    int rank = op_out_rank(L, 0), dims[PT2_MAX_RANK], n = op_dims(L, "broadcast_dimensions", rank, dims);
+    if (n != t->rank)
+        op_fail(L, PT2_ERR_FORMAT, "%d broadcast dimensions of a tensor of %d", n, t->rank);
+    for (int d = 0, next = 0; d < rank; d++) {
+        if (next < n && dims[next] == d)
+            next++;
+        else if (t->rank < rank)
+            t = op_unsqueeze(L, t, d);
+        else
+            op_fail(L, PT2_ERR_FORMAT, "broadcast dimensions are not in order");
+    }
+    op_return(L, op_expand(L, t, rank, op_out_shape(L, 0)));
+}
+
 static void lower_unsqueeze(struct pt2_lower *L)
 {
     pt2_t *t = self(L);
@@ -540,6 +558,7 @@ const struct pt2_op_row pt2_ops_view[] = {
     { "aten.expand", lower_expand, 0 },
     { "aten.expand_as", lower_expand, 0 },
     { "aten.broadcast_to", lower_expand, 0 },
+    { "prims.broadcast_in_dim", lower_broadcast_in_dim, 0 },
     { "aten.unsqueeze", lower_unsqueeze, 0 },
     { "aten.squeeze", lower_squeeze, 0 },
     { "aten.unsqueeze_", lower_unsqueeze, 0 }, /* in-place views: the call's result is the view */

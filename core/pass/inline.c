@@ -30,7 +30,7 @@ struct ctx {
     struct pt2_graph *g;
     struct info *info; /* by value id */
     struct pt2_node *consumer;
-    bool views_only;
+    bool views_only, keep_parts;
 };
 
 /* ---- what a consumer does with a value ---- */
@@ -185,7 +185,7 @@ static bool decide(struct ctx *c, struct pt2_node *n)
     int cost = pt2_cost(n->body);
     if (s.nodes > MAX_SIZE || pt2_weight(n->body) > PT2_MAX_WEIGHT / 2)
         return false;
-    if (!c->views_only && (i->part || i->kept))
+    if (c->keep_parts && (i->part || i->kept))
         return false;
     if (s.loads <= 1 && cost <= (c->views_only ? 0 : CHEAP))
         return true;
@@ -217,14 +217,14 @@ static void substitute_expr(void *ctx, pt2_ex *e)
     *e = r;
 }
 
-void pt2_pass_inline(struct pt2_graph *g, bool views_only)
+void pt2_pass_inline(struct pt2_graph *g, bool views_only, bool keep_parts)
 {
-    struct ctx c = { .g = g, .views_only = views_only };
+    struct ctx c = { .g = g, .views_only = views_only, .keep_parts = keep_parts };
     c.info = calloc(g->module->values.count + 1u, sizeof *c.info);
     if (!c.info)
         return;
     gather_uses(&c);
-    if (!views_only)
+    if (keep_parts)
         find_parts(&c);
     for (uint32_t k = 0; k < g->nodes.count; k++) {
         struct pt2_node *n = g->nodes.data[k];

@@ -20,8 +20,14 @@ static void each(struct pt2_module *m, void (*pass)(struct pt2_graph *g), bool w
         pass(m->graphs.data[k]);
 }
 
-static void inline_all(struct pt2_graph *g) { pt2_pass_inline(g, false); }
-static void inline_views(struct pt2_graph *g) { pt2_pass_inline(g, true); }
+static void inline_views(struct pt2_graph *g) { pt2_pass_inline(g, true, false); }
+
+/* Views first: arithmetic behind a copy is then judged by who reads the copy. */
+static void inline_all(struct pt2_graph *g)
+{
+    pt2_pass_inline(g, true, true);
+    pt2_pass_inline(g, false, true);
+}
 
 pt2_status pt2_run_passes(struct pt2_module *m, uint32_t without)
 {
@@ -33,6 +39,8 @@ pt2_status pt2_run_passes(struct pt2_module *m, uint32_t without)
     if (pt2_has_opt(without, PT2_OPT_FOLD))
         pt2_pass_fold(m);
     PT2_TRY(verify(m, "fold"));
+    each(m, pt2_pass_unmerge, pt2_has_opt(without, PT2_OPT_UNMERGE));
+    PT2_TRY(verify(m, "unmerge"));
     each(m, pt2_pass_products, pt2_has_opt(without, PT2_OPT_PRODUCTS));
     PT2_TRY(verify(m, "products"));
     each(m, pt2_has_opt(without, PT2_OPT_INLINE) ? inline_all : inline_views, true);

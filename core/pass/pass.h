@@ -18,11 +18,13 @@ void pt2_pass_cse(struct pt2_graph *g);
 /* What only constants and weights decide moves to the module's load graph, which runs once, when the model is opened;
  * READY nodes stand where it was. */
 void pt2_pass_fold(struct pt2_module *m);
+/* First axes that are only read as quotient and remainder, as decompositions merge them, become two axes again. */
+void pt2_pass_unmerge(struct pt2_graph *g);
 /* Sums of products of integers that are exact in float32 are computed there. */
 void pt2_pass_products(struct pt2_graph *g);
 /* MAPs are substituted into their consumers: views always, chains of pointwise operators where nothing is computed much
- * more often. */
-void pt2_pass_inline(struct pt2_graph *g, bool views_only);
+ * more often. keep_parts: but not what is better in memory, in a concatenation. */
+void pt2_pass_inline(struct pt2_graph *g, bool views_only, bool keep_parts);
 /* Sums of products that read one input by different weights become one sum, by the weights side by side. */
 void pt2_pass_siblings(struct pt2_graph *g);
 /* Concatenations whose parts other kernels make become MAPs that only put whole values side by side: the plan lets

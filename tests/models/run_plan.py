@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What the plan promises and what a run shows, for the two archives with independent branches.
+"""What the plan promises and what a run shows, for the two archives with independent branches and for dialects.
 
     run_plan.py PT2GPU --device NAME [--jobs N] [--work DIR]
 
@@ -9,6 +9,7 @@
 - on a device that runs launches side by side, a trace of two_towers shows launches of both towers overlapping in time;
 - a trace is what viewers want: named tracks, no two slices of a track at one time, and every launch of the plan with
   its node, its bytes and its operations;
+- a network in primitives or in ExecuTorch's edge dialect has as many launches as its plain export;
 - spread by hand over all devices of this machine, they and a model with much to fold give PyTorch's numbers.
 """
 import argparse
@@ -20,8 +21,10 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 import devices  # noqa: E402
+from unpack import unpack  # noqa: E402
 
 DATA = os.path.join(os.path.dirname(HERE), "data")
+NETWORKS = ("resnet", "mobilenet", "bert", "gpt", "rnn")
 ATTEMPTS = 400  # launches take a millisecond, and equal ones end together: overlap must be seen once
 
 
@@ -69,6 +72,15 @@ def heads(run):
     second = next(s for s in steps if "linear_1" in nodes(s))
     free = first["step"] not in before[second["step"]] and second["step"] not in before[first["step"]]
     run.expect("the two heads of simple_net are one launch or independent", first is second or free)
+
+
+def dialects(run, work):
+    folder = unpack(os.path.join(DATA, "dialects.tar.xz"), os.path.abspath(os.path.join(work, "dialects")))
+    for net in NETWORKS:
+        plain, *others = (len(launches(run, os.path.join(folder, net + end))) for end in (".pt2", ".prims.pt2",
+                                                                                         ".edge.pt2"))
+        run.expect(f"{net} has {plain} launches, {others[0]} in primitives, {others[1]} in the edge dialect",
+                   plain > 0 and others == [plain, plain])
 
 
 def tower(step):
@@ -150,12 +162,14 @@ def main():
     parser.add_argument("--device", default="reference")
     parser.add_argument("--jobs")
     parser.add_argument("--work")
-    run = Run(parser.parse_args())
+    args = parser.parse_args()
+    run = Run(args)
     if run.device and run.device.missing:
         print(f"skipped: {run.device.missing}")
         return devices.SKIP
     heads(run)
     towers(run)
+    dialects(run, args.work or os.path.join(os.path.dirname(os.path.abspath(args.pt2gpu)), "test-data"))
     traces(run)
     side_by_side(run)
     if run.name == "reference":

@@ -13,8 +13,8 @@
 
 #define PASS_DIR PT2_TEST_DATA "/../pass/"
 
-static void inline_all(struct pt2_graph *g) { pt2_pass_inline(g, false); }
-static void inline_views(struct pt2_graph *g) { pt2_pass_inline(g, true); }
+static void inline_all(struct pt2_graph *g) { pt2_pass_inline(g, false, true); }
+static void inline_views(struct pt2_graph *g) { pt2_pass_inline(g, true, false); }
 
 static void fold(struct pt2_graph *g) { pt2_pass_fold(g->module); }
 
@@ -25,6 +25,7 @@ static const struct pass {
     { "cse", pt2_pass_cse }, { "dce", pt2_pass_dce }, { "inline", inline_all }, { "inline_views", inline_views },
     { "inplace", pt2_pass_inplace }, { "fold", fold }, { "siblings", pt2_pass_siblings },
     { "concat", pt2_pass_concat }, { "products", pt2_pass_products }, { "split", pt2_pass_split },
+    { "unmerge", pt2_pass_unmerge },
 };
 
 static char *read_file(const char *path)
