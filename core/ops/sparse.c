@@ -4,7 +4,7 @@
  * operators here keep the parts: what maps 0 to 0 is computed of the values, a product gathers rows and adds them.
  *
  * The exporter traces sparse tensors without elements, so that the file gives `values` and `indices` no size: what is
- * computed of them has wrong sizes there, and is refused. */
+ * computed of them has wrong sizes there, which are inferred instead. */
 #include "ops/custom.h"
 #include "ops/data.h"
 #include "ops/internal.h"
@@ -233,7 +233,7 @@ static pt2_t *product(struct pt2_lower *L, pt2_t *a, pt2_t *b)
                   (struct pt2_complex){ v, NULL }, NULL);
 }
 
-/* data: position of the first factor. */
+/* The factors have other names in each operator. */
 static void lower_product(struct pt2_lower *L)
 {
     static const char *const first[] = { "self", "sparse", "mat1" }, *const second[] = { "mat2", "dense", "other", "vec" };
@@ -257,6 +257,23 @@ static void lower_add_product(struct pt2_lower *L)
     if (!pt2_is_const(beta) || beta->f != 0 || beta->i != 0)
         sum = pt2_add(L->E, sum, pt2_mul(L->E, beta, op_to(L, op_at_bcast(L, self, p->rank, at), dtype)));
     op_return(L, op_map(L, dtype, p->rank, p->shape, sum));
+}
+
+/* Of the elements that are stored. data: 1 for the logarithm. */
+static void lower_softmax(struct pt2_lower *L)
+{
+    pt2_t *t = coalesced(L, op_tensor(L, "self"));
+    const struct pt2_sparse *s = t->sparse;
+    pt2_dtype dtype = op_out_dtype(L, 0);
+    int dim = op_dim(L, "dim", 0, t->rank), wide = pt2_dtype_compute(dtype);
+    pt2_ex index[PT2_MAX_RANK], *at = op_vars(L, s->values->rank, s->values->shape);
+    place(L, s, t->shape, at, index);
+    pt2_t *none = op_full(L, dtype, t->rank, t->shape, pt2_num(L->E, wide, -__builtin_inf()));
+    pt2_t *x = op_scatter(L, PT2_RED_SET, none, s->values->rank, s->values->shape, index,
+                          op_to(L, op_at(L, s->values, at), dtype), NULL);
+    pt2_t *y = op_softmax(L, x, dim, L->row->data);
+    pt2_t *values = op_pick(L, y, s->values->rank, s->values->shape, index, NULL, op_number(L, dtype, 0));
+    op_return(L, sparse_new(L, s->indices, values, s->dims, t->rank, t->shape, true));
 }
 
 static void lower_sum(struct pt2_lower *L)
@@ -292,6 +309,9 @@ const struct pt2_op_row pt2_ops_sparse[] = {
     { "aten.sparse_mask", lower_mask, 0 },
     { "aten._sparse_mm", lower_product, 0 },
     { "aten.hspmm", lower_product, 0 },
+    { "aten._sparse_sparse_matmul", lower_product, 0 },
+    { "aten._sparse_softmax", lower_softmax, 0 },
+    { "aten._sparse_log_softmax", lower_softmax, 1 },
     { "aten._sparse_addmm", lower_add_product, 0 },
     { "aten._sparse_sum", lower_sum, 0 },
     { 0 },
@@ -358,14 +378,14 @@ static bool multiply(struct pt2_lower *L, pt2_t *t)
     return true;
 }
 
-/* Runs the operator's own row on the values, whose result no file describes. */
-static void run_on_values(struct pt2_lower *L, const struct pt2_sparse *s)
+/* Runs the operator's own row with `first` for its first operand, whose result the file does not describe, or wrongly:
+ * it has this type (NULL: it is inferred). */
+static void run_row(struct pt2_lower *L, pt2_t *first, const struct pt2_op_type *type)
 {
     struct pt2_lower_priv *p = L->priv;
     const struct pt2_pnode *node = L->node;
     const struct pt2_applied *outer = p->applied;
-    struct pt2_op_type type = { op_out_dtype(L, 0), s->values->rank, s->values->shape };
-    struct pt2_applied applied = { &type };
+    struct pt2_applied applied = { type };
     struct pt2_pvalue in = *node->args[0].value, out = *node->outs[0], *outs = &out;
     struct pt2_pnode call = *node;
     struct pt2_arg *args = pt2_arena_copy(L->arena, node->args, node->num_args * sizeof *args);
@@ -374,7 +394,7 @@ static void run_on_values(struct pt2_lower *L, const struct pt2_sparse *s)
     args[0].value = &in;
     call.args = args;
     call.outs = &outs;
-    slot->tensor = s->values;
+    slot->tensor = first;
     L->node = &call;
     p->applied = &applied;
     L->row->lower(L);
@@ -400,7 +420,9 @@ static bool of_values(struct pt2_lower *L, pt2_t *t, bool linear)
     if (!is_unary(L))
         return false;
     pt2_t *from = linear ? t : coalesced(L, t);
-    run_on_values(L, from->sparse);
+    const struct pt2_op_type type = { op_out_dtype(L, 0), t->rank - from->sparse->dims + 1,
+                                      from->sparse->values->shape };
+    run_row(L, from->sparse->values, &type);
     struct pt2_slot *out = &L->priv->slots[L->node->outs[0]->index];
     out->tensor = sparse_new(L, from->sparse->indices, out->tensor, from->sparse->dims, t->rank, t->shape,
                              from->sparse->coalesced);
@@ -432,25 +454,42 @@ static bool names(const char *packets, const char *target)
     return false;
 }
 
-/* A part of a sparse tensor, of which the file says that it is empty, and something of that size is computed. */
-static void refuse_unsized(struct pt2_lower *L, const struct pt2_arg *a)
+/* Whether an operand is a part of a sparse tensor, of which the file says that it is empty, and so of the result. */
+static bool is_unsized(struct pt2_lower *L, const struct pt2_arg *a)
 {
     const struct pt2_pnode *n = L->node;
-    for (uint32_t k = 0; k < a->num_items; k++)
-        refuse_unsized(L, &a->items[k]);
+    bool found = false;
+    for (uint32_t k = 0; !found && k < a->num_items; k++)
+        found = is_unsized(L, &a->items[k]);
     pt2_t *t = a->kind == PT2_ARG_VALUE ? L->priv->slots[a->value->index].tensor : NULL;
     for (uint32_t k = 0; t && t->unsized && k < n->num_outs; k++)
         for (int d = 0; n->outs[k]->meta && !n->outs[k]->meta->sparse && d < n->outs[k]->meta->rank; d++)
-            if (n->outs[k]->meta->sizes[d]->op == PT2_SYM_INT && n->outs[k]->meta->sizes[d]->i == 0)
-                op_fail(L, PT2_ERR_UNSUPPORTED, "PyTorch exports indices() and values() of a sparse tensor as if it had "
-                                                "no elements; compute on the sparse tensor, or on its to_dense()");
+            found |= n->outs[k]->meta->sizes[d]->op == PT2_SYM_INT && n->outs[k]->meta->sizes[d]->i == 0;
+    return found;
+}
+
+/* What is computed of such a part has the size that its operands give it. */
+static void lower_unsized(struct pt2_lower *L)
+{
+    const struct pt2_pnode *n = L->node;
+    pt2_t *t = n->args[0].kind == PT2_ARG_VALUE ? L->priv->slots[n->args[0].value->index].tensor : NULL;
+    if (!t || n->num_outs != 1 || !L->row || !pt2_op_infers(L))
+        op_fail(L, PT2_ERR_UNSUPPORTED, "PyTorch exports indices() and values() of a sparse tensor as if it had no "
+                                        "elements: compute on the sparse tensor, or on its to_dense()");
+    run_row(L, t, NULL);
+    struct pt2_slot *out = &L->priv->slots[n->outs[0]->index];
+    out->tensor = pt2_arena_copy(L->arena, out->tensor, sizeof *out->tensor);
+    out->tensor->unsized = true;
 }
 
 bool pt2_lower_sparse(struct pt2_lower *L, bool writes)
 {
     const struct pt2_pnode *n = L->node;
+    bool unsized = false;
     for (uint32_t k = 0; k < n->num_args; k++)
-        refuse_unsized(L, &n->args[k]);
+        unsized |= is_unsized(L, &n->args[k]);
+    if (unsized)
+        lower_unsized(L);
     bool value = n->num_args && n->args[0].kind == PT2_ARG_VALUE;
     pt2_t *t = value ? L->priv->slots[n->args[0].value->index].tensor : NULL;
     if (t && t->sparse && writes)
@@ -461,5 +500,5 @@ bool pt2_lower_sparse(struct pt2_lower *L, bool writes)
     for (size_t k = 0; t && t->sparse && k < sizeof of_sparse / sizeof *of_sparse; k++)
         if (names(of_sparse[k].packets, n->target))
             return of_sparse[k].lower(L, t);
-    return false;
+    return unsized;
 }
