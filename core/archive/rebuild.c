@@ -113,7 +113,8 @@ static pt2_status call_sparse(struct pt2_pickle *p, const struct function *f, co
     bool known = arg(p, parts, 0)->kind == PT2_PICKLE_TENSOR && arg(p, parts, 1)->kind == PT2_PICKLE_TENSOR &&
                  arg(p, parts, 2)->kind == PT2_PICKLE_TUPLE;
     const uint32_t items[2] = { parts->items.data[0], parts->items.data[1] };
-    *out_object = known ? pt2_pickle_new(p, PT2_PICKLE_SPARSE) : pt2_pickle_opaque(p, "a sparse tensor that is not COO");
+    *out_object = known ? pt2_pickle_new(p, PT2_PICKLE_SPARSE)
+                        : pt2_pickle_opaque(p, "a sparse tensor that is not COO");
     for (int k = 0; known && k < 2; k++)
         pt2_push(p->arena, &p->objects.data[*out_object].items, items[k]);
     return PT2_OK;

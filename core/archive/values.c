@@ -162,11 +162,13 @@ static pt2_status read_offset(struct pt2_load *ld, const struct pt2_at *object, 
 
 static pt2_status refuse_layout(const struct pt2_at *at, int64_t layout)
 {
-    static const char *const names[] = { "unknown", NULL, "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc", "mkldnn" };
+    static const char *const names[] = {
+        "unknown", "sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc", "mkldnn",
+    };
     bool known = layout >= 0 && layout < (int64_t)(sizeof names / sizeof *names);
     return pt2_at_fail(at, PT2_ERR_UNSUPPORTED,
-                       "a tensor of layout %lld (%s); strided and sparse_coo are supported: convert it by to_dense() or "
-                       "to_sparse_coo()", (long long)layout, known ? names[layout] : "not known");
+                       "a tensor of layout %lld (%s); strided and sparse_coo are supported: convert it by to_dense() "
+                       "or to_sparse_coo()", (long long)layout, known ? names[layout] : "not known");
 }
 
 pt2_status pt2_load_tensor_meta(struct pt2_load *ld, const struct pt2_at *at, struct pt2_tensor_meta *out_meta)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Sparse tensors (COO): indices [dims, n] and values [n, …]. The tensor itself is the dense one that they add up to, a
- * SCATTER that disappears when nothing reads it: an operator that knows nothing of sparse tensors reads that. The
+ * Sparse tensors (COO): indices [dims, n] and values [n, …]. The tensor itself is the dense one that they add up to,
+ * a SCATTER that disappears when nothing reads it: an operator that knows nothing of sparse tensors reads that. The
  * operators here keep the parts: what maps 0 to 0 is computed of the values, a product gathers rows and adds them.
  *
  * The exporter traces sparse tensors without elements, so that the file gives `values` and `indices` no size: what is
@@ -56,8 +56,8 @@ static pt2_t *dense_of(struct pt2_lower *L, pt2_t *t)
 static const struct pt2_sparse *parts_of(struct pt2_lower *L, pt2_t *t)
 {
     if (!t->sparse)
-        op_fail(L, PT2_ERR_UNSUPPORTED, "the indices and values of a sparse tensor that was computed as a dense one are "
-                                        "not known: use its to_dense()");
+        op_fail(L, PT2_ERR_UNSUPPORTED, "the indices and values of a sparse tensor that was computed as a dense one "
+                                        "are not known: use its to_dense()");
     return t->sparse;
 }
 
@@ -236,7 +236,8 @@ static pt2_t *product(struct pt2_lower *L, pt2_t *a, pt2_t *b)
 /* The factors have other names in each operator. */
 static void lower_product(struct pt2_lower *L)
 {
-    static const char *const first[] = { "self", "sparse", "mat1" }, *const second[] = { "mat2", "dense", "other", "vec" };
+    static const char *const first[] = { "self", "sparse", "mat1" };
+    static const char *const second[] = { "mat2", "dense", "other", "vec" };
     pt2_t *a = NULL, *b = NULL;
     for (int k = 0; k < 3; k++)
         a = op_has(L, first[k]) ? op_tensor(L, first[k]) : a;
@@ -439,9 +440,10 @@ static const struct {
     { permute, " t transpose permute " },
     { join, " add sub subtract " },
     { multiply, " mm matmul mv addmm " },
-    { each_value, " mul multiply div divide true_divide neg negative positive to _to_copy clone detach alias contiguous " },
-    { each_sum, " abs absolute sin sinh asin asinh tan tanh atan atanh sqrt floor ceil round trunc sign sgn relu erf erfinv "
-                "expm1 log1p deg2rad rad2deg square pow isnan isinf nan_to_num " },
+    { each_value, " mul multiply div divide true_divide neg negative positive to _to_copy clone detach alias "
+                  "contiguous " },
+    { each_sum, " abs absolute sin sinh asin asinh tan tanh atan atanh sqrt floor ceil round trunc sign sgn relu erf "
+                "erfinv expm1 log1p deg2rad rad2deg square pow isnan isinf nan_to_num " },
 };
 
 static bool names(const char *packets, const char *target)
@@ -475,7 +477,7 @@ static void lower_unsized(struct pt2_lower *L)
     pt2_t *t = n->args[0].kind == PT2_ARG_VALUE ? L->priv->slots[n->args[0].value->index].tensor : NULL;
     if (!t || n->num_outs != 1 || !L->row || !pt2_op_infers(L))
         op_fail(L, PT2_ERR_UNSUPPORTED, "PyTorch exports indices() and values() of a sparse tensor as if it had no "
-                                        "elements: compute on the sparse tensor, or on its to_dense()");
+                                        "elements: compute on the tensor, or on its to_dense()");
     run_row(L, t, NULL);
     struct pt2_slot *out = &L->priv->slots[n->outs[0]->index];
     out->tensor = pt2_arena_copy(L->arena, out->tensor, sizeof *out->tensor);
@@ -493,8 +495,9 @@ bool pt2_lower_sparse(struct pt2_lower *L, bool writes)
     bool value = n->num_args && n->args[0].kind == PT2_ARG_VALUE;
     pt2_t *t = value ? L->priv->slots[n->args[0].value->index].tensor : NULL;
     if (t && t->sparse && writes)
-        op_fail(L, PT2_ERR_UNSUPPORTED, "a sparse tensor is written in place: use the operator that returns its result");
-    for (uint32_t k = 1; k < n->num_args && strstr(n->target, "addmm"); k++) /* its first matrix is the second operand */
+        op_fail(L, PT2_ERR_UNSUPPORTED,
+                "a sparse tensor is written in place: use the operator that returns its result");
+    for (uint32_t k = 1; k < n->num_args && strstr(n->target, "addmm"); k++) /* the matrix is another operand */
         if (!strcmp(n->args[k].name, "mat1") && n->args[k].kind == PT2_ARG_VALUE)
             t = L->priv->slots[n->args[k].value->index].tensor;
     for (size_t k = 0; t && t->sparse && k < sizeof of_sparse / sizeof *of_sparse; k++)

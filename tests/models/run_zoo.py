@@ -5,8 +5,9 @@
     run_zoo.py PT2GPU [--archive NAME | --folder FOLDER] [--device reference,lavapipe,...] [--only REGEX] [--check]
                [--without NAMES]
 
-The models are those of tests/data/NAME.tar.xz (zoo, quantised, corners: arguments at the edge of what operators take),
-or of FOLDER: MODEL.pt2 with MODEL.npz, which holds the inputs in_0, ... and the results that PyTorch gave, out_0, ...
+The models are those of tests/data/NAME.tar.xz (zoo; quantised; corners: arguments at the edge of what operators take;
+extremes: integers of 64 bits, positions that are no numbers, long size expressions, sparse tensors), or of FOLDER:
+MODEL.pt2 with MODEL.npz, which holds the inputs in_0, ... and the results that PyTorch gave, out_0, ...
 Fails when a model does not run, or differs by more than 1e-4 (integers: at all). --check also compares every kernel
 with the reference backend. The device "spread" is lavapipe, PoCL and the reference backend together, with every kernel
 on the next one. --without leaves optimisations out, as the command does; "each": one after the other.
