@@ -161,9 +161,9 @@ PT2_MUST_USE PT2_API pt2_status pt2_model_open_memory(const void *data, size_t s
 /* Sessions of the model must be destroyed first. NULL-safe; sets *model to NULL. */
 PT2_API void pt2_model_destroy(pt2_model **model);
 
-/* One leaf of the inputs or outputs. A sparse tensor (COO) is two leaves: NAME.indices, int64 [sparse dimensions, number
- * of elements], and NAME.values, [number of elements, dense dimensions…]. Elements of an input may be in any order, and
- * several at one place add up; an output has them as PyTorch computes them, coalesced where coalesce() made them so. */
+/* One leaf of the inputs or outputs. A sparse tensor (COO) is two leaves: NAME.indices, int64 [sparse dimensions,
+ * number of elements], and NAME.values, [number of elements, dense dimensions...]. Elements of an input may be in any
+ * order, and several at one place add up; those of an output are ordered where coalesce() made them so. */
 typedef struct pt2_leaf_info {
     const char
         *name; /* of an input: its argument name, "cache[0].k" for nested ones; of an output: "out_0" or its key */
