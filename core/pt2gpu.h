@@ -175,7 +175,9 @@ typedef enum pt2_output_role {
     PT2_ROLE_INPUT_GRADIENT
 } pt2_output_role;
 
-/* One leaf of the inputs or outputs. */
+/* One leaf of the inputs or outputs. A sparse tensor (COO) is two leaves: NAME.indices, int64 [sparse dimensions,
+ * number of elements], and NAME.values, [number of elements, dense dimensions...]. Elements of an input may be in any
+ * order, and several at one place add up; those of an output are ordered where coalesce() made them so. */
 typedef struct pt2_leaf_info {
     const char
         *name; /* of an input: its argument name, "cache[0].k" for nested ones; of an output: "out_0" or its key;

@@ -100,6 +100,8 @@ int pt2_load_find_written(const struct pt2_program *p, enum pt2_output_kind kind
 PT2_MUST_USE pt2_status pt2_load_bind(struct pt2_load *ld);
 /* Calls that take subclasses of Tensor apart become inputs; before binding. */
 PT2_MUST_USE pt2_status pt2_load_subclasses(struct pt2_load *ld);
+/* Sparse inputs and outputs become two dense ones each; last of all. */
+PT2_MUST_USE pt2_status pt2_load_sparse(struct pt2_load *ld);
 /* graph.constants of schema 1: torch.save files in base64; they become inputs of the graph. */
 PT2_MUST_USE pt2_status pt2_load_constants1(struct pt2_load *ld, const struct pt2_at *graph);
 

@@ -24,6 +24,7 @@ enum pt2_pickle_kind {
     PT2_PICKLE_DTYPE,   /* dtype */
     PT2_PICKLE_STORAGE, /* text: key; i: bytes; dtype: of its class, PT2_NONE when untyped */
     PT2_PICKLE_TENSOR,  /* tensor */
+    PT2_PICKLE_SPARSE,  /* COO; items: indices and values, which are TENSORs */
     PT2_PICKLE_OPAQUE,  /* text: what it is; an object that this reader does not know; held: what it was made from, in
                          * the pickle's order. Subclasses of Tensor: items are their attributes, as of a DICT */
 };

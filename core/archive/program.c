@@ -111,6 +111,7 @@ static pt2_status run_steps(struct pt2_load *ld)
 {
     static pt2_status (*const steps[])(struct pt2_load *ld) = {
         step_zip, step_layout, step_program, pt2_load_weights, pt2_load_subclasses, pt2_load_bind, step_samples,
+        pt2_load_sparse,
     };
     size_t count = ld->only_names ? 2 : sizeof steps / sizeof *steps;
     for (size_t i = 0; i < count; i++)

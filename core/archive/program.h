@@ -72,6 +72,7 @@ struct pt2_tensor_meta {
     const struct pt2_symexpr **sizes;   /* arena; rank entries, never NULL entries */
     const struct pt2_symexpr **strides; /* arena; rank entries */
     const struct pt2_symexpr *offset;   /* elements */
+    bool sparse;                        /* COO: strides and offset mean nothing */
 };
 
 /* One SSA value of one graph. Pointer identity is value identity. */
@@ -186,7 +187,7 @@ struct pt2_output_spec {
 };
 
 /* One leaf of in_spec or out_spec, named from the containers: "x", "cache[0].key"; outputs: "out_0", "logits";
- * gradients, which out_spec lacks: "l.weight.grad". */
+ * gradients, which out_spec lacks: "l.weight.grad". A sparse tensor is two: "x.indices", "x.values". */
 struct pt2_leaf {
     const char *name;
 };
@@ -198,6 +199,7 @@ struct pt2_sample {
     double f;
     const char *text;
     struct pt2_stored_tensor tensor;
+    const struct pt2_stored_tensor *indices; /* of a sparse tensor, whose values are `tensor`; else NULL */
 };
 
 struct pt2_program {

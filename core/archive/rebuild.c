@@ -103,6 +103,23 @@ static pt2_status call_tensor(struct pt2_pickle *p, const struct function *f, co
     return PT2_OK;
 }
 
+/* (layout, (indices, values, size[, coalesced])); of other layouts it has three tensors first. */
+static pt2_status call_sparse(struct pt2_pickle *p, const struct function *f, const object_t *args,
+                              uint32_t *out_object)
+{
+    const object_t *parts = args->items.count > 1 ? arg(p, args, 1) : args;
+    (void)f;
+    bool known = args->items.count > 1 && parts->kind == PT2_PICKLE_TUPLE && parts->items.count >= 3 &&
+                 arg(p, parts, 0)->kind == PT2_PICKLE_TENSOR && arg(p, parts, 1)->kind == PT2_PICKLE_TENSOR &&
+                 arg(p, parts, 2)->kind == PT2_PICKLE_TUPLE;
+    const uint32_t items[2] = { known ? parts->items.data[0] : 0, known ? parts->items.data[1] : 0 };
+    *out_object = known ? pt2_pickle_new(p, PT2_PICKLE_SPARSE)
+                        : pt2_pickle_opaque(p, "a sparse tensor that is not COO");
+    for (int k = 0; known && k < 2; k++)
+        pt2_push(p->arena, &p->objects.data[*out_object].items, items[k]);
+    return PT2_OK;
+}
+
 static pt2_status call_parameter(struct pt2_pickle *p, const struct function *f, const object_t *args,
                                  uint32_t *out_object)
 {
@@ -213,6 +230,7 @@ static const struct function functions[] = {
     {"torch._utils _rebuild_tensor", call_tensor, 4, 0},
     {"torch._utils _rebuild_tensor_v2", call_tensor, 6, 0},
     {"torch._utils _rebuild_tensor_v3", call_tensor, 7, 6},
+    {"torch._utils _rebuild_sparse_tensor", call_sparse, 0, 0},
     {"torch._utils _rebuild_parameter", call_parameter, 3, 0},
     {"torch._utils _rebuild_parameter_with_state", call_parameter, 4, 0},
     {"torch._tensor _rebuild_from_type_v2", call_from_type, 4, 0},

@@ -27,6 +27,14 @@ static const struct pt2_pickle_object *object_at(const struct flattener *f, uint
     return &f->file.pickle.objects.data[i];
 }
 
+static pt2_status read_sparse(struct flattener *f, const struct pt2_pickle_object *o, struct pt2_sample *s)
+{
+    struct pt2_stored_tensor *indices = PT2_NEW(f->ld->arena, struct pt2_stored_tensor);
+    s->indices = indices;
+    PT2_TRY(pt2_torchsave_bind(&f->file, o->items.data[0], indices));
+    return pt2_torchsave_bind(&f->file, o->items.data[1], &s->tensor);
+}
+
 static pt2_status read_leaf(struct flattener *f, uint32_t object)
 {
     const struct pt2_pickle_object *o = object_at(f, object);
@@ -35,7 +43,7 @@ static pt2_status read_leaf(struct flattener *f, uint32_t object)
     static const enum pt2_arg_kind kinds[] = {
         [PT2_PICKLE_NONE] = PT2_ARG_NONE,     [PT2_PICKLE_BOOL] = PT2_ARG_BOOL,     [PT2_PICKLE_INT] = PT2_ARG_INT,
         [PT2_PICKLE_FLOAT] = PT2_ARG_FLOAT,   [PT2_PICKLE_STRING] = PT2_ARG_STRING, [PT2_PICKLE_TENSOR] = PT2_ARG_VALUE,
-        [PT2_PICKLE_OPAQUE] = PT2_ARG_CUSTOM,
+        [PT2_PICKLE_SPARSE] = PT2_ARG_VALUE, [PT2_PICKLE_OPAQUE] = PT2_ARG_CUSTOM,
     };
     s->kind = kinds[o->kind];
     if (s->kind == PT2_ARG_CUSTOM || (s->kind == PT2_ARG_NONE && o->kind != PT2_PICKLE_NONE))
@@ -46,6 +54,8 @@ static pt2_status read_leaf(struct flattener *f, uint32_t object)
     s->f = o->f;
     if (s->kind == PT2_ARG_STRING)
         s->text = pt2_arena_strndup(f->ld->arena, o->text, o->len);
+    if (o->kind == PT2_PICKLE_SPARSE)
+        return read_sparse(f, o, s);
     if (s->kind == PT2_ARG_VALUE)
         PT2_NOTE(pt2_torchsave_bind(&f->file, object, &s->tensor), "%.100s", name);
     return PT2_OK;

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-enum { STRIDED = 7, EXPONENT_OF_LARGEST_SIZE = 40 };
+enum { SPARSE_COO = 1, STRIDED = 7, EXPONENT_OF_LARGEST_SIZE = 40 };
 
 const char *pt2_load_intern(struct pt2_load *ld, const char *text)
 {
@@ -160,6 +160,17 @@ static pt2_status read_offset(struct pt2_load *ld, const struct pt2_at *object, 
     return int_expr(ld, &at, e);
 }
 
+static pt2_status refuse_layout(const struct pt2_at *at, int64_t layout)
+{
+    static const char *const names[] = {
+        "unknown", "sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc", "mkldnn",
+    };
+    bool known = layout >= 0 && layout < (int64_t)(sizeof names / sizeof *names);
+    return pt2_at_fail(at, PT2_ERR_UNSUPPORTED,
+                       "a tensor of layout %lld (%s); strided and sparse_coo are supported: convert it by to_dense() "
+                       "or to_sparse_coo()", (long long)layout, known ? names[layout] : "not known");
+}
+
 pt2_status pt2_load_tensor_meta(struct pt2_load *ld, const struct pt2_at *at, struct pt2_tensor_meta *out_meta)
 {
     struct pt2_at field, sizes, strides;
@@ -178,9 +189,11 @@ pt2_status pt2_load_tensor_meta(struct pt2_load *ld, const struct pt2_at *at, st
     PT2_TRY(read_dims(ld, &strides, (int)rank, 62, &out_meta->strides));
     PT2_TRY(read_offset(ld, at, &out_meta->offset));
     PT2_TRY(pt2_at_field_int(at, "layout", &layout));
+    out_meta->sparse = layout == SPARSE_COO;
+    if (out_meta->sparse)
+        return PT2_OK;
     if (layout != STRIDED)
-        return pt2_at_fail(at, PT2_ERR_UNSUPPORTED, "tensor layout %lld, only strided tensors are supported",
-                           (long long)layout);
+        return refuse_layout(at, layout);
     return check_bytes(ld, at, out_meta);
 }
 

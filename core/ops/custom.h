@@ -32,5 +32,6 @@ struct pt2_op_type {
 
 /* Result k of L->node, worked out from its arguments. Fails when pt2gpu has no rule for the operator. */
 struct pt2_op_type pt2_op_infer(struct pt2_lower *L, int k);
+bool pt2_op_infers(struct pt2_lower *L); /* whether it knows the operator */
 
 #endif

@@ -291,7 +291,7 @@ static const struct rule rules[] = {
       "logical_xor " },
     { shape_like, SAME,
       " relu relu6 hardtanh threshold gelu silu mish elu celu selu softplus hardswish hardsigmoid leaky_relu "
-      "hardshrink "
+      "hardshrink alias detach "
       "softshrink log_sigmoid floor ceil trunc round neg negative abs absolute sign frac positive nan_to_num "
       "bitwise_not clone contiguous layer_norm rms_norm group_norm batch_norm tril triu flip roll dropout sort "
       "scatter scatter_add index_add index_copy masked_scatter slice_scatter select_scatter cummax cummin " },
@@ -356,6 +356,11 @@ static struct rule rule_for(struct pt2_lower *L, int k)
         r = positions ? (struct rule){ r.shape, INT64, NULL } : none;
     }
     return r;
+}
+
+bool pt2_op_infers(struct pt2_lower *L)
+{
+    return rule_for(L, 0).shape != NULL;
 }
 
 struct pt2_op_type pt2_op_infer(struct pt2_lower *L, int k)

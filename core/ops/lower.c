@@ -3,6 +3,7 @@
  * stores that were written become outputs beside the user's. */
 #include "ops/custom.h"
 #include "ops/internal.h"
+#include "ops/sparse.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -189,6 +190,8 @@ static void lower_node(struct pt2_lower *L, const struct pt2_pnode *node)
     L->row = custom ? NULL : pt2_op_resolve(node->target, &use);
     if (custom)
         pt2_lower_custom(L, custom);
+    else if (pt2_lower_sparse(L, use == PT2_ROW_INPLACE || use == PT2_ROW_OUT))
+        use = PT2_ROW_PLAIN;
     else if (L->row)
         L->row->lower(L);
     else

@@ -60,6 +60,8 @@ typedef struct pt2_t {
     pt2_ex *map;             /* arena; store->cur->rank index expressions (complex: less one) over VAR 0 … rank-1;
                               * NULL: identity */
     bool whole;              /* the map is a bijection onto the store (identity, permutation, reshape) */
+    const struct pt2_sparse *sparse; /* what a sparse tensor is made of (sparse.c); this is the dense one then */
+    bool unsized;            /* the file says wrongly that it has no elements */
 } pt2_t;
 
 struct pt2_complex { pt2_ex re, im; };

@@ -498,8 +498,8 @@ static pt2_ex pixel(struct pt2_lower *L, pt2_ex v)
     return to_index(L, pt2_select(E, sane, v, num(L, v->dtype, -100)));
 }
 
-/* The pixel at whole coordinates p (x first) times its weight (NULL: 1); the pixels outside of a plane are 0, those of a
- * volume left out, whatever their weight. */
+/* The pixel at whole coordinates p (x first) times its weight (NULL: 1); the pixels outside of a plane are 0, those of
+ * a volume left out, whatever their weight. */
 static pt2_ex pixel_value(struct pt2_lower *L, const struct sampler *s, const pt2_ex *p, pt2_ex weight)
 {
     struct pt2_exprs *E = L->E;

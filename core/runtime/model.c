@@ -366,6 +366,18 @@ static void value_info(pt2_leaf_info *info, const struct pt2_pvalue *v)
     }
 }
 
+/* A part of a sparse tensor, which the file does not describe. */
+static void made_info(const pt2_model *m, pt2_leaf_info *info, const struct pt2_user_output *out)
+{
+    if (out->output < 0)
+        return;
+    const struct pt2_value *v = m->module.graphs.data[0]->outputs.data[out->output];
+    info->dtype = out->dtype;
+    info->rank = v->rank - (pt2_dtype_is_complex(out->dtype) ? 1 : 0);
+    for (int k = 0; k < info->rank; k++)
+        info->shape[k] = pt2_is_const(v->shape[k]) ? v->shape[k]->i : -1;
+}
+
 pt2_status pt2_model_input_info(const pt2_model *m, int index, pt2_leaf_info *out_info)
 {
     if (index < 0 || index >= pt2_model_input_count(m))
@@ -396,7 +408,9 @@ pt2_status pt2_model_output_info(const pt2_model *m, int index, pt2_leaf_info *o
             continue;
         out_info->role = out->role;
         out_info->gradient_of = out->gradient_of;
-        if (out->arg->kind == PT2_ARG_VALUE) {
+        if (out->arg->kind == PT2_ARG_VALUE && out->arg->value->kind == PT2_VALUE_TENSOR && !out->arg->value->meta) {
+            made_info(m, out_info, &m->lowered.user_outputs[index]);
+        } else if (out->arg->kind == PT2_ARG_VALUE) {
             value_info(out_info, out->arg->value);
         } else {
             out_info->dtype = literal_kind(out->arg->kind);

@@ -847,7 +847,8 @@ static void test_far(void **state)
         assert_int_equal(got, right[i].want);
     }
     pt2_ex wrong[] = { pt2_muli(&E, u, 16), pt2_add(&E, pt2_muli(&E, u, 4), pt2_muli(&E, k, 4)),
-                       pt2_mul(&E, u, k), pt2_bin(&E, PT2_E_SHL, u, pt2_idx(&E, 3)), pt2_bin(&E, PT2_E_POW, u, pt2_idx(&E, 2)) };
+                       pt2_mul(&E, u, k), pt2_bin(&E, PT2_E_SHL, u, pt2_idx(&E, 3)),
+                       pt2_bin(&E, PT2_E_POW, u, pt2_idx(&E, 2)) };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_int_equal(pt2_eval(&E, wrong[i], &n, &known, &got), PT2_ERR_INPUT);
     /* 2^54 + 2^30 + 1 is nearer to 2^54 + 2^31; rounded to double first, it would be a tie */
