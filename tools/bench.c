@@ -142,8 +142,8 @@ static pt2_status look_closer(struct bench *bench)
     bench->memory = pt2_session_memory(bench->session);
     if (bench->brief)
         return PT2_OK;
-    return profile_model(bench->model, bench->input, &bench->choice, bench->profile_runs, bench->remeasure, bench->target.no_cache,
-                         &bench->profile);
+    return profile_model(bench->model, bench->input, &bench->choice, bench->profile_runs, bench->remeasure,
+                         bench->target.no_cache, &bench->profile);
 }
 
 /* ---- text ---- */

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The sizes that keep the source readable, measured: functions have a median of at most 18 lines and at most 120 lines,
-# files at most 1000 lines of at most 120 columns, a backend at most 4000 lines of C.
+# files at most 1000 lines of at most 120 columns, a backend at most 4300 lines of C.
 #     check_sizes.sh [--list]      --list prints the longest functions too
 set -eu
 cd "$(dirname "$0")/.."
-median=18 longest=120 file_lines=1000 columns=120 backend_lines=4000
+median=18 longest=120 file_lines=1000 columns=120 backend_lines=4300
 
 # Files that are one table or one switch, whose length is the number of its rows.
 tables=""
