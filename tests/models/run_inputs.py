@@ -116,7 +116,8 @@ class Inputs(command.Command):
         before = open(out, "rb").read()
         for words in (["--input", self.save("bad.npz", in_0=np.zeros(3, np.float32))],
                       ["--random", "--save-state", "/nonexistent/state.npz"]):
-            self.assertEqual(self.call(SIMPLE_NET, *words, "--output", out, "--backend=reference", backend=False).returncode, BAD_DATA)
+            process = self.call(SIMPLE_NET, *words, "--output", out, "--backend=reference", backend=False)
+            self.assertEqual(process.returncode, BAD_DATA)
             self.assertEqual(open(out, "rb").read(), before)
         self.host(SIMPLE_NET, "--random", "--output", out)
         self.assertNotEqual(open(out, "rb").read(), before)

@@ -77,8 +77,8 @@ static void test_faults(void **state)
             fail_msg("%s: %s", path, pt2_error_message());
         if ((report.different > 0) != cases[i].found)
             fail_msg("case %zu, %s: %d kernels differ; kernel %s, element %lld is %.9g, reference %.9g, allowed %.3g",
-                     i, cases[i].model, report.different, report.kernel, (long long)report.index, report.got, report.want,
-                     report.tolerance);
+                     i, cases[i].model, report.different, report.kernel, (long long)report.index, report.got,
+                     report.want, report.tolerance);
     }
 }
 
