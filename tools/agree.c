@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static double tolerance(pt2_dtype dtype)
@@ -66,7 +67,9 @@ static struct worst compare_ints(const pt2_tensor *got, const pt2_tensor *want, 
     return w;
 }
 
-static struct worst compare_floats(const pt2_tensor *got, pt2_dtype as, const pt2_tensor *want, int64_t n)
+/* `explained`: by real number, differences that count as none; NULL: none do. */
+static struct worst compare_floats(const pt2_tensor *got, pt2_dtype as, const pt2_tensor *want, int64_t n,
+                                   const double *explained)
 {
     struct worst w = { 0 };
     pt2_dtype a = pt2_dtype_real(got->dtype), b = pt2_dtype_real(as);
@@ -75,6 +78,8 @@ static struct worst compare_floats(const pt2_tensor *got, pt2_dtype as, const pt
         double d = difference(g, v);
         if (isfinite(v))
             w.largest = fmax(w.largest, fabs(v));
+        if (explained && d <= explained[i])
+            continue;
         if (d > w.diff) {
             w.diff = d;
             w.got = g;
@@ -97,7 +102,8 @@ static void differs(struct agreement *out, const char *fmt, ...)
     va_end(ap);
 }
 
-static void compare(const char *name, const pt2_tensor *got, const pt2_tensor *want, struct agreement *out)
+static void compare(const char *name, const pt2_tensor *got, const pt2_tensor *want, const struct rounding *rounding,
+                    struct agreement *out)
 {
     pt2_dtype as = stored_as(got->dtype, want->dtype);
     out->compared++;
@@ -111,16 +117,23 @@ static void compare(const char *name, const pt2_tensor *got, const pt2_tensor *w
     }
     bool exact = tolerance(got->dtype) == 0;
     int64_t n = pt2_tensor_count(got);
-    struct worst w = exact ? compare_ints(got, want, n) : compare_floats(got, as, want, n);
+    struct worst w = exact ? compare_ints(got, want, n) : compare_floats(got, as, want, n, NULL);
     out->max_abs = fmax(out->max_abs, w.diff);
     out->largest = fmax(out->largest, w.largest);
     if (w.diff > 0 && !exact)
         out->relative = fmax(out->relative, w.largest > 0 ? w.diff / w.largest : INFINITY);
+    if (w.diff > tolerance(got->dtype) * w.largest && rounding && !exact) {
+        double *explained = rounding_explains(rounding, name, got);
+        w = compare_floats(got, as, want, n, explained);
+        free(explained);
+        out->rounding = true;
+    }
     if (w.diff > tolerance(got->dtype) * w.largest)
         differs(out, "%s differs by %.3g at element %" PRId64 ": %.9g, stored %.9g", name, w.diff, w.at, w.got, w.want);
 }
 
-pt2_status agree(const struct pt2_npz *got, const struct pt2_npz *want, const char *want_path, struct agreement *out)
+static void compare_all(const struct pt2_npz *got, const struct pt2_npz *want, const struct rounding *rounding,
+                        struct agreement *out)
 {
     *out = (struct agreement){ .same = true };
     for (int i = 0; i < want->count; i++) {
@@ -129,12 +142,26 @@ pt2_status agree(const struct pt2_npz *got, const struct pt2_npz *want, const ch
             continue;
         const pt2_tensor *mine = pt2_npz_find(got, name);
         if (mine) {
-            compare(name, mine, &want->arrays[i].tensor, out);
+            compare(name, mine, &want->arrays[i].tensor, rounding, out);
         } else {
             out->compared++;
             differs(out, "the model has no %s", name);
         }
     }
+}
+
+pt2_status agree(const struct pt2_npz *got, const struct pt2_npz *want, const char *want_path,
+                 const struct agree_again *again, struct agreement *out)
+{
+    struct rounding rounding = { 0 };
+    pt2_status status = PT2_OK;
+    compare_all(got, want, NULL, out);
+    if (!out->same && again && again->measure)
+        status = again->measure(again->ctx, &rounding);
+    if (status == PT2_OK && rounding.plain.count)
+        compare_all(got, want, &rounding, out);
+    rounding_free(&rounding);
+    PT2_TRY(status);
     if (!out->compared)
         return pt2_fail(PT2_ERR_INPUT, "%s: no arrays named out_0, out_1, ...", want_path);
     return PT2_OK;
@@ -142,8 +169,9 @@ pt2_status agree(const struct pt2_npz *got, const struct pt2_npz *want, const ch
 
 void agreement_text(const struct agreement *a, const char *want_path, char *text, size_t cap)
 {
-    int n = snprintf(text, cap, "%s %s: largest difference %.2g, %.2g of the largest output (%.3g)",
-                     a->same ? "agrees with" : "DIFFERS from", want_path, a->max_abs, a->relative, a->largest);
+    int n = snprintf(text, cap, "%s %s%s: largest difference %.2g, %.2g of the largest output (%.3g)",
+                     a->same ? "agrees with" : "DIFFERS from", want_path,
+                     a->same && a->rounding ? " as far as rounding allows" : "", a->max_abs, a->relative, a->largest);
     if (*a->difference && n > 0 && (size_t)n < cap)
         snprintf(text + n, cap - (size_t)n, "; %s", a->difference);
 }

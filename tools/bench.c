@@ -106,7 +106,7 @@ static pt2_status compare(struct bench *bench)
         return PT2_OK;
     PT2_GOTO(out, pt2_npz_read(bench->against, &want));
     PT2_GOTO(out, outputs_collect(bench->model, bench->session, true, &got));
-    PT2_GOTO(out, agree(&got, &want, bench->against, &bench->agreement));
+    PT2_GOTO(out, agree(&got, &want, bench->against, NULL, &bench->agreement));
 out:
     pt2_npz_free(&got);
     pt2_npz_free(&want);
@@ -142,8 +142,8 @@ static pt2_status look_closer(struct bench *bench)
     bench->memory = pt2_session_memory(bench->session);
     if (bench->brief)
         return PT2_OK;
-    return profile_model(bench->model, bench->input, &bench->choice, bench->profile_runs, bench->remeasure, bench->target.no_cache,
-                         &bench->profile);
+    return profile_model(bench->model, bench->input, &bench->choice, bench->profile_runs, bench->remeasure,
+                         bench->target.no_cache, &bench->profile);
 }
 
 /* ---- text ---- */

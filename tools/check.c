@@ -42,14 +42,29 @@ static pt2_status compare_kernels(struct check *check, const pt2_model_params *p
     return drivers_release(pt2_model_check(check->models.items[0], params, &how, &check->report));
 }
 
-static pt2_status compare_outputs(struct check *check, const pt2_model *model, pt2_session *session)
+struct again {
+    const char *path;
+    const pt2_model_params *params;
+    const pt2_tensor *leaves;
+};
+
+static pt2_status measure_rounding(void *ctx, struct rounding *out)
 {
+    const struct again *a = ctx;
+    return rounding_measure(out, a->path, a->params, a->leaves, 0);
+}
+
+static pt2_status compare_outputs(struct check *check, const pt2_model_params *params, const pt2_tensor *leaves,
+                                  const pt2_model *model, pt2_session *session)
+{
+    struct again again = { check->models.items[0], params, leaves };
     struct pt2_npz got = { 0 }, want = { 0 };
     pt2_status status;
     PT2_GOTO(out, pt2_npz_read(check->against, &want));
     PT2_GOTO(out, pt2_session_run(session));
     PT2_GOTO(out, outputs_collect(model, session, true, &got));
-    PT2_GOTO(out, agree(&got, &want, check->against, &check->agreement));
+    PT2_GOTO(out, agree(&got, &want, check->against, &(struct agree_again){ measure_rounding, &again },
+                        &check->agreement));
     check->have_agreement = true;
 out:
     pt2_npz_free(&got);
@@ -68,7 +83,7 @@ static pt2_status check_model(struct check *check, const pt2_model_params *param
     PT2_GOTO(out, pt2_session_create(model, &session));
     PT2_GOTO(out, leaf_inputs(check, model, session, &inputs, &tensors));
     if (check->against)
-        PT2_GOTO(out, compare_outputs(check, model, session));
+        PT2_GOTO(out, compare_outputs(check, params, tensors, model, session));
     pt2_session_destroy(&session);
     pt2_model_destroy(&model); /* not in memory thrice */
     PT2_GOTO(out, compare_kernels(check, params, tensors));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What drivers print. Standard error is a file without a name while it is held; a process that dies meanwhile still
- * shows what the file holds. Sanitizers report there and end the process themselves, so builds with them hold nothing. */
+ * shows what the file holds. Sanitizers report there and end the process themselves: builds with them hold nothing. */
 #define _POSIX_C_SOURCE 200809L
 #include "tools/drivers.h"
 #include "base/utf8.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * pt2gpu run: one session, one run per --input file (or one on the archive's sample inputs). Outputs are written when
  * all runs are done, so that a failure leaves the files of an earlier run as they were. */
+#include "runtime/inspect.h"
 #include "tools/agree.h"
 #include "tools/drivers.h"
 #include "tools/inputs.h"
@@ -18,6 +19,7 @@ struct run {
     struct text_list models, inputs, against;
     const char *output, *save_state, *load_state, *list;
     struct input_choice choice;
+    pt2_model_params params;
     bool json;
     int seed;
 
@@ -31,11 +33,11 @@ struct run {
     bool different;
 };
 
-static pt2_status open_session(struct run *run, const pt2_model_params *params)
+static pt2_status open_session(struct run *run)
 {
     double begin = now_ms();
     progress("%s: opening", run->models.items[0]);
-    PT2_TRY(open_model(run->models.items[0], params, &run->model));
+    PT2_TRY(open_model(run->models.items[0], &run->params, &run->model));
     PT2_TRY(pt2_session_create(run->model, &run->session));
     pt2_session_set_seed(run->session, (uint64_t)run->seed);
     if (run->load_state)
@@ -111,6 +113,22 @@ static void print_outputs(const struct run *run, int k)
     }
 }
 
+/* What the reference backend can run in a moment; what runs later in a session depends on its state. */
+static pt2_status measure_rounding(void *ctx, struct rounding *out)
+{
+    enum { SMALL = 64 << 20 };
+    struct run *run = ctx;
+    if (run->num_runs > 1 || run->load_state || pt2_session_memory(run->session).weights > SMALL)
+        return PT2_OK;
+    pt2_tensor *leaves = calloc((size_t)pt2_model_input_count(run->model) + 1, sizeof *leaves);
+    if (!leaves)
+        return pt2_fail(PT2_ERR_NOMEM, "out of memory");
+    inputs_leaves(&run->loaded[0], run->model, leaves);
+    pt2_status status = rounding_measure(out, run->models.items[0], &run->params, leaves, (uint64_t)run->seed);
+    free(leaves);
+    return status;
+}
+
 static pt2_status print_agreement(struct run *run, int k, cJSON *json)
 {
     char text[1024];
@@ -119,7 +137,8 @@ static pt2_status print_agreement(struct run *run, int k, cJSON *json)
     if (k >= run->against.count)
         return PT2_OK;
     PT2_TRY(pt2_npz_read(run->against.items[k], &want));
-    pt2_status status = agree(&run->results[k], &want, run->against.items[k], &a);
+    pt2_status status = agree(&run->results[k], &want, run->against.items[k],
+                              &(struct agree_again){ measure_rounding, run }, &a);
     pt2_npz_free(&want);
     PT2_TRY(status);
     agreement_text(&a, run->against.items[k], text, sizeof text);
@@ -190,9 +209,9 @@ static pt2_status print_json_runs(struct run *run)
 
 /* ---- the command ---- */
 
-static pt2_status run_all(struct run *run, const pt2_model_params *params)
+static pt2_status run_all(struct run *run)
 {
-    PT2_TRY(open_session(run, params));
+    PT2_TRY(open_session(run));
     PT2_TRY(allocate(run));
     for (int k = 0; k < run->num_runs; k++)
         PT2_NOTE(run_one(run, k), "%s", run->models.items[0]);
@@ -232,12 +251,11 @@ static int check_usage(const struct command *self, const struct run *run)
 
 static enum exit_status execute(struct run *run)
 {
-    pt2_model_params params;
-    pt2_status status = target_params(&run->target, &params);
+    pt2_status status = target_params(&run->target, &run->params);
     if (status == PT2_OK && run->list)
-        return run_list(run->list, &params);
+        return run_list(run->list, &run->params);
     if (status == PT2_OK)
-        status = run_all(run, &params);
+        status = run_all(run);
     if (status != PT2_OK)
         return tool_fail(status);
     return run->different ? STATUS_DIFFERENT : STATUS_DONE;

@@ -54,7 +54,8 @@ struct target {
       "auto, vulkan, opencl, reference; several: in order of preference" },                                          \
     { "device", OPTION_NUMBER, &(t)->device, "N",                                                                    \
       "number of the device within the backend (auto: in the list of devices)" },                                    \
-    { "program", OPTION_TEXT, &(t)->program, "NAME", "which program of an archive that holds several (info lists them)" }, \
+    { "program", OPTION_TEXT, &(t)->program, "NAME",                                                                 \
+      "which program of an archive that holds several (info lists them)" },                                          \
     { "no-cache", OPTION_FLAG, &(t)->no_cache, NULL, "neither read nor write compiled kernels on disk" },            \
     { "tune", OPTION_TEXT, &(t)->tune, "off|quick|thorough",                                                         \
       "look for faster tiles first (off); those that were found are used in any case" },                             \

@@ -47,7 +47,9 @@ static pt2_status tune_model(struct tune *tune, const pt2_model_params *params, 
     pt2_session *session = NULL;
     uint32_t without = 0;
     pt2_tensor *leaves = calloc((size_t)pt2_model_input_count(model) + 1, sizeof *leaves);
-    pt2_status status = leaves ? pt2_without_parse(params->without, &without) : pt2_fail(PT2_ERR_NOMEM, "out of memory");
+    pt2_status status = leaves ? PT2_OK : pt2_fail(PT2_ERR_NOMEM, "out of memory");
+    if (status == PT2_OK)
+        status = pt2_without_parse(params->without, &without);
     if (status == PT2_OK)
         status = pt2_session_create(model, &session);
     if (status == PT2_OK)

@@ -166,7 +166,7 @@ static const struct {
     {0, 4, "GGUF", NULL, "a GGUF file: the tensors of a language model, no program", TENSORS},
     {0, 4, "lmgg", NULL, "a GGML file: tensors without a program", TENSORS},
     {0, 0, NULL, is_safetensors, "a safetensors file: tensors without a program", TENSORS},
-    {0, 14, "\x80\x02\x8a\x0al\xfc\x9c" "F\xf9 j\xa8P", NULL,
+    {0, 14, "\x80\x02\x8a\x0al\xfc\x9c" "F\xf9 j\xa8P\x19", NULL,
      "a torch.save file of the old format: a state dict or other objects, no program", TENSORS},
     {0, 0, NULL, is_pickle, "a Python pickle", "load it in Python, " EXPORT},
     {0, 8, "\x89HDF\r\n\x1a\n", NULL, "an HDF5 file, perhaps a Keras model", EXPORT},

@@ -22,8 +22,7 @@ struct recorded {
     bool compared;
     bool on_device; /* a kernel of the device stores it, too */
     uint32_t seen;  /* runs at random that have passed it */
-    float *moved;   /* owned; by real number: how far runs at random are from it at most; NULL: unknown */
-    double spread;  /* the root of the mean square of that */
+    struct pt2_moves moves; /* owned; moved NULL: not measured */
 };
 
 struct check {
@@ -167,9 +166,28 @@ static double largest(pt2_dtype t, const void *data, uint64_t bytes)
 /* Of a difference from the reference, how much rounding explains: so many times what random rounding moves it by. */
 enum { TIMES_MOVED = 8 };
 
-static double explained(const struct recorded *r, int64_t k)
+double pt2_moves_explain(const struct pt2_moves *moves, int64_t k)
 {
-    return r->moved ? TIMES_MOVED * fmax((double)r->moved[k], r->spread) : 0;
+    return moves->moved ? TIMES_MOVED * fmax((double)moves->moved[k], moves->spread) : 0;
+}
+
+void pt2_moves_add(struct pt2_moves *moves, pt2_dtype t, const void *random, const void *plain)
+{
+    double squares = 0;
+    for (int64_t k = 0; k < moves->count; k++) {
+        double e = fabs(pt2_load_double(t, random, k) - pt2_load_double(t, plain, k));
+        if (!isfinite(e))
+            continue;
+        squares += e * e;
+        moves->moved[k] = fmaxf(moves->moved[k], (float)e);
+    }
+    if (moves->count)
+        moves->spread = fmax(moves->spread, sqrt(squares / (double)moves->count));
+}
+
+void pt2_session_set_noise(pt2_session *s, uint32_t seed)
+{
+    s->noise = seed;
 }
 
 static struct difference compare(pt2_dtype t, const void *got, const struct recorded *want, int64_t n, double scale,
@@ -182,7 +200,7 @@ static struct difference compare(pt2_dtype t, const void *got, const struct reco
             continue;
         if (!(e <= d.max_abs))
             d.max_abs = e;
-        if (!(e <= tolerance * d.scale) && !(e <= explained(want, k)) && !d.found) {
+        if (!(e <= tolerance * d.scale) && !(e <= pt2_moves_explain(&want->moves, k)) && !d.found) {
             d.found = true;
             d.index = k;
             d.got = g;
@@ -292,7 +310,7 @@ static bool compare_bytes(struct check *c, struct pt2_session *s, const struct p
     double tolerance = own ? c->params->tolerance : default_tolerance(v->dtype);
     double scale = scale_of(c, s, r, v, want);
     if (tolerance > 0 && !own)
-        scale = fmax(scale, TIMES_MOVED * want->spread / tolerance);
+        scale = fmax(scale, TIMES_MOVED * want->moves.spread / tolerance);
     struct difference d = compare(v->dtype, got, want, numbers_in(v->dtype, want->bytes), scale, tolerance);
     double rel = d.scale > 0 ? d.max_abs / d.scale : d.max_abs;
     if (rel > c->report->worst)
@@ -341,22 +359,14 @@ static struct recorded *next_unseen(struct check *c, const struct pt2_value *v)
 
 static void add_moves(struct check *c, pt2_dtype t, struct recorded *r, const void *got)
 {
-    double squares = 0;
-    int64_t n = numbers_in(t, r->bytes);
-    if (!r->moved)
-        r->moved = calloc((size_t)n + 1, sizeof *r->moved);
-    if (!r->moved) {
+    struct pt2_moves *m = &r->moves;
+    m->count = numbers_in(t, r->bytes);
+    if (!m->moved)
+        m->moved = calloc((size_t)m->count + 1, sizeof *m->moved);
+    if (m->moved)
+        pt2_moves_add(m, t, got, r->data);
+    else
         c->status = pt2_fail(PT2_ERR_NOMEM, "out of memory");
-        return;
-    }
-    for (int64_t k = 0; k < n; k++) {
-        double e = fabs(pt2_load_double(t, got, k) - pt2_load_double(t, r->data, k));
-        if (!isfinite(e))
-            continue;
-        squares += e * e;
-        r->moved[k] = fmaxf(r->moved[k], (float)e);
-    }
-    r->spread = n ? fmax(r->spread, sqrt(squares / (double)n)) : 0;
 }
 
 /* Kernels of the device begin with what the reference computed, so those of the reference do, too. */
@@ -445,7 +455,7 @@ static pt2_status run_observed(struct check *c, const char *path, const pt2_mode
     if (status == PT2_OK)
         status = pt2_session_create(model, &session);
     if (status == PT2_OK) {
-        session->noise = c->noise;
+        pt2_session_set_noise(session, c->noise);
         status = set_inputs(c->params, session);
     }
     if (status == PT2_OK)
@@ -500,7 +510,7 @@ pt2_status pt2_model_check(const char *path, const pt2_model_params *params, con
     }
     for (size_t k = 0; k < c.count; k++) {
         free(c.list[k].data);
-        free(c.list[k].moved);
+        free(c.list[k].moves.moved);
     }
     free(c.list);
     return status;

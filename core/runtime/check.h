@@ -36,6 +36,20 @@ struct pt2_check_report {
     double tolerance;      /* that was exceeded */
 };
 
+/* How far results of runs that round at random are from those that round to nearest. */
+struct pt2_moves {
+    int64_t count;
+    float *moved;  /* owned by who made it; by real number: the largest distance */
+    double spread; /* the root of the mean square of one run's distances, the largest */
+};
+
+/* Adds a run's results. `t`: a real dtype; count elements of it. */
+void pt2_moves_add(struct pt2_moves *moves, pt2_dtype t, const void *random, const void *plain);
+/* The difference from the plain result that rounding explains. */
+double pt2_moves_explain(const struct pt2_moves *moves, int64_t k);
+/* The reference backend rounds at random in the session's runs, other devices do not. 0: to nearest. */
+void pt2_session_set_noise(pt2_session *s, uint32_t seed);
+
 /* Opens the model and compares. PT2_OK also when kernels differ. Errors: as pt2_model_open and pt2_session_run. */
 PT2_MUST_USE pt2_status pt2_model_check(const char *path, const pt2_model_params *params,
                                         const struct pt2_check_params *check, struct pt2_check_report *out_report);

@@ -4,74 +4,17 @@
 
     run_command.py PT2GPU --device lavapipe [TEST ...]
 """
-import argparse
 import glob
 import itertools
 import json
 import os
 import random
-import shutil
-import subprocess
-import sys
-import tempfile
-import unittest
 
-TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, TESTS)
-import devices
-from unpack import unpack
-
-try:
-    import numpy as np
-except ImportError:
-    print("skipped: this Python has no numpy (package python3-numpy)")
-    sys.exit(devices.SKIP)
-
-DATA = os.path.join(TESTS, "data")
-SIMPLE_NET = os.path.join(DATA, "simple_net.pt2")
-GOLDEN = os.path.join(DATA, "simple_net.npz")
-DONE, BAD_DATA, USAGE, UNSUPPORTED, DIFFERENT, DEVICE = range(6)
+import command
+from command import BAD_DATA, DATA, DEVICE, DIFFERENT, DONE, GOLDEN, SIMPLE_NET, UNSUPPORTED, USAGE, np
 
 
-class Command(unittest.TestCase):
-    pt2gpu, device, fixtures = "", None, ""
-
-    def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="pt2gpu-")
-        self.addCleanup(shutil.rmtree, self.folder)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def call(self, *args, backend=True, stdin=None, env=None):
-        words = self.device.command(self.pt2gpu, *args, *(["--backend=" + self.device.backend] if backend else []))
-        return subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=300, input=stdin,
-                              env={**self.device.environment(), **(env or {})})
-
-    def ok(self, *args, **more):
-        process = self.call(*args, **more)
-        self.assertEqual(process.returncode, DONE, process.stderr)
-        self.assertEqual(process.stderr, "")
-        return process.stdout
-
-    def refused(self, statuses, *args, **more):
-        """Exit status, one line that says why, and no output file."""
-        out = self.path("refused.npz")
-        args = (*args, "--output=" + out) if args[0].endswith(".pt2") else args
-        process = self.call(*args, **more)
-        self.assertIn(process.returncode, statuses, f"{args}: {process.stdout} {process.stderr}")
-        self.assertTrue(process.stderr.startswith("pt2gpu: "), process.stderr)
-        self.assertEqual(len(process.stderr.splitlines()), 1, process.stderr)
-        self.assertEqual([f for f in os.listdir(self.folder) if f.startswith("refused")], [])
-        return process.stderr
-
-    def save(self, name, **arrays):
-        np.savez(self.path(name), **arrays)
-        return self.path(name)
-
-    def fixture(self, name):
-        return os.path.join(self.fixtures, "torch-2.13.0", name + ".pt2")
-
+class Command(command.Command):
     # ---- what works ----
 
     def test_agrees_with_pytorch(self):
@@ -132,12 +75,17 @@ class Command(unittest.TestCase):
         models = [SIMPLE_NET, broken, "/nowhere.pt2", self.fixture("mlp_dynbatch")]
         with open(self.path("list"), "w") as f:
             f.writelines(f"{m}\t{self.path(str(i))}.npz\n" for i, m in enumerate(models))
-        lines = [line.split("\t") for line in self.ok("run", "--list", self.path("list")).splitlines()]
+        process = self.call("run", "--list", self.path("list"))
+        self.assertEqual((process.returncode, process.stderr), (BAD_DATA, ""))
+        lines = [line.split("\t") for line in process.stdout.splitlines()]
         self.assertEqual([line[0] for line in lines], ["ok", "error", "error", "ok"])
         self.assertEqual([line[1] for line in lines], [SIMPLE_NET, "1", "1", models[3]])
         self.assertEqual([len(line) for line in lines], [3, 4, 4, 3])
         self.assertRegex(lines[0][2], r"^\w+:\d+ [1-9]")
         self.assertEqual(sorted(os.listdir(self.folder)), ["0.npz", "3.npz", "broken.pt2", "list"])
+        with open(self.path("list"), "w") as f:
+            f.write(f"{SIMPLE_NET}\t{self.path('0')}.npz\n")
+        self.ok("run", "--list", self.path("list"))
 
     def test_json(self):
         self.assertIn("runs", json.loads(self.ok("run", SIMPLE_NET, "--json")))
@@ -293,22 +241,5 @@ class Command(unittest.TestCase):
                 os.remove(self.path("out.npz"))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pt2gpu")
-    parser.add_argument("--device", default="reference")
-    parser.add_argument("--jobs", help="taken for likeness with the other suites; the tests run one by one")
-    parser.add_argument("--work", help="folder for unpacked archives (default: beside the command)")
-    parser.add_argument("tests", nargs="*")
-    a = parser.parse_args()
-    Command.device = devices.need(a.device, a.pt2gpu)
-    Command.pt2gpu = os.path.abspath(a.pt2gpu)
-    work = a.work or os.path.join(os.path.dirname(Command.pt2gpu), "test-data")
-    Command.fixtures = unpack(os.path.join(DATA, "fixtures.tar.xz"), os.path.join(work, "fixtures"))
-    loader = unittest.defaultTestLoader
-    suite = loader.loadTestsFromNames(a.tests, Command) if a.tests else loader.loadTestsFromTestCase(Command)
-    sys.exit(0 if unittest.TextTestRunner(verbosity=1).run(suite).wasSuccessful() else 1)
-
-
 if __name__ == "__main__":
-    main()
+    command.main(Command, __doc__)
