@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Indices out of range: where the host learns of them. Those that are an input are compared before anything runs, or
- * while devices do; of the others kernels name the first that is wrong, as an output or as a number that is read between launches. */
+ * while devices do; of the others kernels name the first that is wrong, as an output or as a number that is read
+ * between launches. */
 #include "runtime/internal.h"
 
 enum { AT_ONCE = 1 << 12 }; /* so many indices are compared before anything runs, more while devices run */
@@ -103,8 +104,8 @@ static pt2_status space_of(struct pt2_session *s, const struct pt2_index_check *
     return PT2_OK;
 }
 
-static pt2_status check_input(struct pt2_session *s, const struct pt2_index_check *c, const pt2_tensor *t, int64_t least,
-                              int64_t most)
+static pt2_status check_input(struct pt2_session *s, const struct pt2_index_check *c, const pt2_tensor *t,
+                              int64_t least, int64_t most)
 {
     struct space x;
     int64_t lo, size, places = 1;

@@ -34,7 +34,7 @@ class Command(command.Command):
             self.assertTrue(np.array_equal(a["out_0"], b["out_0"]))
 
     def test_gradients_are_named(self):
-        model = os.path.join(TESTS, "data", "training.pt2")
+        model = os.path.join(command.TESTS, "data", "training.pt2")
         text = self.ok("info", model, backend=False)
         for words in ("float32 scalar, the loss", "float32 [1, 8], the gradient of l.weight"):
             self.assertIn(words, text)
