@@ -349,6 +349,20 @@ def machine(a, results):
     return "\n".join(dict.fromkeys(lines))
 
 
+def section_of(path, mark):
+    """The section of a page that begins with this line, '' when there is none."""
+    text = open(path).read() if os.path.exists(path) else ""
+    begin = text.find(mark)
+    end = text.find("\n## ", begin + len(mark))
+    return "" if begin < 0 else text[begin:] if end < 0 else text[begin:end + 1]
+
+
+def replace_section(path, mark, section):
+    text, old = open(path).read(), section_of(path, mark)
+    with open(path, "w") as f:
+        f.write(text.replace(old, section) if old else text.rstrip("\n") + "\n\n" + section)
+
+
 def write(a, results, header):
     names = sorted({n for cells in results.values() for n in cells}, key=lambda n: (not n.startswith("pt2gpu"), n))
     order = sorted(results, key=NETWORKS.index)
@@ -365,9 +379,9 @@ def write(a, results, header):
                 for c, r in sorted(results[n].items()) if "error" in r]
     notes = [f"- {n}, {c}: {r['note']}" for n in order for c, r in sorted(results[n].items()) if r.get("note")]
     text += ["\n## Failures\n", "\n".join(failures) or "none", "\n## Peers that did part of the work elsewhere\n",
-             "\n".join(notes) or "none"]
+             "\n".join(notes) or "none", "\n" + section_of(a.output, "## Checking indices\n").rstrip("\n")]
     with open(a.output, "w") as f:
-        f.write("\n".join(text) + "\n")
+        f.write("\n".join(text).rstrip("\n") + "\n")
 
 
 # ---- the command ----
