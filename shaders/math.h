@@ -142,21 +142,28 @@ PT_INLINE float pt_mul0_f32(float x)
 #define pt_floordiv_u64(a, b) pt_truncdiv_u64(a, b)
 #define pt_floormod_u64(a, b) pt_rem_u64(a, b)
 
+/* Integers that are data wrap. Signed ones need not in C, and its compilers then take x + 1 > x for granted: all is
+ * computed with unsigned ones. */
+#define pt_neg_i32(a) pt_cvt_u32_i32(0u - pt_cvt_i32_u32(a))
+#define pt_add_i32(a, b) pt_cvt_u32_i32(pt_cvt_i32_u32(a) + pt_cvt_i32_u32(b))
+#define pt_sub_i32(a, b) pt_cvt_u32_i32(pt_cvt_i32_u32(a) - pt_cvt_i32_u32(b))
+#define pt_mul_i32(a, b) pt_cvt_u32_i32(pt_cvt_i32_u32(a) * pt_cvt_i32_u32(b))
+
 /* A division by -1 traps on CPUs for the smallest integer: negate instead. */
-#define PT_SIGNED_DIVISION(s, T, zero, one)                                          \
+#define PT_SIGNED_DIVISION(s, T, zero, one, neg)                                     \
     PT_INLINE T pt_truncdiv_##s(T a, T b)                                            \
     {                                                                                \
         if (b == zero)                                                               \
             return zero;                                                             \
-        return b == -one ? zero - a : a / b;                                         \
+        return b == -one ? neg(a) : a / b;                                           \
     }                                                                                \
     PT_INLINE T pt_rem_##s(T a, T b)                                                 \
     {                                                                                \
-        return b == zero ? zero : a - pt_truncdiv_##s(a, b) * b;                     \
+        return b == zero || b == -one ? zero : a - pt_truncdiv_##s(a, b) * b;        \
     }                                                                                \
     PT_INLINE T pt_floordiv_##s(T a, T b)                                            \
     {                                                                                \
-        T q = pt_truncdiv_##s(a, b), r = a - q * b;                                  \
+        T q = pt_truncdiv_##s(a, b), r = pt_rem_##s(a, b);                           \
         return b != zero && r != zero && (r < zero) != (b < zero) ? q - one : q;     \
     }                                                                                \
     PT_INLINE T pt_floormod_##s(T a, T b)                                            \
@@ -166,7 +173,7 @@ PT_INLINE float pt_mul0_f32(float x)
     }                                                                                \
     PT_INLINE T pt_abs_##s(T a)                                                      \
     {                                                                                \
-        T n = zero - a; /* Mesa 22.3 drops the absolute value of a widened int32 */  \
+        T n = neg(a); /* Mesa 22.3 drops the absolute value of a widened int32 */    \
         return n > a ? n : a;                                                        \
     }
 #define PT_UNSIGNED_DIVISION(s, T, zero)                                             \
@@ -178,7 +185,7 @@ PT_INLINE float pt_mul0_f32(float x)
     {                                                                                \
         return b == zero ? zero : a % b;                                             \
     }
-PT_SIGNED_DIVISION(i32, int, 0, 1)
+PT_SIGNED_DIVISION(i32, int, 0, 1, pt_neg_i32)
 PT_UNSIGNED_DIVISION(u32, uint, 0u)
 
 PT_INLINE uint pt_pow_u32(uint a, uint n)
@@ -212,13 +219,13 @@ PT_INLINE int pt_gcd_i32(int a, int b)
 }
 
 #if PT_INT64
-#define pt_neg_i64(a) (-(a))
+#define pt_neg_i64(a) pt_cvt_u64_i64(-pt_cvt_i64_u64(a))
 #define pt_neg_u64(a) (-(a))
-#define pt_add_i64(a, b) ((a) + (b))
+#define pt_add_i64(a, b) pt_cvt_u64_i64(pt_cvt_i64_u64(a) + pt_cvt_i64_u64(b))
 #define pt_add_u64(a, b) ((a) + (b))
-#define pt_sub_i64(a, b) ((a) - (b))
+#define pt_sub_i64(a, b) pt_cvt_u64_i64(pt_cvt_i64_u64(a) - pt_cvt_i64_u64(b))
 #define pt_sub_u64(a, b) ((a) - (b))
-#define pt_mul_i64(a, b) ((a) * (b))
+#define pt_mul_i64(a, b) pt_cvt_u64_i64(pt_cvt_i64_u64(a) * pt_cvt_i64_u64(b))
 #define pt_mul_u64(a, b) ((a) * (b))
 #define pt_and_i64(a, b) ((a) & (b))
 #define pt_and_u64(a, b) ((a) & (b))
@@ -236,7 +243,7 @@ PT_INLINE int pt_gcd_i32(int a, int b)
 #define pt_eq_u64(a, b) ((a) == (b))
 #define pt_ne_i64(a, b) ((a) != (b))
 #define pt_ne_u64(a, b) ((a) != (b))
-PT_SIGNED_DIVISION(i64, pt_i64, pt_lit_i64(0, 0u), pt_lit_i64(0, 1u))
+PT_SIGNED_DIVISION(i64, pt_i64, pt_lit_i64(0, 0u), pt_lit_i64(0, 1u), pt_neg_i64)
 PT_UNSIGNED_DIVISION(u64, pt_u64, pt_lit_u64(0, 0u))
 
 PT_INLINE pt_u64 pt_shl_u64(pt_u64 a, pt_u64 n)

@@ -226,6 +226,13 @@ static bool is_zero_or_nan(pt2_ex e)
            (e->op == PT2_E_SUB && e->args[0] == e->args[1]);
 }
 
+/* Integers that are data wrap, which C does not promise for signed ones; indices do not overflow. */
+static bool wraps(pt2_ex e)
+{
+    bool sum = e->op == PT2_E_ADD || e->op == PT2_E_SUB || e->op == PT2_E_MUL || e->op == PT2_E_NEG;
+    return sum && (e->dtype == PT2_I32 || narrow_bits(e->dtype));
+}
+
 /* Several index operands in one sum or product: written from left to right. */
 static void arithmetic(struct render *r, pt2_ex e)
 {
@@ -237,7 +244,7 @@ static void arithmetic(struct render *r, pt2_ex e)
         call(r, "mul0", "f32", 1, e->args);
     else if (divides(e))
         divide(r, e);
-    else if (op)
+    else if (op && !wraps(e))
         infix(r, op, e->num_args, e->args);
     else
         call(r, pt2_expr_op_name((enum pt2_expr_op)e->op), pt2_suffix(e->dtype), e->num_args, e->args);
@@ -329,11 +336,11 @@ static void write_node(struct render *r, pt2_ex e)
         return;
     default: break;
     }
-    if ((e->op == PT2_E_NEG || e->op == PT2_E_NOT) && !wide(e->dtype))
+    if ((e->op == PT2_E_NEG || e->op == PT2_E_NOT) && !wide(e->dtype) && !wraps(e))
         unary_minus_or_not(r, e);
     else if (e->dtype == PT2_BOOL && e->num_args == 2)
         bool_op(r, e);
-    else if (wide(e->dtype) || e->num_args == 1)
+    else if (wide(e->dtype) || (e->num_args == 1 && !wraps(e)))
         call(r, pt2_expr_op_name((enum pt2_expr_op)e->op), pt2_suffix(e->dtype), e->num_args, e->args);
     else
         arithmetic(r, e);
