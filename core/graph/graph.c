@@ -128,6 +128,23 @@ struct pt2_value *pt2_node_scan(struct pt2_graph *g, enum pt2_reduce_op op, pt2_
     return pt2_node_out(g, n, 0, dtype, rank, shape);
 }
 
+/* Nothing is stored outside of the base, whatever the file or the data say: of what is not proved to be inside, the
+ * update asks. */
+static pt2_ex stores_inside(struct pt2_exprs *E, const struct pt2_value *base, const pt2_ex *index, pt2_ex cond)
+{
+    pt2_ex zero = pt2_idx(E, 0);
+    for (int k = 0; k < base->rank; k++) {
+        pt2_ex inside = pt2_int(E, PT2_BOOL, 1);
+        if (!pt2_prove_le(E, zero, index[k]))
+            inside = pt2_le(E, zero, index[k]);
+        if (!pt2_prove_lt(E, index[k], base->shape[k]))
+            inside = pt2_and(E, inside, pt2_lt(E, index[k], base->shape[k]));
+        if (!pt2_is_int(inside, 1))
+            cond = cond ? pt2_and(E, cond, inside) : inside;
+    }
+    return cond;
+}
+
 struct pt2_value *pt2_node_scatter(struct pt2_graph *g, enum pt2_reduce_op op, struct pt2_value *base, int num_axes,
                                    const pt2_ex *axes, const pt2_ex *index, pt2_ex body, pt2_ex cond)
 {
@@ -139,7 +156,7 @@ struct pt2_value *pt2_node_scatter(struct pt2_graph *g, enum pt2_reduce_op op, s
     n->axes = pt2_arena_copy(arena, axes, (size_t)num_axes * sizeof *axes);
     n->index = pt2_arena_copy(arena, index, (size_t)base->rank * sizeof *index);
     n->body = body;
-    n->cond = cond;
+    n->cond = stores_inside(&g->module->exprs, base, index, cond);
     return pt2_node_out(g, n, 0, base->dtype, base->rank, base->shape);
 }
 

@@ -254,6 +254,24 @@ static pt2_t *condition(struct pt2_lower *L, pt2_t *t)
     return op_reshape(L, op_convert(L, t, PT2_BOOL), 0, NULL);
 }
 
+/* The number of a loop's turn: random operators inside give other numbers in each. */
+static int turn_symbol(struct pt2_lower *L, int64_t last)
+{
+    int symbol = pt2_symbol(L->E, pt2_arena_printf(L->arena, "turn%u", L->m->graphs.count));
+    L->E->symbols.data[symbol].lo = 0;
+    L->E->symbols.data[symbol].hi = last;
+    return symbol;
+}
+
+/* Makes the turn one of those that a random operator depends on; returns what they were outside. */
+static pt2_ex enter_turn(struct pt2_lower *L, int symbol)
+{
+    pt2_ex outside = L->priv->turns, turn = pt2_sym(L->E, symbol);
+    enum { SPREAD = 1000003 }; /* between turns of the outer loop: a prime, so that few pairs of turns meet */
+    L->priv->turns = outside ? pt2_add(L->E, pt2_muli(L->E, outside, SPREAD), turn) : turn;
+    return outside;
+}
+
 /* `tests`: the graph of a loop's condition. */
 static struct pt2_graph *lower_graph(struct pt2_lower *L, const struct pt2_pgraph *pg, const struct pt2_slot *outer,
                                      int n, struct pt2_slot *out, bool tests)
@@ -358,8 +376,12 @@ static void inline_branch(struct pt2_lower *L, const struct pt2_pgraph *pg, stru
     struct pt2_slot *out = PT2_NEW_N(L->arena, struct pt2_slot, pg->num_outputs);
     expect_inputs(L, pg, o.count);
     inline_graph(L, pg, o.list, out);
-    for (uint32_t k = 0; k < pg->num_outputs; k++)
+    for (uint32_t k = 0; k < pg->num_outputs; k++) {
+        const pt2_t *t = out[k].tensor;
+        if (t)
+            expect_type(L, "result", (int)k, t->dtype, t->rank, declared_shape(L, (int)k, t), t);
         set_result(L, k, out[k]);
+    }
 }
 
 static pt2_t **tensors_of(struct pt2_lower *L, const struct pt2_slot *slots, int n)
@@ -414,13 +436,17 @@ static void lower_while(struct pt2_lower *L)
     struct pt2_slot *out = PT2_NEW_N(L->arena, struct pt2_slot, body->num_outputs), test[1];
     if (cond->num_outputs != 1)
         op_fail(L, PT2_ERR_FORMAT, "the condition has %u results", cond->num_outputs);
+    int symbol = turn_symbol(L, PT2_INF);
+    pt2_ex outside = enter_turn(L, symbol);
     struct pt2_graph *gb = lower_graph(L, body, r.slots, o.count, out, false);
     struct pt2_graph *gc = lower_graph(L, cond, r.slots, o.count, test, true);
+    L->priv->turns = outside;
     for (int k = 0; k < carried.count; k++)
         expect_like(L, "new value", k, out[k].tensor, r.slots[k].tensor);
     struct pt2_node *n = control_node(L, PT2_NODE_LOOP, &r, body->num_outputs);
     n->graphs[0] = gb;
     n->graphs[1] = gc;
+    n->symbol = symbol;
     n->num_carried = carried.count;
     add_results(L, n, tensors_of(L, r.slots, carried.count));
 }
@@ -472,6 +498,8 @@ static pt2_ex count_turns(struct pt2_lower *L, const struct counting *c, pt2_t *
         outer[k] = k < c->num_carried ? carried[k] : k == c->num_carried ? zero : others[k - c->num_carried - 1];
         r.args[r.num_args++] = op_value(L, outer[k]);
     }
+    int symbol = turn_symbol(L, PT2_INF);
+    pt2_ex outside = enter_turn(L, symbol);
     for (int g = 0; g < 2; g++) {
         const struct pt2_pgraph *pg = g ? c->cond : c->body;
         struct pt2_slot *out = PT2_NEW_N(L->arena, struct pt2_slot, pg->num_outputs);
@@ -494,6 +522,8 @@ static pt2_ex count_turns(struct pt2_lower *L, const struct counting *c, pt2_t *
     n->graphs[0] = graphs[0];
     n->graphs[1] = graphs[1];
     n->num_carried = c->num_carried + 1;
+    n->symbol = symbol;
+    L->priv->turns = outside;
     pt2_t *turns = NULL;
     for (int k = 0; k <= c->num_carried; k++)
         turns = add_result(L, n, k, outer[k], outer[k]->shape);
@@ -561,9 +591,10 @@ static struct region_inputs loop_operands(struct pt2_lower *L, const struct loop
 }
 
 /* The graph of a turn; or the condition's, which returns the first operand. */
-static struct pt2_graph *loop_graph(struct pt2_lower *L, struct loop *l, const char *name, bool condition, pt2_ex turn)
+static struct pt2_graph *loop_graph(struct pt2_lower *L, struct loop *l, const char *name, bool condition, int symbol)
 {
     struct pt2_graph *saved, *g = op_graph_begin(L, name, &saved);
+    pt2_ex turn = pt2_sym(L->E, symbol), outside = enter_turn(L, symbol);
     for (int k = 0; k < l->total; k++)
         l->inner[k] = op_graph_input(L, l->outside[k]);
     if (!condition)
@@ -572,6 +603,7 @@ static struct pt2_graph *loop_graph(struct pt2_lower *L, struct loop *l, const c
         expect_like(L, "new value", k, l->inner[k], l->outside[k]);
         op_graph_output(L, l->inner[k]);
     }
+    L->priv->turns = outside;
     op_graph_end(L, saved);
     return g;
 }
@@ -590,10 +622,8 @@ void op_loop(struct pt2_lower *L, pt2_ex trips, int num_carried, pt2_t **carried
 {
     struct loop l = loop_of(L, num_carried, carried, num_others, others, body, ctx);
     struct region_inputs r = loop_operands(L, &l);
-    int symbol = pt2_symbol(L->E, pt2_arena_printf(L->arena, "turn%u", L->m->graphs.count));
-    L->E->symbols.data[symbol].lo = 0;
-    L->E->symbols.data[symbol].hi = trips->hi > 0 ? trips->hi - 1 : 0;
-    struct pt2_graph *g = loop_graph(L, &l, "loop", false, pt2_sym(L->E, symbol));
+    int symbol = turn_symbol(L, trips->hi > 0 ? trips->hi - 1 : 0);
+    struct pt2_graph *g = loop_graph(L, &l, "loop", false, symbol);
     struct pt2_node *n = loop_node(L, &l, &r, carried);
     n->graphs[0] = g;
     n->trips = trips;
@@ -605,11 +635,13 @@ void op_loop_while(struct pt2_lower *L, int num_carried, pt2_t **carried, int nu
 {
     struct loop l = loop_of(L, num_carried, carried, num_others, others, body, ctx);
     struct region_inputs r = loop_operands(L, &l);
-    struct pt2_graph *turn = loop_graph(L, &l, "loop", false, NULL);
-    struct pt2_graph *condition = loop_graph(L, &l, "loop_while", true, NULL);
+    int symbol = turn_symbol(L, PT2_INF);
+    struct pt2_graph *turn = loop_graph(L, &l, "loop", false, symbol);
+    struct pt2_graph *condition = loop_graph(L, &l, "loop_while", true, symbol);
     struct pt2_node *n = loop_node(L, &l, &r, carried);
     n->graphs[0] = turn;
     n->graphs[1] = condition;
+    n->symbol = symbol;
 }
 
 /* map and scan share one body: row `turn` of each stacked operand goes in, rows of the stacked results come out. */
@@ -667,6 +699,16 @@ static pt2_t *as_tensor(struct pt2_lower *L, struct pt2_slot s)
     return s.tensor ? s.tensor : slot_tensor(L, s);
 }
 
+/* A stack has as many rows as the loop has turns: known now, or compared in the run before the loop. */
+static void expect_rows(struct pt2_lower *L, const char *what, int k, pt2_ex rows, pt2_ex trips)
+{
+    pt2_ex same = pt2_eq(L->E, rows, trips);
+    if (pt2_is_int(same, 0))
+        op_fail(L, PT2_ERR_FORMAT, "%s %d has %lld rows for %lld turns", what, k, (long long)rows->i,
+                (long long)trips->i);
+    op_check(L, same, pt2_arena_printf(L->arena, "%s %d has not as many rows as there are turns", what, k));
+}
+
 static void run_stacked(struct pt2_lower *L, struct stacked *s, struct operands init, struct operands xs,
                         struct operands rest)
 {
@@ -678,6 +720,9 @@ static void run_stacked(struct pt2_lower *L, struct stacked *s, struct operands 
         int out = s->num_carried + k;
         pt2_dtype t = op_out_dtype(L, out);
         pt2_ex zero = pt2_int(L->E, (int)pt2_dtype_compute(pt2_dtype_real(t)), 0);
+        if (op_out_rank(L, out) == 0)
+            op_fail(L, PT2_ERR_FORMAT, "result %d has no rows", out);
+        expect_rows(L, "result", out, op_out_shape(L, out)[0], s->trips);
         carried[out] = op_full(L, t, op_out_rank(L, out), op_out_shape(L, out), zero);
     }
     for (int k = 0; k < xs.count; k++)
@@ -699,6 +744,8 @@ static pt2_ex trips_of(struct pt2_lower *L, struct operands xs)
     for (int k = 1; k < xs.count; k++)
         if (!xs.list[k].tensor || xs.list[k].tensor->rank == 0)
             op_fail(L, PT2_ERR_FORMAT, "operand %d has no rows to iterate over", k);
+    for (int k = 1; k < xs.count; k++)
+        expect_rows(L, "operand", k, xs.list[k].tensor->shape[0], xs.list[0].tensor->shape[0]);
     return xs.list[0].tensor->shape[0];
 }
 

@@ -48,6 +48,7 @@ struct pt2_lower_priv {
     bool writes;              /* some node writes to a tensor */
     bool complete;            /* all nodes are lowered: what they write is known */
     pt2_ex turn;              /* of the innermost vmap; NULL outside */
+    pt2_ex turns;             /* a number of the turns of all loops around; NULL outside */
     const struct pt2_operators *operators; /* the user's; may be NULL */
     const struct pt2_applied *applied;     /* NULL: the node is of the file */
     int applied_depth;

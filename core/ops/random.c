@@ -7,7 +7,10 @@
 
 #include <math.h>
 
-enum { ROUND = 1 << 24 }; /* between the seeds of two rounds: more than a graph has calls, times their streams */
+enum {
+    ROUND = 1 << 24, /* between the seeds of two rounds: more than a graph has calls, times their streams */
+    TURN = 15485863, /* between those of two turns of a loop: a prime */
+};
 
 pt2_ex op_uniform_in(struct pt2_lower *L, pt2_ex at, int stream, pt2_ex round)
 {
@@ -19,6 +22,9 @@ pt2_ex op_uniform_in(struct pt2_lower *L, pt2_ex at, int stream, pt2_ex round)
         L->E->symbols.data[*symbol].hi = PT2_MAX_SEED;
     }
     pt2_ex seed = pt2_addi(L->E, pt2_sym(L->E, *symbol), place & PT2_MAX_SEED);
+    if (L->priv->turns) /* a seed for each turn */
+        seed = pt2_floormod(L->E, pt2_add(L->E, seed, pt2_muli(L->E, L->priv->turns, TURN)),
+                            pt2_idx(L->E, (int64_t)PT2_MAX_SEED + 1));
     return pt2_bin(L->E, PT2_E_RANDOM, pt2_add(L->E, seed, pt2_muli(L->E, round, ROUND)), at);
 }
 

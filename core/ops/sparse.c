@@ -114,6 +114,15 @@ static pt2_t *coalesced(struct pt2_lower *L, pt2_t *t)
 
 /* ---- building, converting ---- */
 
+/* Each row of the indices is in the range of its dimension. */
+static void check_indices(struct pt2_lower *L, pt2_t *indices, const pt2_ex *shape)
+{
+    for (int k = 0; k < (int)indices->shape[0]->i; k++) {
+        pt2_ex at[2] = { pt2_idx(L->E, k), pt2_var(L->E, 0, indices->shape[1]) };
+        op_check_index(L, 1, &indices->shape[1], op_int_at(L, indices, at), NULL, op_from_zero(L, shape[k]));
+    }
+}
+
 /* sparse_coo_tensor(indices, values, size, …), without both: no elements. */
 static void lower_coo(struct pt2_lower *L)
 {
@@ -122,13 +131,14 @@ static void lower_coo(struct pt2_lower *L)
     pt2_t *indices = op_tensor_opt(L, "indices"), *values = op_tensor_opt(L, "values");
     if (!indices)
         indices = zeros(L, PT2_I64, 2, none);
-    if (indices->rank != 2 || !pt2_is_const(indices->shape[0]))
-        op_fail(L, PT2_ERR_FORMAT, "indices of %d dimensions", indices->rank);
+    if (indices->rank != 2 || !pt2_is_const(indices->shape[0]) || indices->shape[0]->i > rank)
+        op_fail(L, PT2_ERR_FORMAT, "indices of %d dimensions, or for more than there are", indices->rank);
     if (!values)
         values = zeros(L, op_out_dtype(L, 0), 1, &none[1]);
     if (values->rank == 0)
         values = op_expand(L, values, 1, &indices->shape[1]);
     values = op_convert(L, values, op_out_dtype(L, 0));
+    check_indices(L, indices, shape);
     op_return(L, sparse_new(L, indices, values, (int)indices->shape[0]->i, rank, shape,
                             op_bool(L, "is_coalesced", false)));
 }

@@ -75,7 +75,7 @@ bool pt2_size_known(const struct pt2_session *s, pt2_ex e)
     return unknown_of(s, e).count == 0;
 }
 
-/* e = a*x + b with one unknown x: tries 0 and 1 to find a and b. */
+/* e = a*x + b with one unknown x: tries 0 and 1 to find a and b, and then the x that follows. */
 static pt2_status solve(struct pt2_session *s, pt2_ex e, int64_t size, int symbol)
 {
     struct pt2_exprs *E = &s->model->module.exprs;
@@ -86,11 +86,15 @@ static pt2_status solve(struct pt2_session *s, pt2_ex e, int64_t size, int symbo
     s->values[symbol] = 1;
     if (status == PT2_OK)
         status = pt2_eval(E, e, s->values, s->known, &f1);
+    int64_t x = status == PT2_OK && f1 != f0 ? (size - f0) / (f1 - f0) : 0, fx = f0;
+    s->values[symbol] = x;
+    if (status == PT2_OK)
+        status = pt2_eval(E, e, s->values, s->known, &fx);
     s->known[symbol] = 0;
     PT2_TRY(status);
-    if (f1 == f0 || (size - f0) % (f1 - f0))
-        return PT2_OK; /* checked later, once another size has bound it */
-    return pt2_bind_symbol(s, symbol, (size - f0) / (f1 - f0));
+    if (f1 == f0 || fx != size)
+        return PT2_OK; /* not linear, or no such x: compared later, once another size has bound it */
+    return pt2_bind_symbol(s, symbol, x);
 }
 
 pt2_status pt2_solve_size(struct pt2_session *s, pt2_ex e, int64_t size)

@@ -83,12 +83,21 @@ def loop_on(test_result):
     return g, inputs
 
 
-def rows_of(row):
+def rows_of(row, rows=6):
     g, inputs = start()
     body = cf.Graph("row", [cf.Value("v0", [])])
     body.outputs = [row(body)]
-    g.outputs = [g.value([6, 4])]
+    g.outputs = [g.value([rows, 4])]
     cf.map_rows(g, body, [g.inputs[0]], [], g.outputs)
+    return g, inputs
+
+
+def stacks_of_other_lengths():
+    g, inputs = start()
+    body = cf.Graph("row", [cf.Value("v0", []), cf.Value("v1", [])])
+    body.outputs = [body.inputs[1]]
+    g.outputs = [g.value([6])]
+    cf.map_rows(g, body, [g.inputs[0], cf.full(g, [4], 1)], [], g.outputs)
     return g, inputs
 
 
@@ -136,6 +145,9 @@ CONTRADICTIONS = {
     "while_test_many": lambda: loop_on(lambda g: cf.full(g, [3], True, cf.BOOL)),
     "map_row_size": lambda: rows_of(sized(LARGE)),
     "map_row_dtype": lambda: rows_of(sized(4, cf.DOUBLE)),
+    "map_rows_few": lambda: rows_of(sized(4), 1),
+    "map_rows_many": lambda: rows_of(sized(4), LARGE),
+    "map_stacks": stacks_of_other_lengths,
     "map_row_rank": lambda: rows_of(lambda g: cf.full(g, [2, 2], 1)),
 }
 
@@ -183,6 +195,22 @@ def check_contradiction(pt2gpu, device, folder, name):
     return ""
 
 
+def check_random_turns(pt2gpu, device, folder):
+    """Random operators in loops give other numbers in each turn."""
+    g, inputs = start()
+    body = cf.Graph("row", [cf.Value("v0", [])])
+    body.outputs = [body.add("aten.rand_like.default", [("self", body.inputs[0])], [body.value([])], None)]
+    g.outputs = [g.value([6])]
+    cf.map_rows(g, body, [g.inputs[0]], [], g.outputs)
+    path = save(folder, "random_turns", g, inputs)
+    process = call(pt2gpu, device, path)
+    if process.returncode:
+        return f"random_turns: status {process.returncode}: {process.stderr.strip()}"
+    with np.load(path + ".out.npz") as got:
+        numbers = set(got["out_0"].tolist())
+    return "" if len(numbers) == 6 else f"random_turns: {len(numbers)} numbers in 6 turns"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pt2gpu")
@@ -196,6 +224,7 @@ def main():
     device = devices.need(a.device, pt2gpu)
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
         runs = [pool.submit(check_contradiction, pt2gpu, device, folder, name) for name in CONTRADICTIONS]
+        runs.append(pool.submit(check_random_turns, pt2gpu, device, folder))
         runs += [pool.submit(check_random, pt2gpu, device, folder, a.first + k) for k in range(a.count)]
         wrong = [r.result() for r in runs if r.result()]
     print("\n".join(wrong) or f"{len(runs)} programs as they must be")
