@@ -147,7 +147,7 @@ static const char *first_of(struct pt2_lower *L, const char *a, const char *b)
 static void lower_formula(struct pt2_lower *L)
 {
     struct op_pw p;
-    op_pw_open(L, &p, OP_SAME, 2, first_of(L, "grad_output", "grad_out"),
+    op_pw_open(L, &p, OP_SAME, 2, first_of(L, "grad_output", first_of(L, "grad_out", "grad")),
                op_has(L, "self_or_result") ? "self_or_result" : first_of(L, "self", "output"));
     if (p.is_complex)
         op_fail(L, PT2_ERR_UNSUPPORTED, "complex numbers");
@@ -296,6 +296,7 @@ const struct pt2_op_row pt2_ops_backward[] = {
     { "aten.silu_backward", lower_formula, SILU },
     { "aten.mish_backward", lower_formula, MISH },
     { "aten.gelu_backward", lower_formula, GELU },
+    { "aten.infinitely_differentiable_gelu_backward", lower_formula, GELU },
     { "aten.elu_backward", lower_formula, ELU },
     { "aten.hardtanh_backward", lower_formula, HARDTANH },
     { "aten.hardswish_backward", lower_formula, HARDSWISH },

@@ -423,5 +423,6 @@ const struct pt2_op_row pt2_ops_norm[] = {
     { "aten._weight_norm", lower_weight_norm, 0 },
     { "aten._weight_norm_interface", lower_weight_norm, 1 },
     { "aten._weight_norm_interface_backward", lower_weight_norm_backward, 0 },
+    { "aten._weight_norm_differentiable_backward", lower_weight_norm_backward, 0 },
     { 0 },
 };
