@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Gradients of normalisations, embeddings and views. Where a view or a lookup reads an element several times, what its
- * readers get is added. Those of elementwise functions are in backward.c, those of convolutions, pools, paddings and
- * resampling beside the functions themselves. */
+ * readers get is added. Those of elementwise functions are in backward.c, those of convolutions, pools, paddings,
+ * resampling, distances, segments, margins and weight norms beside the functions themselves. */
 #include "ops/data.h"
 #include "ops/reduce.h"
 
