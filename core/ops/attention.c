@@ -274,6 +274,23 @@ static void lower_masked_softmax(struct pt2_lower *L)
     op_return(L, op_softmax_as(L, s, dim, false, false, dtype));
 }
 
+/* Of softmax, y (g - sum(g y)), but 0 where the mask leaves out. */
+static void lower_masked_softmax_backward(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_t *g = op_tensor(L, "grad_output"), *y = op_tensor(L, "output"), *m = op_tensor(L, "mask");
+    pt2_dtype dtype = op_out_dtype(L, 0), acc = op_acc_dtype(dtype);
+    if (!y->rank || g->rank != y->rank || m->rank > y->rank)
+        op_fail(L, PT2_ERR_FORMAT, "a gradient of %d dimensions for %d", g->rank, y->rank);
+    int dim = op_has(L, "dim") ? op_dim(L, "dim", -1, y->rank) : y->rank - 1;
+    pt2_ex *v = op_vars(L, y->rank, y->shape), zero = pt2_num(E, acc, 0), p = op_at_as(L, y, v, acc);
+    pt2_ex out = op_to(L, op_at_bcast(L, m, y->rank, v), PT2_BOOL), slope = op_at_as(L, g, v, acc);
+    pt2_t *product = op_map_like(L, y, acc, pt2_select(E, out, zero, pt2_mul(E, p, slope)));
+    pt2_t *sum = op_sum(L, product, 1, &dim, true);
+    pt2_ex r = pt2_mul(E, p, pt2_sub(E, slope, op_at_bcast(L, sum, y->rank, v)));
+    op_return(L, op_map_like(L, y, dtype, pt2_select(E, out, zero, r)));
+}
+
 /* relu, or the exact gelu */
 static pt2_t *activate(struct pt2_lower *L, pt2_t *t, bool gelu)
 {
@@ -457,6 +474,7 @@ const struct pt2_op_row pt2_ops_attention[] = {
     { "aten._scaled_dot_product_efficient_attention_backward", lower_attention_backward, 0 },
     { "aten._native_multi_head_attention", lower_multi_head, 0 },
     { "aten._masked_softmax", lower_masked_softmax, 0 },
+    { "aten._masked_softmax_backward", lower_masked_softmax_backward, 0 },
     { "aten._transform_bias_rescale_qkv", lower_rescale_qkv, 0 },
     { "aten._transformer_encoder_layer_fwd", lower_encoder_layer, 0 },
     { 0 },

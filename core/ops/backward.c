@@ -147,7 +147,7 @@ static const char *first_of(struct pt2_lower *L, const char *a, const char *b)
 static void lower_formula(struct pt2_lower *L)
 {
     struct op_pw p;
-    op_pw_open(L, &p, OP_SAME, 2, first_of(L, "grad_output", "grad_out"),
+    op_pw_open(L, &p, OP_SAME, 2, first_of(L, "grad_output", first_of(L, "grad_out", "grad")),
                op_has(L, "self_or_result") ? "self_or_result" : first_of(L, "self", "output"));
     if (p.is_complex)
         op_fail(L, PT2_ERR_UNSUPPORTED, "complex numbers");
@@ -254,6 +254,14 @@ static void lower_loss(struct pt2_lower *L)
 
 /* ---- nll_loss: of the class that the target names ---- */
 
+static void check_classes(struct pt2_lower *L, pt2_t *target, pt2_ex classes)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex t = op_int_at(L, target, op_vars(L, target->rank, target->shape));
+    pt2_ex ignored = pt2_eq(E, t, pt2_cast(E, PT2_I64, op_size(L, "ignore_index", -100)));
+    op_check_index(L, target->rank, target->shape, t, pt2_not(E, ignored), op_from_zero(L, classes));
+}
+
 /* The class is dimension 1 of self, or its only one; the target has the others. */
 static void lower_nll(struct pt2_lower *L)
 {
@@ -272,6 +280,7 @@ static void lower_nll(struct pt2_lower *L)
     pt2_ex target = op_int_at(L, t, rest);
     pt2_ex ignored = pt2_eq(E, target, pt2_cast(E, PT2_I64, op_size(L, "ignore_index", -100)));
     pt2_ex hit = pt2_and(E, pt2_eq(E, target, pt2_cast(E, PT2_I64, c)), pt2_not(E, ignored));
+    check_classes(L, t, x->shape[channel]);
     pt2_ex r = ex_neg(E, op_at_as(L, g, rest, acc));
     if (weight)
         r = pt2_mul(E, r, op_at_as(L, weight, &c, acc));
@@ -287,6 +296,7 @@ const struct pt2_op_row pt2_ops_backward[] = {
     { "aten.silu_backward", lower_formula, SILU },
     { "aten.mish_backward", lower_formula, MISH },
     { "aten.gelu_backward", lower_formula, GELU },
+    { "aten.infinitely_differentiable_gelu_backward", lower_formula, GELU },
     { "aten.elu_backward", lower_formula, ELU },
     { "aten.hardtanh_backward", lower_formula, HARDTANH },
     { "aten.hardswish_backward", lower_formula, HARDSWISH },

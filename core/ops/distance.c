@@ -259,6 +259,71 @@ static void lower_pdist(struct pt2_lower *L)
     op_return(L, op_vector_norm(L, diff, op_float(L, "p", 2), 1, &last, false, dtype));
 }
 
+/* ---- gradients of distances ---- */
+
+/* The derivative of ‖d‖_p by d, of which the norm is known; 0 where PyTorch chooses so. */
+static pt2_ex norm_slope(struct pt2_lower *L, pt2_ex d, pt2_ex norm, double p)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex zero = pt2_num(E, d->dtype, 0), one = pt2_num(E, d->dtype, 1), a = pt2_un(E, PT2_E_ABS, d);
+    pt2_ex sign = pt2_select(E, pt2_lt(E, zero, d), one, zero), none = pt2_eq(E, norm, zero);
+    sign = pt2_select(E, pt2_lt(E, d, zero), pt2_un(E, PT2_E_NEG, one), sign);
+    if (p == 0)
+        return zero;
+    if (p == 1)
+        return sign;
+    if (isinf(p))
+        return pt2_select(E, pt2_eq(E, a, norm), sign, zero);
+    if (p == 2)
+        return pt2_select(E, none, zero, pt2_bin(E, PT2_E_DIV, d, norm));
+    pt2_ex e = pt2_num(E, d->dtype, p - 1), root = pt2_bin(E, PT2_E_POW, norm, e);
+    if (p < 1)
+        none = pt2_or(E, none, pt2_eq(E, d, zero));
+    pt2_ex power = pt2_mul(E, sign, pt2_bin(E, PT2_E_POW, a, e));
+    return pt2_select(E, none, zero, pt2_bin(E, PT2_E_DIV, power, root));
+}
+
+/* Of x1 [… P M], summed over the rows of x2 [… R M]. */
+static void lower_cdist_backward(struct pt2_lower *L)
+{
+    pt2_t *a = op_tensor(L, "x1"), *b = op_tensor(L, "x2"), *g = op_tensor(L, "grad_output");
+    pt2_t *norm = op_tensor(L, "cdist");
+    pt2_dtype dtype = op_out_dtype(L, 0), acc = op_acc_dtype(dtype);
+    int rank = op_out_rank(L, 0);
+    pt2_ex *shape = op_out_shape(L, 0);
+    if (a->rank < 2 || b->rank < 2 || rank < 2 || a->rank > rank || b->rank > rank || g->rank > rank ||
+        norm->rank > rank || g->rank < 2)
+        op_fail(L, PT2_ERR_FORMAT, "cdist of %d and %d dimensions", a->rank, b->rank);
+    pt2_ex *v = op_vars(L, rank, shape), row[PT2_MAX_RANK], pair[PT2_MAX_RANK];
+    pt2_ex *rows = &b->shape[b->rank - 2], r = *op_axes(L, rank, 1, rows);
+    memcpy(row, v, sizeof *v * (size_t)rank);
+    memcpy(pair, v, sizeof *v * (size_t)rank);
+    row[rank - 2] = pair[rank - 1] = r;
+    pt2_ex d = pt2_sub(L->E, op_at_bcast_as(L, a, rank, v, acc), op_at_bcast_as(L, b, rank, row, acc));
+    pt2_ex slope = norm_slope(L, d, op_at_bcast_as(L, norm, rank, pair, acc), op_float(L, "p", 2));
+    pt2_ex body = pt2_mul(L->E, op_at_bcast_as(L, g, rank, pair, acc), slope);
+    op_return(L, op_reduce(L, PT2_RED_SUM, dtype, rank, shape, 1, rows, body));
+}
+
+static void lower_pdist_backward(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_t *x = op_tensor(L, "self"), *g = op_tensor(L, "grad_output"), *norm = op_tensor(L, "pdist");
+    pt2_dtype dtype = op_out_dtype(L, 0), acc = op_acc_dtype(dtype);
+    if (x->rank != 2 || g->rank != 1 || norm->rank != 1)
+        op_fail(L, PT2_ERR_FORMAT, "pdist of %d dimensions", x->rank);
+    pt2_ex n = x->shape[0], *v = op_vars(L, 2, x->shape), j = *op_axes(L, 2, 1, &n), other[] = { j, v[1] };
+    pt2_ex low = pt2_min(E, v[0], j), high = pt2_max(E, v[0], j), apart = pt2_not(E, pt2_eq(E, v[0], j));
+    pt2_ex m = pt2_sub(E, pt2_addi(E, pt2_muli(E, n, 2), -1), low);
+    pt2_ex k = pt2_addi(E, pt2_add(E, pt2_floordiv(E, pt2_mul(E, low, m), pt2_idx(E, 2)), pt2_sub(E, high, low)), -1);
+    pt2_ex zero = pt2_num(E, op_at(L, g, &k)->dtype, 0), d;
+    d = pt2_sub(E, op_at_as(L, x, v, acc), op_at_as(L, x, other, acc));
+    pt2_ex slope = norm_slope(L, d, op_to(L, op_at_or(L, norm, &k, apart, zero), acc), op_float(L, "p", 2));
+    pt2_ex body = pt2_mul(E, op_to(L, op_at_or(L, g, &k, apart, zero), acc), slope);
+    body = pt2_select(E, apart, body, pt2_num(E, acc, 0));
+    op_return(L, op_reduce(L, PT2_RED_SUM, dtype, 2, x->shape, 1, &n, body));
+}
+
 /* sum(a * b) / (max(‖a‖, eps) max(‖b‖, eps)) along dim of the broadcast operands. */
 static void lower_cosine_similarity(struct pt2_lower *L)
 {
@@ -322,6 +387,8 @@ const struct pt2_op_row pt2_ops_distance[] = {
     { "aten._euclidean_dist", lower_cdist, 0 },
     { "aten.pdist", lower_pdist, 0 },
     { "aten._pdist_forward", lower_pdist, 0 },
+    { "aten._cdist_backward", lower_cdist_backward, 0 },
+    { "aten._pdist_backward", lower_pdist_backward, 0 },
     { "aten.cosine_similarity", lower_cosine_similarity, 0 },
     { "aten.renorm", lower_renorm, 0 },
     { 0 },

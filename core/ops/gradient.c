@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Gradients of normalisations, embeddings and views. Where a view or a lookup reads an element several times, what its
- * readers get is added. Those of elementwise functions are in backward.c, those of convolutions, pools, paddings and
- * resampling beside the functions themselves. */
+ * readers get is added. Those of elementwise functions are in backward.c, those of convolutions, pools, paddings,
+ * resampling, distances, segments, margins and weight norms beside the functions themselves. */
 #include "ops/data.h"
 #include "ops/reduce.h"
 
@@ -292,6 +292,7 @@ static void lower_embedding(struct pt2_lower *L)
     g = op_reshape(L, g, 2, axes);
     pt2_ex id = op_int_at(L, indices, v), padding = pt2_cast(E, PT2_I64, op_size(L, "padding_idx", -1));
     pt2_ex at[] = { op_index_at(L, indices, v, rows), v[1] }, counts = pt2_not(E, pt2_eq(E, id, padding));
+    counts = pt2_and(E, counts, op_inside(L, id, op_from_zero(L, rows))); /* PyTorch passes over others */
     pt2_t *r = op_scatter(L, PT2_RED_SUM, base, 2, axes, at, op_at_as(L, g, v, acc), counts);
     if (op_bool(L, "scale_grad_by_freq", false)) {
         pt2_ex *o = op_vars(L, 2, r->shape), n = op_at(L, lookups(L, indices, rows, acc), o);
@@ -299,6 +300,95 @@ static void lower_embedding(struct pt2_lower *L)
         r = op_map_like(L, r, acc, pt2_bin(E, PT2_E_DIV, op_at(L, r, o), n));
     }
     op_return(L, op_convert(L, r, dtype));
+}
+
+/* ---- bags of embeddings ---- */
+
+enum { BAG_SUM, BAG_MEAN, BAG_MAX };
+
+/* The bag of index i, as offset2bag has it. Sums whose forward pass did without it leave it empty: then as many offsets
+ * as are not behind i, less one. */
+static pt2_t *bag_of(struct pt2_lower *L, pt2_t *indices)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_t *bag = op_tensor(L, "offset2bag"), *offsets = op_tensor_opt(L, "offsets");
+    pt2_ex n = indices->shape[0];
+    if (indices->rank != 1 || bag->rank != 1 || (offsets && offsets->rank != 1))
+        op_fail(L, PT2_ERR_FORMAT, "indices of %d dimensions, bags of %d", indices->rank, bag->rank);
+    if (!pt2_is_int(bag->shape[0], 0) || !offsets)
+        return bag;
+    pt2_ex i = pt2_cast(E, PT2_I64, pt2_var(E, 0, n)), o = pt2_var(E, 1, offsets->shape[0]);
+    pt2_ex starts = pt2_cast(E, PT2_I64, pt2_le(E, op_int_at(L, offsets, &o), i));
+    pt2_t *upto = op_reduce(L, PT2_RED_SUM, PT2_I64, 1, &n, 1, offsets->shape, starts);
+    pt2_ex v = pt2_var(E, 0, n);
+    return op_map(L, PT2_I64, 1, &n, pt2_sub(E, op_at(L, upto, &v), pt2_int(E, PT2_I64, 1)));
+}
+
+static pt2_ex not_padding(struct pt2_lower *L, pt2_ex id)
+{
+    return pt2_not(L->E, pt2_eq(L->E, id, pt2_cast(L->E, PT2_I64, op_size(L, "padding_idx", -1))));
+}
+
+/* The row that gave a bag's maximum gets the gradient. */
+static pt2_t *bag_maxima(struct pt2_lower *L, pt2_t *g, pt2_t *base)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_t *from = op_tensor(L, "maximum_indices"), *size = op_tensor(L, "bag_size");
+    pt2_ex *v = op_vars(L, 2, g->shape);
+    if (from->rank != 2 || size->rank != 1)
+        op_fail(L, PT2_ERR_FORMAT, "positions of maxima of %d dimensions", from->rank);
+    pt2_ex at[] = { op_index_at(L, from, v, base->shape[0]), v[1] };
+    pt2_ex filled = pt2_lt(E, pt2_int(E, PT2_I64, 0), op_int_at(L, size, v));
+    return op_scatter(L, PT2_RED_SUM, base, 2, g->shape, at, op_at_as(L, g, v, base->dtype), filled);
+}
+
+static pt2_t *bag_sums(struct pt2_lower *L, pt2_t *g, pt2_t *base, pt2_t *indices, bool mean)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_dtype acc = base->dtype;
+    pt2_t *bag = bag_of(L, indices), *scale = op_tensor_opt(L, "per_sample_weights");
+    pt2_ex axes[] = { indices->shape[0], base->shape[1] }, *v = op_vars(L, 2, axes), id = op_int_at(L, indices, v);
+    pt2_ex from[] = { op_index_at(L, bag, v, g->shape[0]), v[1] }, at[] = { op_index(L, id, base->shape[0]), v[1] };
+    pt2_ex value = op_at_as(L, g, from, acc);
+    if (scale)
+        value = pt2_mul(E, value, op_at_as(L, scale, v, acc));
+    if (op_bool(L, "scale_grad_by_freq", false))
+        value = pt2_bin(E, PT2_E_DIV, value, op_at(L, lookups(L, indices, base->shape[0], acc), at));
+    if (mean)
+        value = pt2_bin(E, PT2_E_DIV, value, op_at_as(L, op_tensor(L, "bag_size"), from, acc));
+    return op_scatter(L, PT2_RED_SUM, base, 2, axes, at, value, not_padding(L, id));
+}
+
+static void lower_embedding_bag(struct pt2_lower *L)
+{
+    pt2_t *g = op_tensor(L, "grad"), *indices = op_tensor(L, "indices");
+    pt2_dtype dtype = op_out_dtype(L, 0);
+    pt2_t *base = zeros(L, op_acc_dtype(dtype));
+    int64_t mode = op_int(L, "mode", BAG_SUM);
+    if (op_bool(L, "sparse", false))
+        op_fail(L, PT2_ERR_UNSUPPORTED, "a sparse gradient");
+    if (base->rank != 2 || g->rank != 2 || mode < BAG_SUM || mode > BAG_MAX)
+        op_fail(L, PT2_ERR_FORMAT, "mode %lld, a gradient of %d dimensions", (long long)mode, g->rank);
+    op_check_indices(L, indices, op_from_zero(L, base->shape[0]));
+    pt2_t *r = mode == BAG_MAX ? bag_maxima(L, g, base) : bag_sums(L, g, base, indices, mode == BAG_MEAN);
+    op_return(L, op_convert(L, r, dtype));
+}
+
+/* A sample's weight has scaled its row: the gradient of its bag times the row. */
+static void lower_sample_weights(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_t *g = op_tensor(L, "grad"), *w = op_tensor(L, "weight"), *indices = op_tensor(L, "indices");
+    pt2_dtype dtype = op_out_dtype(L, 0), acc = op_acc_dtype(dtype);
+    pt2_t *bag = bag_of(L, indices);
+    if (g->rank != 2 || w->rank != 2)
+        op_fail(L, PT2_ERR_FORMAT, "a gradient of %d dimensions for a table of %d", g->rank, w->rank);
+    op_check_indices(L, indices, op_from_zero(L, w->shape[0]));
+    pt2_ex i = pt2_var(E, 0, indices->shape[0]), column = pt2_var(E, 1, w->shape[1]), id = op_int_at(L, indices, &i);
+    pt2_ex row[] = { op_index(L, id, w->shape[0]), column }, from[] = { op_index_at(L, bag, &i, g->shape[0]), column };
+    pt2_ex product = pt2_mul(E, op_at_as(L, g, from, acc), op_at_as(L, w, row, acc));
+    product = pt2_select(E, not_padding(L, id), product, pt2_num(E, acc, 0));
+    op_return(L, op_reduce(L, PT2_RED_SUM, dtype, 1, indices->shape, 1, &w->shape[1], product));
 }
 
 const struct pt2_op_row pt2_ops_gradient[] = {
@@ -318,5 +408,8 @@ const struct pt2_op_row pt2_ops_gradient[] = {
     { "aten.trace_backward", lower_trace, 0 },
     { "aten.embedding_dense_backward", lower_embedding, 0 },
     { "aten.embedding_backward", lower_embedding, 0 },
+    { "aten._embedding_bag_backward", lower_embedding_bag, 0 },
+    { "aten._embedding_bag_dense_backward", lower_embedding_bag, 0 },
+    { "aten._embedding_bag_per_sample_weights_backward", lower_sample_weights, 0 },
     { 0 },
 };

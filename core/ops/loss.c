@@ -581,6 +581,84 @@ static void lower_multilabel_margin(struct pt2_lower *L)
         op_result(L, 1, op_convert(L, scalar ? op_squeeze(L, set, 0) : set, op_out_dtype(L, 1)));
 }
 
+/* ---- gradients of margins between classes ---- */
+
+struct margins {
+    pt2_t *x, *target; /* [samples, classes] and, of one label, [samples]; of several as x */
+    pt2_dtype acc;
+    pt2_ex share;      /* of each sum in its sample's loss, or in the mean of all */
+};
+
+static void open_margins(struct pt2_lower *L, struct margins *m, int labels)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex one = pt2_idx(E, 1), shape[] = { one, one };
+    m->x = op_tensor(L, "self");
+    m->target = op_tensor(L, "target");
+    if (m->x->rank > 2 || m->target->rank > labels)
+        op_fail(L, PT2_ERR_FORMAT, "an input of %d dimensions, a target of %d", m->x->rank, m->target->rank);
+    for (int k = 0; k < m->x->rank; k++)
+        shape[2 - m->x->rank + k] = m->x->shape[k];
+    m->x = op_reshape(L, m->x, 2, shape);
+    m->target = op_reshape(L, m->target, labels, shape);
+    m->acc = float_type(m->x->dtype);
+    pt2_ex n = reduction(L) == MEAN ? pt2_mul(E, shape[0], shape[1]) : shape[1];
+    m->share = pt2_bin(E, PT2_E_DIV, pt2_num(E, m->acc, 1), op_num_of_size(L, n, m->acc));
+}
+
+/* The loss's derivative times its own gradient, which is one number unless each sample has a loss. */
+static void return_margins(struct pt2_lower *L, const struct margins *m, pt2_ex slope)
+{
+    pt2_t *g = op_tensor(L, "grad_output");
+    pt2_ex *v = op_vars(L, 2, m->x->shape), sample = g->rank && reduction(L) == NONE ? v[0] : pt2_idx(L->E, 0);
+    if (g->rank > 1)
+        op_fail(L, PT2_ERR_FORMAT, "a gradient of %d dimensions", g->rank);
+    pt2_ex r = pt2_mul(L->E, slope, op_at_as(L, g, &sample, m->acc));
+    op_result_fit(L, 0, op_map_like(L, m->x, op_out_dtype(L, 0), r));
+}
+
+/* What other classes get, the target's class loses. */
+static void lower_multi_margin_backward(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    struct margins m;
+    open_margins(L, &m, 1);
+    pt2_t *weight = op_tensor_opt(L, "weight");
+    pt2_ex *v = op_vars(L, 2, m.x->shape), zero = pt2_num(E, m.acc, 0);
+    op_check_indices(L, m.target, op_from_zero(L, m.x->shape[1]));
+    pt2_ex t = op_index_at(L, m.target, v, m.x->shape[1]), at_t[] = { v[0], t }, is_target = pt2_eq(E, v[1], t);
+    pt2_ex z = pt2_sub(E, pt2_num(E, m.acc, op_float(L, "margin", 1)), op_at_as(L, m.x, at_t, m.acc));
+    z = pt2_add(E, z, op_at_as(L, m.x, v, m.acc));
+    pt2_ex h = (int)op_float(L, "p", 1) == 2 ? pt2_mul(E, pt2_mul(E, m.share, z), num(L, z, 2)) : m.share;
+    if (weight)
+        h = pt2_mul(E, h, op_at_as(L, weight, &t, m.acc));
+    h = pt2_select(E, pt2_and(E, pt2_lt(E, zero, z), pt2_not(E, is_target)), h, zero);
+    pt2_t *each = op_map_like(L, m.x, m.acc, h), *sum = op_sum(L, each, 1, (const int[]){ 1 }, true);
+    pt2_ex lost = unary(L, PT2_E_NEG, op_at_bcast(L, sum, 2, v));
+    return_margins(L, &m, pt2_select(E, is_target, lost, op_at(L, each, v)));
+}
+
+/* A pair of a target and another class within the margin adds to the class and takes from the target. */
+static void lower_multilabel_margin_backward(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    struct margins m;
+    open_margins(L, &m, 2);
+    pt2_t *is_target = op_reshape(L, op_tensor(L, "is_target"), 2, m.x->shape), *end = target_end(L, m.target);
+    op_check_indices(L, m.target, (struct pt2_index_range){ pt2_idx(E, -1), m.x->shape[1] });
+    pt2_ex axes[] = { m.x->shape[0], m.x->shape[1], m.x->shape[1] }; /* sample, place in the target, class */
+    pt2_ex *v = op_vars(L, 3, axes), zero = pt2_num(E, m.acc, 0), at_c[] = { v[0], v[2] };
+    pt2_ex valid = counts(L, end, v), t = op_index_at(L, m.target, v, axes[1]), at_t[] = { v[0], t };
+    pt2_ex z = pt2_sub(E, pt2_num(E, m.acc, 1), op_at_as(L, m.x, at_t, m.acc));
+    z = pt2_add(E, z, op_at_as(L, m.x, at_c, m.acc));
+    pt2_ex other = pt2_not(E, op_to(L, op_at(L, is_target, at_c), PT2_BOOL));
+    pt2_ex takes_part = pt2_and(E, pt2_and(E, valid, other), pt2_lt(E, zero, z));
+    pt2_t *pairs = op_map(L, m.acc, 3, axes, pt2_select(E, takes_part, m.share, zero));
+    pt2_t *lost = op_sum(L, pairs, 1, (const int[]){ 2 }, false), *r = op_sum(L, pairs, 1, (const int[]){ 1 }, false);
+    r = op_scatter(L, PT2_RED_SUM, r, 2, axes, at_t, unary(L, PT2_E_NEG, op_at(L, lost, v)), valid);
+    return_margins(L, &m, op_at(L, r, op_vars(L, 2, m.x->shape)));
+}
+
 const struct pt2_op_row pt2_ops_loss[] = {
     { "aten.mse_loss", lower_pair, MSE },
     { "aten.l1_loss", lower_pair, L1 },
@@ -606,5 +684,7 @@ const struct pt2_op_row pt2_ops_loss[] = {
     { "aten.multi_margin_loss", lower_multi_margin, 0 },
     { "aten.multilabel_margin_loss", lower_multilabel_margin, 0 },
     { "aten.multilabel_margin_loss_forward", lower_multilabel_margin, 1 },
+    { "aten.multi_margin_loss_backward", lower_multi_margin_backward, 0 },
+    { "aten.multilabel_margin_loss_backward", lower_multilabel_margin_backward, 0 },
     { 0 },
 };

@@ -376,6 +376,30 @@ static void lower_weight_norm(struct pt2_lower *L)
         return_stat(L, 1, norm);
 }
 
+/* The gradient of v lacks its part along v, which the norm has taken out. */
+static void lower_weight_norm_backward(struct pt2_lower *L)
+{
+    pt2_t *w = op_tensor(L, "grad_w"), *v = op_tensor(L, "saved_v"), *g = op_tensor(L, "saved_g");
+    pt2_dtype acc = op_acc_dtype(v->dtype);
+    int64_t dim = op_int(L, "dim", 0);
+    int dims[PT2_MAX_RANK], n = 0;
+    if (w->rank != v->rank || g->rank != v->rank || !v->rank || dim < 0 || dim >= v->rank)
+        op_fail(L, PT2_ERR_FORMAT, "dimension %lld of %d", (long long)dim, v->rank);
+    for (int d = 0; d < v->rank; d++)
+        if (d != dim)
+            dims[n++] = d;
+    w = op_convert(L, w, acc);
+    v = op_convert(L, v, acc);
+    pt2_t *norm = op_convert(L, op_tensor(L, "saved_norms"), acc), *product = op_mul(L, w, v);
+    pt2_t *along = op_div(L, n ? op_sum(L, product, n, dims, true) : product, norm);
+    pt2_t *across = op_sub(L, w, op_mul(L, op_div(L, v, norm), along));
+    pt2_t *grad_v = op_mul(L, op_div(L, op_convert(L, g, acc), norm), across);
+    if (op_out_used(L, 0))
+        op_result(L, 0, op_convert(L, grad_v, op_out_dtype(L, 0)));
+    if (op_out_used(L, 1))
+        op_result(L, 1, op_convert(L, along, op_out_dtype(L, 1)));
+}
+
 const struct pt2_op_row pt2_ops_norm[] = {
     { "aten.batch_norm", lower_batch_norm, SINGLE },
     { "aten.instance_norm", lower_batch_norm, SINGLE | INSTANCE },
@@ -398,5 +422,7 @@ const struct pt2_op_row pt2_ops_norm[] = {
     { "aten.norm_except_dim", lower_norm_except, 0 },
     { "aten._weight_norm", lower_weight_norm, 0 },
     { "aten._weight_norm_interface", lower_weight_norm, 1 },
+    { "aten._weight_norm_interface_backward", lower_weight_norm_backward, 0 },
+    { "aten._weight_norm_differentiable_backward", lower_weight_norm_backward, 0 },
     { 0 },
 };

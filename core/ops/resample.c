@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Interpolation (UpSample.h), with and without antialiasing, and grid sampling (GridSampler.h). A result element is a
  * weighted sum of a fixed number of loads at computed positions: one MAP. Antialiasing has windows as wide as the
- * scale: one REDUCE for each dimension, the last one first. */
+ * scale: one REDUCE for each dimension, the last one first. Gradients add to the same positions: one SCATTER for each
+ * load, or for each dimension. */
 #include "ops/lower.h"
 #include "ops/math.h"
 
@@ -140,6 +141,18 @@ static void cubic_weights(struct pt2_lower *L, pt2_ex w, pt2_ex *out)
     out[1] = keys(L, w, -0.75, true);
     out[2] = keys(L, rest, -0.75, true);
     out[3] = keys(L, pt2_add(L->E, rest, one), -0.75, false);
+}
+
+/* Their derivatives by w. */
+static void cubic_slopes(struct pt2_lower *L, pt2_ex w, pt2_ex *out)
+{
+    struct pt2_exprs *E = L->E;
+    static const double inner[] = { 3 * 1.25, -2 * 2.25, 0 }, outer[] = { -0.75 * 3, 0.75 * 10, -0.75 * 8 };
+    pt2_ex rest = ex_nsub(E, 1, w);
+    out[0] = ex_poly(E, ex_addn(E, w, 1), 3, outer);
+    out[1] = ex_poly(E, w, 3, inner);
+    out[2] = ex_neg(E, ex_poly(E, rest, 3, inner));
+    out[3] = ex_neg(E, ex_poly(E, ex_addn(E, rest, 1), 3, outer));
 }
 
 static void cubic_taps(struct pt2_lower *L, const struct axis *a, struct taps *taps)
@@ -409,6 +422,43 @@ static void lower_antialias(struct pt2_lower *L)
     op_return(L, separable(L, x, L->row->data, true));
 }
 
+/* The gradient g of dimension d after resampling becomes that before: each tap gets its share. */
+static pt2_t *spread_axis(struct pt2_lower *L, pt2_t *g, int d, struct axis a, int64_t kind)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex shape[PT2_MAX_RANK], axes[PT2_MAX_RANK], index[PT2_MAX_RANK], to[2];
+    a.at = pt2_var(E, 0, a.out);
+    struct window w = antialias_window(L, &a, kind, 1);
+    pt2_t *table = weight_table(L, &a, &w);
+    memcpy(shape, g->shape, sizeof *shape * (size_t)g->rank);
+    memcpy(axes, g->shape, sizeof *axes * (size_t)g->rank);
+    shape[d] = a.in;
+    axes[g->rank] = w.taps;
+    pt2_ex *at = op_vars(L, g->rank + 1, axes);
+    to[0] = at[d];
+    to[1] = at[g->rank];
+    memcpy(index, at, sizeof *at * (size_t)g->rank);
+    index[d] = pt2_subst_vars(E, w.index, 2, to);
+    pt2_ex value = pt2_mul(E, op_to(L, op_at(L, table, to), g->dtype), op_at(L, g, at));
+    pt2_t *none = op_full(L, g->dtype, g->rank, shape, pt2_num(E, g->dtype, 0));
+    return op_scatter(L, PT2_RED_SUM, none, g->rank + 1, axes, index, value, NULL);
+}
+
+/* data: the kind. */
+static void lower_antialias_backward(struct pt2_lower *L)
+{
+    pt2_t *g = op_tensor(L, "grad_output");
+    pt2_dtype dtype = op_out_dtype(L, 0), acc = pt2_dtype_compute(dtype);
+    if (g->rank != 4 || op_out_rank(L, 0) != 4 || !pt2_dtype_is_float(dtype))
+        op_fail(L, PT2_ERR_FORMAT, "a gradient of %d dimensions", g->rank);
+    pt2_t *x = op_full(L, acc, 4, op_out_shape(L, 0), pt2_num(L->E, acc, 0)), *r = op_convert(L, g, acc);
+    bool align = op_bool(L, "align_corners", false);
+    int t = dtype == PT2_F64 ? PT2_F64 : PT2_F32;
+    for (int d = 2; d < 4; d++)
+        r = spread_axis(L, r, d, make_axis(L, x, d, t, align, g->shape, NULL), L->row->data);
+    op_return(L, op_convert(L, r, dtype));
+}
+
 /* ---- grid_sampler ---- */
 
 enum { PAD_ZEROS, PAD_BORDER, PAD_REFLECTION };
@@ -457,18 +507,39 @@ static pt2_ex clip(struct pt2_lower *L, const struct sampler *s, pt2_ex v, pt2_e
     return pt2_select(E, pt2_lt(E, v, top), pt2_max(E, v, zero), top);
 }
 
+static pt2_ex reflected(struct pt2_lower *L, const struct sampler *s, pt2_ex v, pt2_ex size)
+{
+    struct pt2_exprs *E = L->E;
+    if (s->pad != PAD_REFLECTION)
+        return v;
+    pt2_ex span = s->align ? pt2_addi(E, size, -1) : size;
+    v = (s->dims == 2 ? reflect_plane : reflect_volume)(L, v, s->align ? 0 : -0.5, span);
+    return pt2_select(E, pt2_le(E, span, pt2_idx(E, 0)), num(L, s->t, 0), v);
+}
+
 /* compute_coordinates: what the padding mode makes of a source coordinate. */
 static pt2_ex pad_coordinate(struct pt2_lower *L, const struct sampler *s, pt2_ex v, pt2_ex size)
 {
+    return s->pad == PAD_ZEROS ? v : clip(L, s, reflected(L, s, v, size), size);
+}
+
+/* The derivative of pad_coordinate: 0 at and beyond the edges, negative after an odd number of reflections. */
+static pt2_ex pad_slope(struct pt2_lower *L, const struct sampler *s, pt2_ex v, pt2_ex size)
+{
     struct pt2_exprs *E = L->E;
+    pt2_ex one = num(L, s->t, 1), zero = num(L, s->t, 0), r = reflected(L, s, v, size), slope = one;
     if (s->pad == PAD_ZEROS)
-        return v;
+        return one;
     if (s->pad == PAD_REFLECTION) {
-        pt2_ex span = s->align ? pt2_addi(E, size, -1) : size;
-        v = (s->dims == 2 ? reflect_plane : reflect_volume)(L, v, s->align ? 0 : -0.5, span);
-        v = pt2_select(E, pt2_le(E, span, pt2_idx(E, 0)), num(L, s->t, 0), v);
+        pt2_ex span = pt2_cast(E, s->t, pt2_max(E, s->align ? pt2_addi(E, size, -1) : size, pt2_idx(E, 1)));
+        pt2_ex d = pt2_sub(E, v, num(L, s->t, s->align ? 0 : -0.5)), minus = pt2_un(E, PT2_E_NEG, one);
+        pt2_ex flips = pt2_un(E, PT2_E_FLOOR, pt2_bin(E, PT2_E_DIV, pt2_un(E, PT2_E_ABS, d), span));
+        pt2_ex pairs = pt2_un(E, PT2_E_FLOOR, pt2_mul(E, flips, num(L, s->t, 0.5)));
+        pt2_ex even = pt2_eq(E, flips, pt2_mul(E, pairs, num(L, s->t, 2)));
+        slope = pt2_mul(E, pt2_select(E, even, one, minus), pt2_select(E, pt2_lt(E, d, zero), minus, one));
     }
-    return clip(L, s, v, size);
+    pt2_ex top = pt2_cast(E, s->t, pt2_addi(E, size, -1));
+    return pt2_select(E, pt2_and(E, pt2_lt(E, zero, r), pt2_lt(E, r, top)), slope, zero);
 }
 
 /* Coordinate k (0: x, the last spatial dimension), in pixels. */
@@ -498,13 +569,11 @@ static pt2_ex pixel(struct pt2_lower *L, pt2_ex v)
     return to_index(L, pt2_select(E, sane, v, num(L, v->dtype, -100)));
 }
 
-/* The pixel at whole coordinates p (x first) times its weight (NULL: 1); the pixels outside of a plane are 0, those of
- * a volume left out, whatever their weight. */
-static pt2_ex pixel_value(struct pt2_lower *L, const struct sampler *s, const pt2_ex *p, pt2_ex weight)
+/* The element at whole coordinates p (x first). Returns whether it is inside. */
+static pt2_ex pixel_index(struct pt2_lower *L, const struct sampler *s, const pt2_ex *p, pt2_ex *index)
 {
     struct pt2_exprs *E = L->E;
-    pt2_ex index[PT2_MAX_RANK], inside = pt2_int(E, PT2_BOOL, 1);
-    int wide = pt2_dtype_compute(s->x->dtype);
+    pt2_ex inside = pt2_int(E, PT2_BOOL, 1);
     index[0] = s->at[0];
     index[1] = s->at[1];
     for (int k = 0; k < s->dims; k++) {
@@ -512,88 +581,216 @@ static pt2_ex pixel_value(struct pt2_lower *L, const struct sampler *s, const pt
         inside = pt2_and(E, inside, pt2_and(E, pt2_le(E, pt2_idx(E, 0), p[k]), pt2_lt(E, p[k], s->x->shape[d])));
         index[d] = p[k];
     }
-    pt2_ex zero = pt2_num(E, wide, 0), v = op_at_or(L, s->x, index, inside, zero);
+    return inside;
+}
+
+/* The pixel times its weight (NULL: 1); the pixels outside of a plane are 0, those of a volume left out, whatever their
+ * weight. */
+static pt2_ex pixel_value(struct pt2_lower *L, const struct sampler *s, const pt2_ex *p, pt2_ex weight)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex index[PT2_MAX_RANK], inside = pixel_index(L, s, p, index);
+    pt2_ex zero = pt2_num(E, pt2_dtype_compute(s->x->dtype), 0), v = op_at_or(L, s->x, index, inside, zero);
     v = weight ? pt2_mul(E, v, weight) : v;
     return s->dims == 3 && weight ? pt2_select(E, inside, v, zero) : v;
 }
 
-/* Sum over the corners of the cell around c. */
-static pt2_ex sample_linear(struct pt2_lower *L, const struct sampler *s, const pt2_ex *c)
+/* What a mode reads around a point: up to four pixels in each dimension, with weights and their derivatives. */
+struct reads {
+    int n;
+    pt2_ex at[3][4], weight[3][4], slope[3][4];
+};
+
+static void linear_reads(struct pt2_lower *L, const struct sampler *s, const pt2_ex *c, struct reads *r)
 {
     struct pt2_exprs *E = L->E;
-    pt2_ex low[3], part[3], p[3], sum = NULL, one = num(L, s->t, 1);
+    pt2_ex one = num(L, s->t, 1);
+    r->n = 2;
     for (int k = 0; k < s->dims; k++) {
-        pt2_ex f = pt2_un(E, PT2_E_FLOOR, c[k]);
-        low[k] = pixel(L, f);
-        part[k] = pt2_sub(E, c[k], f);
+        pt2_ex f = pt2_un(E, PT2_E_FLOOR, c[k]), part = pt2_sub(E, c[k], f);
+        r->at[k][0] = pixel(L, f);
+        r->at[k][1] = pt2_addi(E, r->at[k][0], 1);
+        r->weight[k][0] = pt2_sub(E, one, part);
+        r->weight[k][1] = part;
+        r->slope[k][0] = num(L, s->t, -1);
+        r->slope[k][1] = one;
     }
-    for (int corner = 0; corner < 1 << s->dims; corner++) {
-        pt2_ex w = NULL;
-        for (int k = 0; k < s->dims; k++) {
-            bool up = corner >> k & 1;
-            pt2_ex f = up ? part[k] : pt2_sub(E, one, part[k]);
-            w = w ? pt2_mul(E, w, f) : f;
-            p[k] = up ? pt2_addi(E, low[k], 1) : low[k];
-        }
-        pt2_ex v = pixel_value(L, s, p, w);
-        sum = sum ? pt2_add(E, sum, v) : v;
+}
+
+static void nearest_reads(struct pt2_lower *L, const struct sampler *s, const pt2_ex *c, struct reads *r)
+{
+    r->n = 1;
+    for (int k = 0; k < s->dims; k++) {
+        r->at[k][0] = pixel(L, pt2_un(L->E, PT2_E_ROUND, c[k]));
+        r->weight[k][0] = NULL;
+    }
+}
+
+/* Each of the coordinates is padded on its own. */
+static void cubic_reads(struct pt2_lower *L, const struct sampler *s, const pt2_ex *c, struct reads *r)
+{
+    struct pt2_exprs *E = L->E;
+    r->n = 4;
+    for (int k = 0; k < 2; k++) {
+        pt2_ex f = pt2_un(E, PT2_E_FLOOR, c[k]), size = s->x->shape[s->x->rank - 1 - k];
+        cubic_weights(L, pt2_sub(E, c[k], f), r->weight[k]);
+        cubic_slopes(L, pt2_sub(E, c[k], f), r->slope[k]);
+        for (int j = 0; j < 4; j++)
+            r->at[k][j] = pixel(L, pad_coordinate(L, s, pt2_add(E, f, num(L, s->t, j - 1)), size));
+    }
+}
+
+enum { BILINEAR, CLOSEST, BICUBIC }; /* interpolation modes */
+
+static void find_reads(struct pt2_lower *L, const struct sampler *s, const pt2_ex *c, int mode, struct reads *r)
+{
+    (mode == BILINEAR ? linear_reads : mode == CLOSEST ? nearest_reads : cubic_reads)(L, s, c, r);
+}
+
+/* Read number i of n^dims, x counting fastest: its pixel and its weight (NULL: 1), of which dimension `by` (-1: none)
+ * has the derivative. */
+static pt2_ex read_weight(struct pt2_lower *L, const struct sampler *s, const struct reads *r, int i, int by, pt2_ex *p)
+{
+    pt2_ex w = NULL;
+    for (int k = 0; k < s->dims; k++, i /= r->n) {
+        pt2_ex f = (k == by ? r->slope : r->weight)[k][i % r->n];
+        p[k] = r->at[k][i % r->n];
+        w = w && f ? pt2_mul(L->E, w, f) : f;
+    }
+    return w;
+}
+
+static int num_reads(const struct sampler *s, const struct reads *r)
+{
+    return s->dims == 2 ? r->n * r->n : r->n * r->n * r->n;
+}
+
+static pt2_ex sample(struct pt2_lower *L, const struct sampler *s, const struct reads *r, int by)
+{
+    pt2_ex sum = NULL, p[3];
+    for (int i = 0; i < num_reads(s, r); i++) {
+        pt2_ex w = read_weight(L, s, r, i, by, p), v = pixel_value(L, s, p, w);
+        sum = sum ? pt2_add(L->E, sum, v) : v;
     }
     return sum;
 }
 
-static pt2_ex sample_nearest(struct pt2_lower *L, const struct sampler *s, const pt2_ex *c)
+/* Rows are summed before they are weighted, as PyTorch does. */
+static pt2_ex sample_cubic(struct pt2_lower *L, const struct sampler *s, const struct reads *r)
 {
-    pt2_ex p[3];
-    for (int k = 0; k < s->dims; k++)
-        p[k] = pixel(L, pt2_un(L->E, PT2_E_ROUND, c[k]));
-    return pixel_value(L, s, p, NULL);
-}
-
-/* Bicubic: 16 pixels, each of whose coordinates is padded on its own. */
-static pt2_ex sample_cubic(struct pt2_lower *L, const struct sampler *s, const pt2_ex *c)
-{
-    struct pt2_exprs *E = L->E;
-    pt2_ex w[2][4], pos[2][4], sum = NULL;
-    for (int k = 0; k < 2; k++) {
-        pt2_ex f = pt2_un(E, PT2_E_FLOOR, c[k]), size = s->x->shape[s->x->rank - 1 - k];
-        cubic_weights(L, pt2_sub(E, c[k], f), w[k]);
-        for (int j = 0; j < 4; j++)
-            pos[k][j] = pixel(L, pad_coordinate(L, s, pt2_add(E, f, num(L, s->t, j - 1)), size));
-    }
+    pt2_ex sum = NULL;
     for (int i = 0; i < 4; i++) {
         pt2_ex row = NULL;
         for (int j = 0; j < 4; j++) {
-            pt2_ex p[2] = { pos[0][j], pos[1][i] };
-            pt2_ex v = pixel_value(L, s, p, w[0][j]);
-            row = row ? pt2_add(E, row, v) : v;
+            pt2_ex p[2] = { r->at[0][j], r->at[1][i] }, v = pixel_value(L, s, p, r->weight[0][j]);
+            row = row ? pt2_add(L->E, row, v) : v;
         }
-        row = pt2_mul(E, row, w[1][i]);
-        sum = sum ? pt2_add(E, sum, row) : row;
+        row = pt2_mul(L->E, row, r->weight[1][i]);
+        sum = sum ? pt2_add(L->E, sum, row) : row;
     }
     return sum;
+}
+
+/* Reads the arguments. shape: of the result. */
+static pt2_t *open_sampler(struct pt2_lower *L, struct sampler *s, int *mode, pt2_ex *shape)
+{
+    pt2_t *x = op_tensor(L, "input"), *grid = op_tensor(L, "grid");
+    int64_t way = op_int(L, "interpolation_mode", 0), pad = op_int(L, "padding_mode", 0);
+    *s = (struct sampler){ x, x->rank - 2, (int)pad, op_bool(L, "align_corners", false), PT2_F32, NULL };
+    if (x->rank < 4 || x->rank > 5 || grid->rank != x->rank || pad < 0 || pad > 2 || !pt2_dtype_is_float(x->dtype))
+        op_fail(L, PT2_ERR_FORMAT, "input and grid have %d and %d dimensions", x->rank, grid->rank);
+    if (way < 0 || way > 2 || (way == BICUBIC && s->dims != 2))
+        op_fail(L, PT2_ERR_UNSUPPORTED, "interpolation mode %lld", (long long)way);
+    memcpy(shape, x->shape, sizeof *shape * 2);
+    memcpy(shape + 2, grid->shape + 1, sizeof *shape * (size_t)s->dims);
+    s->at = op_vars(L, x->rank, shape);
+    s->t = x->dtype == PT2_F64 ? PT2_F64 : PT2_F32;
+    *mode = (int)way;
+    return grid;
+}
+
+/* Where element s->at reads. slope (NULL: not asked): of the coordinates by the grid's numbers. */
+static void reads_at(struct pt2_lower *L, const struct sampler *s, pt2_t *grid, int mode, struct reads *r,
+                     pt2_ex *slope)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex c[3];
+    for (int k = 0; k < s->dims; k++) {
+        pt2_ex v = coordinate(L, s, grid, k), size = s->x->shape[s->x->rank - 1 - k];
+        pt2_ex n = pt2_cast(E, s->t, s->align ? pt2_addi(E, size, -1) : size);
+        c[k] = mode == BICUBIC ? v : pad_coordinate(L, s, v, size);
+        if (slope)
+            slope[k] = pt2_mul(E, pt2_mul(E, n, num(L, s->t, 0.5)),
+                               mode == BICUBIC ? num(L, s->t, 1) : pad_slope(L, s, v, size));
+    }
+    find_reads(L, s, c, mode, r);
 }
 
 static void lower_grid_sampler(struct pt2_lower *L)
 {
-    pt2_t *x = op_tensor(L, "input"), *grid = op_tensor(L, "grid");
-    int64_t mode = op_int(L, "interpolation_mode", 0), pad = op_int(L, "padding_mode", 0);
-    struct sampler s = { x, x->rank - 2, (int)pad, op_bool(L, "align_corners", false), PT2_F32, NULL };
-    pt2_ex shape[PT2_MAX_RANK], c[3];
-    if (x->rank < 4 || x->rank > 5 || grid->rank != x->rank || pad < 0 || pad > 2 || !pt2_dtype_is_float(x->dtype))
-        op_fail(L, PT2_ERR_FORMAT, "input and grid have %d and %d dimensions", x->rank, grid->rank);
-    if (mode < 0 || mode > 2 || (mode == 2 && s.dims != 2))
-        op_fail(L, PT2_ERR_UNSUPPORTED, "interpolation mode %lld", (long long)mode);
-    memcpy(shape, x->shape, sizeof *shape * 2);
-    memcpy(shape + 2, grid->shape + 1, sizeof *shape * (size_t)s.dims);
-    s.at = op_vars(L, x->rank, shape);
-    s.t = x->dtype == PT2_F64 ? PT2_F64 : PT2_F32;
-    for (int k = 0; k < s.dims; k++) {
-        c[k] = coordinate(L, &s, grid, k);
-        if (mode != 2)
-            c[k] = pad_coordinate(L, &s, c[k], x->shape[x->rank - 1 - k]);
+    struct sampler s;
+    struct reads r;
+    int mode;
+    pt2_ex shape[PT2_MAX_RANK];
+    pt2_t *grid = open_sampler(L, &s, &mode, shape);
+    reads_at(L, &s, grid, mode, &r, NULL);
+    op_return(L, op_map(L, s.x->dtype, s.x->rank, shape,
+                        mode == BICUBIC ? sample_cubic(L, &s, &r) : sample(L, &s, &r, -1)));
+}
+
+/* Each pixel gets its share of what read it. */
+static pt2_t *sampler_input_gradient(struct pt2_lower *L, const struct sampler *s, pt2_t *g, const struct reads *r)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_dtype acc = pt2_dtype_compute(s->x->dtype);
+    pt2_t *sum = op_full(L, acc, s->x->rank, s->x->shape, pt2_num(E, acc, 0));
+    pt2_ex v = op_to(L, op_at(L, g, s->at), acc), p[3], index[PT2_MAX_RANK];
+    for (int i = 0; i < num_reads(s, r); i++) {
+        pt2_ex w = read_weight(L, s, r, i, -1, p), inside = pixel_index(L, s, p, index);
+        sum = op_scatter(L, PT2_RED_SUM, sum, g->rank, g->shape, index, w ? pt2_mul(E, w, v) : v, inside);
     }
-    pt2_ex v = mode == 0 ? sample_linear(L, &s, c) : mode == 1 ? sample_nearest(L, &s, c) : sample_cubic(L, &s, c);
-    op_return(L, op_map(L, x->dtype, x->rank, shape, v));
+    return sum;
+}
+
+/* The channels of a point share its coordinates: their gradients are added. */
+static pt2_t *sampler_grid_gradient(struct pt2_lower *L, struct sampler s, pt2_t *g, pt2_t *grid, int mode)
+{
+    struct pt2_exprs *E = L->E;
+    struct reads r;
+    pt2_t *parts[3];
+    pt2_ex at[PT2_MAX_RANK], slope[3], *v = op_vars(L, s.dims + 1, grid->shape);
+    pt2_dtype acc = pt2_dtype_compute(s.x->dtype);
+    at[0] = v[0];
+    at[1] = *op_axes(L, s.dims + 1, 1, &g->shape[1]);
+    memcpy(at + 2, v + 1, sizeof *at * (size_t)s.dims);
+    s.at = at;
+    reads_at(L, &s, grid, mode, &r, slope);
+    for (int k = 0; k < s.dims; k++) {
+        pt2_ex body = pt2_mul(E, sample(L, &s, &r, k), op_to(L, op_at(L, g, at), acc));
+        pt2_t *sum = op_reduce(L, PT2_RED_SUM, acc, s.dims + 1, grid->shape, 1, &g->shape[1], body);
+        sum = op_map_like(L, sum, acc, pt2_mul(E, op_at(L, sum, v), slope[k]));
+        parts[k] = op_unsqueeze(L, sum, s.dims + 1);
+    }
+    return op_cat(L, s.dims, parts, s.dims + 1);
+}
+
+static void lower_grid_sampler_backward(struct pt2_lower *L)
+{
+    struct sampler s;
+    struct reads r;
+    int mode;
+    pt2_ex shape[PT2_MAX_RANK];
+    pt2_t *grid = open_sampler(L, &s, &mode, shape), *g = op_tensor(L, "grad_output");
+    if (g->rank != s.x->rank)
+        op_fail(L, PT2_ERR_FORMAT, "a gradient of %d dimensions for %d", g->rank, s.x->rank);
+    reads_at(L, &s, grid, mode, &r, NULL);
+    if (op_out_used(L, 0))
+        op_result(L, 0, op_convert(L, sampler_input_gradient(L, &s, g, &r), op_out_dtype(L, 0)));
+    if (!op_out_used(L, 1))
+        return;
+    pt2_dtype dtype = op_out_dtype(L, 1);
+    pt2_t *flat = op_full(L, dtype, grid->rank, grid->shape, pt2_num(L->E, pt2_dtype_compute(dtype), 0));
+    op_result(L, 1, mode == CLOSEST ? flat : op_convert(L, sampler_grid_gradient(L, s, g, grid, mode), dtype));
 }
 
 /* linspace(-1, 1, n)[i], or pixel centres. */
@@ -653,9 +850,16 @@ const struct pt2_op_row pt2_ops_resample[] = {
     { "aten._upsample_bilinear2d_aa", lower_antialias, LINEAR },
     { "aten._upsample_bicubic2d_aa", lower_antialias, CUBIC },
     { "aten._upsample_lanczos2d_aa", lower_antialias, LANCZOS },
+    { "aten._upsample_bilinear2d_aa_backward", lower_antialias_backward, LINEAR },
+    { "aten._upsample_bicubic2d_aa_backward", lower_antialias_backward, CUBIC },
+    { "aten._upsample_lanczos2d_aa_backward", lower_antialias_backward, LANCZOS },
     { "aten.grid_sampler", lower_grid_sampler, 0 },
     { "aten.grid_sampler_2d", lower_grid_sampler, 0 },
     { "aten.grid_sampler_3d", lower_grid_sampler, 0 },
+    { "aten._grid_sampler_2d_cpu_fallback", lower_grid_sampler, 0 },
+    { "aten.grid_sampler_2d_backward", lower_grid_sampler_backward, 0 },
+    { "aten.grid_sampler_3d_backward", lower_grid_sampler_backward, 0 },
+    { "aten._grid_sampler_2d_cpu_fallback_backward", lower_grid_sampler_backward, 0 },
     { "aten.affine_grid_generator", lower_affine_grid, 0 },
     { 0 },
 };

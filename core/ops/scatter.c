@@ -363,37 +363,111 @@ static void segment_bounds(struct pt2_lower *L, pt2_t **out_ends, pt2_t **out_le
     *out_ends = op_scan(L, PT2_RED_SUM, PT2_I64, lengths->rank, lengths->shape, last, false, op_int_at(L, lengths, at));
 }
 
-static void lower_segment_reduce(struct pt2_lower *L)
+struct segments {
+    int axis;
+    pt2_t *lengths;
+    pt2_ex count, shape[PT2_MAX_RANK]; /* of the result */
+    pt2_ex index[PT2_MAX_RANK];        /* the result element of each element of the data, … */
+    pt2_ex inside;                     /* … if it has one */
+};
+
+static void open_segments(struct pt2_lower *L, pt2_t *x, struct segments *out)
 {
     struct pt2_exprs *E = L->E;
-    pt2_t *x = op_tensor(L, "data"), *ends, *lengths;
-    const struct reduction *r = find_reduction(L, op_string(L, "reduce", "sum"));
-    segment_bounds(L, &ends, &lengths);
-    int axis = ends->rank - 1, rank = x->rank;
+    pt2_t *ends;
+    segment_bounds(L, &ends, &out->lengths);
+    int axis = out->axis = ends->rank - 1, rank = x->rank;
     if (axis >= rank || !pt2_dtype_is_float(x->dtype))
         op_fail(L, PT2_ERR_FORMAT, "segments of %d dimensions in a %s tensor of %d", axis + 1,
                 pt2_dtype_name(x->dtype), rank);
-    pt2_dtype wide = pt2_dtype_compute(x->dtype);
-    pt2_ex segments = ends->shape[axis], shape[PT2_MAX_RANK], index[PT2_MAX_RANK];
+    pt2_ex segments = out->count = ends->shape[axis];
     pt2_ex *at = op_vars(L, axis + 1, x->shape), *all = op_vars(L, rank, x->shape), e[PT2_MAX_RANK];
     memcpy(e, at, sizeof *at * (size_t)axis);
     e[axis] = pt2_var(E, axis + 1, segments);
     pt2_ex over = pt2_le(E, op_at(L, ends, e), pt2_cast(E, PT2_I64, at[axis]));
     pt2_t *seg = op_reduce(L, PT2_RED_SUM, PT2_I64, axis + 1, x->shape, 1, &segments, pt2_cast(E, PT2_I64, over));
-    memcpy(shape, x->shape, sizeof *shape * (size_t)rank);
-    memcpy(index, all, sizeof *index * (size_t)rank);
-    shape[axis] = segments;
+    memcpy(out->shape, x->shape, sizeof *out->shape * (size_t)rank);
+    memcpy(out->index, all, sizeof *out->index * (size_t)rank);
+    out->shape[axis] = segments;
     pt2_ex s = pt2_cast(E, PT2_IDX, op_at(L, seg, all)), top = pt2_max(E, pt2_addi(E, segments, -1), pt2_idx(E, 0));
-    index[axis] = pt2_min(E, s, top);
+    out->index[axis] = pt2_min(E, s, top);
+    out->inside = pt2_lt(E, s, segments);
+}
+
+/* What the elements of each segment make, in the compute type. */
+static pt2_t *combine_segments(struct pt2_lower *L, pt2_t *x, const struct segments *s, enum pt2_reduce_op op,
+                               pt2_ex start, pt2_ex value)
+{
+    pt2_t *base = op_full(L, (pt2_dtype)start->dtype, x->rank, s->shape, start);
+    return op_scatter(L, op, base, x->rank, x->shape, s->index, value, s->inside);
+}
+
+static void lower_segment_reduce(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    struct segments s;
+    pt2_t *x = op_tensor(L, "data");
+    const struct reduction *r = find_reduction(L, op_string(L, "reduce", "sum"));
+    open_segments(L, x, &s);
+    pt2_dtype wide = pt2_dtype_compute(x->dtype);
     pt2_ex start = op_has(L, "initial") ? op_scalar(L, "initial", wide, 0) : identity(L, r->op, wide);
-    pt2_t *out = op_scatter(L, r->op, op_full(L, wide, rank, shape, start), rank, x->shape, index,
-                            op_at(L, x, all), pt2_lt(E, s, segments));
-    pt2_ex *o = op_vars(L, rank, shape), v = op_at(L, out, o);
+    pt2_t *out = combine_segments(L, x, &s, r->op, start, op_at(L, x, op_vars(L, x->rank, x->shape)));
+    pt2_ex *o = op_vars(L, x->rank, s.shape), v = op_at(L, out, o);
     if (r->mean) {
-        pt2_ex n = op_at(L, lengths, o), none = pt2_eq(E, n, pt2_int(E, PT2_I64, 0));
+        pt2_ex n = op_at(L, s.lengths, o), none = pt2_eq(E, n, pt2_int(E, PT2_I64, 0));
         v = pt2_select(E, none, op_has(L, "initial") ? v : pt2_num(E, wide, (double)NAN), divide_mean(L, v, n));
     }
-    op_return(L, op_map(L, x->dtype, rank, shape, v));
+    op_return(L, op_map(L, x->dtype, x->rank, s.shape, v));
+}
+
+/* Elements as large as the segment's extreme, and NaN, share a positive gradient; a negative one each of them gets
+ * whole, in PyTorch's kernels for every device. */
+static pt2_ex extreme_slope(struct pt2_lower *L, pt2_t *x, const struct segments *s, pt2_ex v, pt2_ex extreme, pt2_ex g)
+{
+    struct pt2_exprs *E = L->E;
+    pt2_ex zero = pt2_num(E, v->dtype, 0), one = pt2_num(E, v->dtype, 1);
+    pt2_ex hit = pt2_or(E, pt2_eq(E, v, extreme), pt2_un(E, PT2_E_ISNAN, v));
+    pt2_t *hits = combine_segments(L, x, s, PT2_RED_SUM, zero, pt2_select(E, hit, one, zero));
+    pt2_ex part = pt2_bin(E, PT2_E_DIV, g, op_at(L, hits, s->index));
+    return pt2_select(E, hit, pt2_select(E, pt2_lt(E, zero, g), part, g), zero);
+}
+
+/* The product of the others: by division, but where an element is 0 or NaN, which the others' product then lacks. */
+static pt2_ex product_slope(struct pt2_lower *L, pt2_t *x, const struct segments *s, pt2_ex v, pt2_ex product, pt2_ex g)
+{
+    struct pt2_exprs *E = L->E;
+    int t = v->dtype;
+    pt2_ex zero = pt2_num(E, t, 0), one = pt2_num(E, t, 1);
+    pt2_ex is_zero = pt2_eq(E, v, zero), is_nan = pt2_un(E, PT2_E_ISNAN, v), odd = pt2_or(E, is_zero, is_nan);
+    pt2_ex start = op_has(L, "initial") ? op_scalar(L, "initial", (pt2_dtype)t, 1) : one;
+    pt2_ex others = op_at(L, combine_segments(L, x, s, PT2_RED_PROD, start, pt2_select(E, odd, one, v)), s->index);
+    pt2_ex zeros = pt2_select(E, is_zero, one, zero), nans = pt2_select(E, is_nan, one, zero);
+    pt2_ex more_zeros = pt2_sub(E, op_at(L, combine_segments(L, x, s, PT2_RED_SUM, zero, zeros), s->index), zeros);
+    pt2_ex more_nans = pt2_sub(E, op_at(L, combine_segments(L, x, s, PT2_RED_SUM, zero, nans), s->index), nans);
+    others = pt2_mul(E, others, pt2_select(E, pt2_lt(E, zero, more_zeros), zero, one));
+    others = pt2_mul(E, others, pt2_select(E, pt2_lt(E, zero, more_nans), pt2_num(E, t, (double)NAN), one));
+    pt2_ex divided = pt2_bin(E, PT2_E_DIV, pt2_mul(E, g, product), v);
+    return pt2_select(E, odd, pt2_mul(E, g, others), divided);
+}
+
+static void lower_segment_reduce_backward(struct pt2_lower *L)
+{
+    struct pt2_exprs *E = L->E;
+    struct segments s;
+    pt2_t *x = op_tensor(L, "data"), *grad = op_tensor(L, "grad"), *output = op_tensor(L, "output");
+    const struct reduction *r = find_reduction(L, op_string(L, "reduce", "sum"));
+    open_segments(L, x, &s);
+    if (grad->rank != x->rank || output->rank != x->rank)
+        op_fail(L, PT2_ERR_FORMAT, "a gradient of %d dimensions for %d", grad->rank, x->rank);
+    pt2_ex v = op_at(L, x, op_vars(L, x->rank, x->shape)), g = op_to(L, op_at(L, grad, s.index), (pt2_dtype)v->dtype);
+    pt2_ex y = op_to(L, op_at(L, output, s.index), (pt2_dtype)v->dtype), d = g;
+    if (r->mean)
+        d = divide_mean(L, g, op_at(L, s.lengths, s.index));
+    else if (r->op == PT2_RED_MAX || r->op == PT2_RED_MIN)
+        d = extreme_slope(L, x, &s, v, y, g);
+    else if (r->op == PT2_RED_PROD)
+        d = product_slope(L, x, &s, v, y, g);
+    op_return(L, op_map_like(L, x, op_out_dtype(L, 0), pt2_select(E, s.inside, d, pt2_num(E, v->dtype, 0))));
 }
 
 const struct pt2_op_row pt2_ops_scatter[] = {
@@ -412,5 +486,6 @@ const struct pt2_op_row pt2_ops_scatter[] = {
     { "aten.masked_scatter", lower_masked_scatter, 0 },
     { "aten.masked_scatter_backward", lower_masked_scatter_backward, 0 },
     { "aten.segment_reduce", lower_segment_reduce, 0 },
+    { "aten._segment_reduce_backward", lower_segment_reduce_backward, 0 },
     { 0 },
 };

@@ -8,7 +8,8 @@
 The models are those of tests/data/NAME.tar.xz (zoo; quantised; corners: arguments at the edge of what operators take;
 deep: chains and expressions that were too much for a driver; recent: what torch 2.14 and 2.15 brought, training graphs,
 complex factorisations; dialects: primitives, ExecuTorch's edge dialect, and networks in both beside their plain export;
-extremes: integers of 64 bits, positions that are no numbers, long size expressions, sparse tensors), or of FOLDER:
+extremes: integers of 64 bits, positions that are no numbers, long size expressions, sparse tensors; gradients: those
+that sample, look up, compare or resample, alone and in training graphs), or of FOLDER:
 MODEL.pt2 with MODEL.npz, which holds the inputs in_0, ... and the results that PyTorch gave, out_0, ...
 Fails when a model does not run, or differs by more than 1e-4 (integers: at all). --check also compares every kernel
 with the reference backend. The device "spread" is lavapipe, PoCL and the reference backend together, with every kernel
