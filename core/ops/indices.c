@@ -308,6 +308,15 @@ struct pt2_index_range op_from_end_too(struct pt2_lower *L, pt2_ex size)
 
 /* ---- where answers are read ---- */
 
+/* The answer as a number: 0 where there is none, because the host compares. */
+static pt2_t *answer_of(struct pt2_lower *L, pt2_t *first)
+{
+    pt2_ex at = pt2_var(L->E, 0, first->shape[0]);
+    if (pt2_is_int(first->shape[0], 1))
+        return op_reshape(L, first, 0, NULL);
+    return op_reduce(L, PT2_RED_SUM, PT2_I64, 0, NULL, 1, first->shape, op_at(L, first, &at));
+}
+
 void pt2_indices_read(struct pt2_lower *L)
 {
     for (uint32_t k = 0; k < L->priv->indices.count; k++) {
@@ -318,7 +327,7 @@ void pt2_indices_read(struct pt2_lower *L)
         p->check.symbol = pt2_assertion_symbol(L);
         L->E->symbols.data[p->check.symbol].lo = INT64_MIN;
         L->E->symbols.data[p->check.symbol].hi = INT64_MAX;
-        struct pt2_value *first = op_value(L, op_reshape(L, p->first, 0, NULL));
+        struct pt2_value *first = op_value(L, answer_of(L, p->first));
         first->def->guards = true;
         first->def->origin = p->check.node;
         struct pt2_node *n = pt2_node_new(L->g, PT2_NODE_ITEM, 0);
