@@ -126,6 +126,19 @@ def gpus(pt2gpu):
     return [Device(f"gpu{i}", f"{r['backend']}:{r['number']}") for i, r in enumerate(rows)]
 
 
+def run(device, words, timeout, env=None, stdin=None):
+    """Runs a program on the device: a subprocess.CompletedProcess, with the status -1 after `timeout` seconds.
+    On a busy machine Intel's runtime lists no device once in about a thousand starts: then the program starts again."""
+    for last in (False, True):
+        try:
+            process = subprocess.run(device.command(*words), capture_output=True, text=True, errors="replace",
+                                     input=stdin, timeout=timeout, env={**device.environment(), **(env or {})})
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(words, -1, "", f"no result after {timeout:.0f} s")
+        if last or device.name != "intel" or "no opencl device number 0" not in process.stderr:
+            return process
+
+
 def find(name, pt2gpu=None):
     devices = known() + (gpus(pt2gpu) if name.startswith("gpu") and pt2gpu else [])
     for device in devices + [spread()]:

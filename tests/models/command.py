@@ -3,7 +3,6 @@
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -36,9 +35,8 @@ class Command(unittest.TestCase):
         return os.path.join(self.folder, name)
 
     def call(self, *args, backend=True, stdin=None, env=None):
-        words = self.device.command(self.pt2gpu, *args, *(["--backend=" + self.device.backend] if backend else []))
-        return subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=300, input=stdin,
-                              env={**self.device.environment(), **(env or {})})
+        words = [self.pt2gpu, *args, *(["--backend=" + self.device.backend] if backend else [])]
+        return devices.run(self.device, words, 300, env, stdin)
 
     def ok(self, *args, **more):
         process = self.call(*args, **more)

@@ -11,7 +11,6 @@ sanitizers this shows that no memory outside of buffers is touched.
 import argparse
 import concurrent.futures
 import os
-import subprocess
 import sys
 import tempfile
 
@@ -164,11 +163,7 @@ def save(folder, name, g, inputs):
 def call(pt2gpu, device, path):
     args = [pt2gpu, "run", path + ".pt2", "--backend=" + device.backend, *device.options, "--input", path + ".npz",
             "--output", path + ".out.npz"]
-    try:
-        return subprocess.run(device.command(*args), capture_output=True, text=True, errors="replace", timeout=120,
-                              env=device.environment())
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(args, -1, "", "no result after 120 s")
+    return devices.run(device, args, 120)
 
 
 def check_random(pt2gpu, device, folder, seed):

@@ -14,7 +14,6 @@ import concurrent.futures
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
 
@@ -53,12 +52,7 @@ class Runner:
         self.extra = {"PT2_VALIDATE": "1"} if validation else {}
 
     def call(self, *args):
-        command = self.device.command(self.pt2gpu, *args)
-        try:
-            return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=300,
-                                  env={**self.device.environment(), **self.extra})
-        except subprocess.TimeoutExpired:
-            return subprocess.CompletedProcess(command, -9, "", "time-out after 300 s")
+        return devices.run(self.device, [self.pt2gpu, *args], 300, self.extra)
 
     def said(self, process):
         lines = (process.stderr.strip() or f"exit status {process.returncode}").splitlines()

@@ -37,10 +37,9 @@ class Suite:
         self.pt2gpu, self.device, self.folder = pt2gpu, device, folder
 
     def call(self, model, *args):
-        words = self.device.command(self.pt2gpu, "run", os.path.join(self.folder, model + ".pt2"), *args,
-                                    "--backend=" + self.device.backend, *self.device.options)
-        return subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=600,
-                              env=self.device.environment())
+        words = [self.pt2gpu, "run", os.path.join(self.folder, model + ".pt2"), *args,
+                 "--backend=" + self.device.backend, *self.device.options]
+        return devices.run(self.device, words, 600)
 
     def good(self, model):
         golden = os.path.join(self.folder, model + ".npz")

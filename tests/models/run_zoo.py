@@ -54,21 +54,13 @@ def error(got, want):
     return float(worst) if np.isfinite(worst) else float("inf")
 
 
-def call(args, device, timeout):
-    try:
-        return subprocess.run(device.command(*args), capture_output=True, text=True, errors="replace", timeout=timeout,
-                              env=device.environment())
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(args, -1, "", f"no result after {timeout:.0f} s")
-
-
 def run(pt2gpu, model, device, timeout, check, without):
     """(largest error, '') or (None, what went wrong)"""
     golden, where = model[:-4] + ".npz", ["--backend=" + device.backend, *device.options]
     where += ["--without=" + without] if without else []
     with tempfile.TemporaryDirectory() as folder:
         out = os.path.join(folder, "out.npz")
-        process = call([pt2gpu, "run", model, *where, "--input", golden, "--output", out], device, timeout)
+        process = devices.run(device, [pt2gpu, "run", model, *where, "--input", golden, "--output", out], timeout)
         if process.returncode:
             return None, f"status {process.returncode}: " + (process.stderr.strip().splitlines() or [""])[-1]
         with np.load(out) as got, np.load(golden) as want:
@@ -78,7 +70,7 @@ def run(pt2gpu, model, device, timeout, check, without):
                 return None, f"no {missing}"
             worst = max([error(got[k], want[k]) for k in names], default=0.0)
     if check:
-        process = call([pt2gpu, "check", model, *where, "--input", golden], device, timeout)
+        process = devices.run(device, [pt2gpu, "check", model, *where, "--input", golden], timeout)
         if process.returncode:
             return None, f"check: status {process.returncode}: " + " ".join((process.stdout + process.stderr).split())
     return worst, "" if worst <= SHARE else "differs"
