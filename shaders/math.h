@@ -388,7 +388,8 @@ PT_INLINE bool pt_iszero_f32(float x)
 #ifndef PT_HAVE_COPYSIGN_F32
 PT_INLINE float pt_copysign_f32(float x, float s)
 {
-    return pt_bits_i32_f32((pt_bits_f32_i32(x) & 0x7fffffff) | (pt_bits_f32_i32(s) & ~0x7fffffff));
+    float a = pt_abs_f32(x); /* Mesa 26.1 takes an OR of bits, behind a branch, for another value */
+    return pt_bits_f32_i32(s) < 0 ? -a : a;
 }
 #endif
 #ifndef PT_HAVE_MIN_F32
